@@ -1,0 +1,1 @@
+//! Proves a tree of Kubernetes manifests on a throw-away cluster, and leaves nothing behind.

@@ -1,0 +1,2 @@
+//! The command line of manifests-e2e.
+fn main() {}
