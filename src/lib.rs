@@ -1,1 +1,25 @@
 //! Proves a tree of Kubernetes manifests on a throw-away cluster, and leaves nothing behind.
+//!
+//! ```text
+//! inputs → provider → host → cluster → deploy → test → logs → teardown
+//!            └──── run identity in tags, recorded first ────────────↑
+//! ```
+//!
+//! Modules in the order of the chain. Stages call rooms; rooms never call stages.
+//! Only `main`, [`report`] and [`github`] print; rooms speak through `tracing`.
+
+pub mod cli;
+pub mod inputs;
+
+pub mod limits;
+pub mod wait;
+
+pub mod record;
+pub mod run;
+
+pub mod github;
+pub mod host;
+pub mod progress;
+pub mod provider;
+pub mod report;
+pub mod stages;

@@ -1,2 +1,88 @@
-//! The command line of manifests-e2e.
-fn main() {}
+//! Signals, one command, its exit code.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use manifests_e2e::{
+    cli::{Cli, Command},
+    inputs::{self, Environment},
+    progress,
+    report::{self, Exit, Failure},
+    stages,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    let env = Environment::of_process();
+    let cli = match arguments(&env) {
+        Ok(cli) => cli,
+        Err(exit) => return ExitCode::from(exit),
+    };
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .expect("no provider is installed before main");
+    progress::start(cli.command.log(), &env);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime needs only threads");
+    let exit = runtime.block_on(carry_out(cli, env));
+    // What still runs in the background must not hold the step back.
+    runtime.shutdown_background();
+    ExitCode::from(exit.code())
+}
+
+/// The command as typed and as the environment sets it; else what clap has to say was said.
+fn arguments(env: &Environment) -> Result<Cli, u8> {
+    let typed = std::env::args_os().collect();
+    let stage = |words: &[std::ffi::OsString]| {
+        stages::Stage::ALL
+            .into_iter()
+            .find(|stage| words.iter().any(|word| word == stage.name()))
+    };
+    let words = inputs::gather(typed, &Cli::command(), env).map_err(|error| {
+        let failure = Failure::new(Exit::BadInput, error.to_string());
+        report::print(None, &failure, env.on_runner());
+        failure.exit.code()
+    })?;
+    Cli::try_parse_from(&words).map_err(|error| {
+        if !error.use_stderr() {
+            // Help and version; a closed pipe is the reader's business.
+            drop(error.print());
+            return 0;
+        }
+        stages::refuse(stage(&words), &report::bad_input(&error), env);
+        Exit::BadInput.code()
+    })
+}
+
+async fn carry_out(cli: Cli, env: Environment) -> Exit {
+    let cancelled = CancellationToken::new();
+    tokio::spawn(watch_signals(cancelled.clone()));
+    match cli.command {
+        Command::Run(args) => stages::run::run(*args, env, cancelled).await,
+        stage => stages::one(stage, env, cancelled).await,
+    }
+}
+
+/// The first signal cancels; the second ends the process at once.
+#[expect(clippy::exit, reason = "the second signal means now")]
+async fn watch_signals(cancelled: CancellationToken) {
+    let stream = |kind| signal(kind).expect("these signals can be caught");
+    let mut interrupt = stream(SignalKind::interrupt());
+    let mut terminate = stream(SignalKind::terminate());
+    let mut hangup = stream(SignalKind::hangup());
+    loop {
+        let name = tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+            _ = hangup.recv() => "SIGHUP",
+        };
+        if cancelled.is_cancelled() {
+            std::process::exit(i32::from(Exit::Cancelled.code()));
+        }
+        tracing::warn!("{name}: cancelling; a second signal exits at once");
+        cancelled.cancel();
+    }
+}

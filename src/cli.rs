@@ -1,0 +1,416 @@
+//! The command line as typed. Each option is an input of the action of the same name and `INPUT_*` in the environment.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::{
+    inputs::{Lines, List, Pairs},
+    limits::Limit,
+    stages::Stage,
+};
+
+/// Proves a tree of Kubernetes manifests on a throw-away cluster, and leaves nothing behind.
+///
+/// The stages run in this order, each as a process of its own (a step of a workflow) or all at once with `run`.
+/// Each option can also be given as an environment variable: --instance-types as `INPUT_INSTANCE_TYPES`.
+///
+/// Exit codes: 0 passed, 1 the test failed, 2 bad input, 3 infrastructure, 4 something is left, 124 time limit,
+/// 130 cancelled, 101 a bug.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Launch a host and return once SSH answers: an EC2 instance, a host you have, or this machine
+    ProvisionEc2(Staged<ProvisionArgs, 600>),
+    /// Install Docker and KinD on the host and create a cluster that is really ready
+    InstallKind(Staged<InstallArgs, 900>),
+    /// Build the manifests once, apply each object once in order, wait until everything is ready
+    DeployManifests(Staged<WithKubeconfig<DeployArgs>, 2700>),
+    /// Run a notebook or a script as a Job and bring its results back
+    RunMnistNotebookJob(Staged<WithKubeconfig<NotebookArgs>, 1200>),
+    /// Collect objects, events and logs in a bundle with a report
+    GatherLogs(Staged<WithKubeconfig<GatherArgs>, 300>),
+    /// Remove everything of this run, found by its tags, and prove that it is gone
+    Teardown(Staged<TeardownArgs, 600>),
+    /// Run the whole chain; logs are gathered and the host is torn down whatever happens
+    Run(Box<RunArgs>),
+    /// Keep a port of this machine forwarded to the host's API server (started by install-kind)
+    #[command(hide = true)]
+    Tunnel(TunnelArgs),
+}
+
+impl Command {
+    /// The stage that the command is, if it is one.
+    pub fn stage(&self) -> Option<Stage> {
+        Some(match self {
+            Self::ProvisionEc2(_) => Stage::ProvisionEc2,
+            Self::InstallKind(_) => Stage::InstallKind,
+            Self::DeployManifests(_) => Stage::DeployManifests,
+            Self::RunMnistNotebookJob(_) => Stage::RunMnistNotebookJob,
+            Self::GatherLogs(_) => Stage::GatherLogs,
+            Self::Teardown(_) => Stage::Teardown,
+            Self::Run(_) | Self::Tunnel(_) => return None,
+        })
+    }
+
+    /// The time limit of a stage.
+    pub fn timeout(&self) -> Limit {
+        match self {
+            Self::ProvisionEc2(staged) => staged.timeout,
+            Self::InstallKind(staged) => staged.timeout,
+            Self::DeployManifests(staged) => staged.timeout,
+            Self::RunMnistNotebookJob(staged) => staged.timeout,
+            Self::GatherLogs(staged) => staged.timeout,
+            Self::Teardown(staged) => staged.timeout,
+            Self::Run(_) | Self::Tunnel(_) => Limit::secs(u64::from(u32::MAX)),
+        }
+    }
+
+    /// The level of the log, where the command has one.
+    pub fn log(&self) -> LogLevel {
+        match self {
+            Self::ProvisionEc2(staged) => staged.log,
+            Self::InstallKind(staged) => staged.log,
+            Self::DeployManifests(staged) => staged.log,
+            Self::RunMnistNotebookJob(staged) => staged.log,
+            Self::GatherLogs(staged) => staged.log,
+            Self::Teardown(staged) => staged.log,
+            Self::Run(run) => run.log,
+            Self::Tunnel(_) => LogLevel::Info,
+        }
+    }
+}
+
+/// How much to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Only what went wrong.
+    Warn,
+    /// Progress.
+    #[default]
+    Info,
+    /// Every request and decision.
+    Debug,
+}
+
+/// The arguments of one stage with what all stages have; `LIMIT` is its default time limit in seconds.
+#[derive(Debug, Args)]
+pub struct Staged<A: Args, const LIMIT: u64> {
+    /// Limit for the whole stage, such as `45m` or `1h 30m`
+    #[arg(long, default_value_t = Limit::secs(LIMIT))]
+    pub timeout: Limit,
+    /// How much to say
+    #[arg(long, value_enum, default_value_t)]
+    pub log: LogLevel,
+    /// The stage's own.
+    #[command(flatten)]
+    pub args: A,
+}
+
+/// The arguments of a stage that needs a cluster and nothing else.
+#[derive(Debug, Args)]
+pub struct WithKubeconfig<A: Args> {
+    /// Kubeconfig of the cluster; else $KUBECONFIG, else the cluster that install-kind made in this job
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The stage's own.
+    #[command(flatten)]
+    pub args: A,
+}
+
+/// Where the host comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProviderKind {
+    /// A new EC2 instance
+    Ec2,
+    /// A host that you have, reached over SSH
+    Ssh,
+    /// This machine
+    Local,
+}
+
+impl ProviderKind {
+    /// The name as typed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Ssh => "ssh",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// What kind of capacity to buy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Market {
+    /// On-demand only
+    #[default]
+    OnDemand,
+    /// Spot only
+    Spot,
+    /// Spot where there is any, else on-demand
+    SpotThenOnDemand,
+}
+
+/// Processor architecture of the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Arch {
+    /// x86-64
+    #[default]
+    Amd64,
+    /// 64-bit ARM
+    Arm64,
+}
+
+/// Inputs of `provision-ec2`.
+#[derive(Clone, Debug, Args)]
+pub struct ProvisionArgs {
+    /// Where the host comes from [default: ec2; local for `run`]
+    #[arg(long, value_enum)]
+    pub provider: Option<ProviderKind>,
+    /// AWS region [default: $`AWS_REGION`, else us-east-1]
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Instance types in order of preference, each with 8 vCPU and 32 GiB by default
+    #[arg(long, value_name = "LIST")]
+    pub instance_types: Option<List>,
+    /// Availability zones to try [default: all of the region that have the type]
+    #[arg(long, value_name = "LIST")]
+    pub availability_zones: Option<List>,
+    /// Subnets to launch into [default: those of the default VPC]
+    #[arg(long, value_name = "LIST")]
+    pub subnet_ids: Option<List>,
+    /// Security group to use instead of one made for this job
+    #[arg(long, value_name = "ID")]
+    pub security_group_id: Option<String>,
+    /// Role that the binary assumes by the workflow's OIDC token when the session would end too early
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
+    /// Who may reach port 22 [default: this runner's address]
+    #[arg(long, value_name = "CIDR")]
+    pub ssh_cidr: Option<String>,
+    /// What kind of capacity to buy
+    #[arg(long, value_enum, default_value_t)]
+    pub market: Market,
+    /// Ubuntu release; its newest image of Canonical is taken
+    #[arg(long, default_value = "24.04", value_name = "RELEASE")]
+    pub ubuntu: String,
+    /// Processor architecture
+    #[arg(long, value_enum, default_value_t)]
+    pub arch: Arch,
+    /// Image to launch instead of the newest Ubuntu
+    #[arg(long, value_name = "ID")]
+    pub ami: Option<String>,
+    /// Size of the root volume in GiB
+    #[arg(long, default_value_t = 80, value_name = "GIB", value_parser = clap::value_parser!(i32).range(8..=16384))]
+    pub disk_gib: i32,
+    /// The host powers itself off and is terminated after this time, whatever happens here
+    #[arg(long, default_value_t = Limit::secs(3 * 3600))]
+    pub ttl: Limit,
+    /// Further tags, `key=value`, one a line
+    #[arg(long, value_name = "PAIRS")]
+    pub tags: Option<Pairs>,
+    /// The host for provider ssh: user@address or user@address:port
+    #[arg(long, value_name = "USER@ADDRESS")]
+    pub host: Option<String>,
+    /// The host's key for provider ssh, as in a .pub file [default: from `~/.ssh/known_hosts`]
+    #[arg(long, value_name = "KEY")]
+    pub host_key: Option<String>,
+    /// File with the private key for provider ssh [default: the agent, then `~/.ssh/id_ed25519`]
+    #[arg(long, value_name = "FILE")]
+    pub private_key: Option<PathBuf>,
+}
+
+/// Inputs of `install-kind`.
+#[derive(Clone, Debug, Args)]
+pub struct InstallArgs {
+    /// Name of the cluster
+    #[arg(long, default_value = "kind", value_name = "NAME")]
+    pub cluster: String,
+    /// Version of kind, one of kind/versions.json unless tools-dir has it
+    #[arg(long, value_name = "VERSION")]
+    pub kind_version: Option<String>,
+    /// Kubernetes version, `v1.35.8` or `1.35`; picks the node image from kind/versions.json
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<String>,
+    /// Node image to use instead
+    #[arg(long, value_name = "IMAGE")]
+    pub node_image: Option<String>,
+    /// Worker nodes beside the control plane; 0 is one node that does both
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
+    pub workers: u8,
+    /// KinD configuration to use instead of the templates
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Registry mirrors, one a line: `docker.io=https://mirror.gcr.io`, or a bare URL for all registries
+    #[arg(long, value_name = "LINES")]
+    pub registry_mirrors: Option<Lines>,
+    /// Directory with kind (and kustomize) to use instead of a download, for a host without a way out
+    #[arg(long, value_name = "DIR")]
+    pub tools_dir: Option<PathBuf>,
+}
+
+/// In which order objects are applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// By what each object needs, webhooks proven reachable before what they guard
+    #[default]
+    Gated,
+    /// By kind, as kustomize sorts them
+    Legacy,
+}
+
+/// Inputs of `deploy-manifests`.
+#[derive(Clone, Debug, Args)]
+pub struct DeployArgs {
+    /// Kustomize directories, files or URLs, one a line
+    #[arg(long, value_name = "LINES")]
+    pub manifests: Option<Lines>,
+    /// In which order objects are applied
+    #[arg(long, value_enum, default_value_t)]
+    pub order: Order,
+    /// Wait until everything is ready; false ends once each object is accepted
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub wait: bool,
+    /// Images to use in place of others, `old=new`, one a line
+    #[arg(long, value_name = "PAIRS")]
+    pub image_overrides: Option<Pairs>,
+}
+
+/// Inputs of `run-mnist-notebook-job`.
+#[derive(Clone, Debug, Args)]
+pub struct NotebookArgs {
+    /// Notebook to run [default: a small digit classifier that needs no Kubeflow]
+    #[arg(long, value_name = "FILE")]
+    pub notebook: Option<PathBuf>,
+    /// Python or shell file to run instead of a notebook
+    #[arg(long, value_name = "FILE", conflicts_with = "notebook")]
+    pub script: Option<PathBuf>,
+    /// Namespace of the Job; made (and removed) where it does not exist
+    #[arg(long, default_value = "kubeflow-user-example-com")]
+    pub namespace: String,
+    /// Image with Jupyter
+    #[arg(long, default_value = "quay.io/jupyter/scipy-notebook:2025-12-31")]
+    pub image: String,
+    /// Service account of the Job [default: default-editor where it exists, else default]
+    #[arg(long, value_name = "NAME")]
+    pub service_account: Option<String>,
+    /// Parameters of the notebook (environment of a script), `name=value`, one a line
+    #[arg(long, value_name = "PAIRS")]
+    pub parameters: Option<Pairs>,
+    /// Python packages to install before the run, one a line, as in a requirements file
+    #[arg(long, value_name = "LINES")]
+    pub requirements: Option<Lines>,
+}
+
+/// Inputs of `gather-logs`.
+#[derive(Clone, Debug, Args)]
+pub struct GatherArgs {
+    /// Name of the bundle [default: made of run and job]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Directory for the bundle and the report [default: a directory of this job's state]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Days that the artifact is kept, 1 to 90
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=90))]
+    pub retention_days: u8,
+    /// Where to put the bundle in S3 too: `s3://bucket/prefix`
+    #[arg(long, value_name = "URI")]
+    pub s3_uri: Option<String>,
+}
+
+/// How far teardown reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Scope {
+    /// What this job made
+    #[default]
+    Job,
+    /// What any job and attempt of the run made
+    Run,
+}
+
+/// Inputs of `teardown`.
+#[derive(Clone, Debug, Args)]
+pub struct TeardownArgs {
+    /// How far it reaches
+    #[arg(long, value_enum, default_value_t)]
+    pub scope: Scope,
+    /// Run to tear down [default: this one]
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<String>,
+    /// Where to look.
+    #[command(flatten)]
+    pub whereabouts: Whereabouts,
+}
+
+/// Where a teardown without a record looks; in a chain the record and `provision-ec2`'s inputs tell.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Whereabouts {
+    /// Where the host came from [default: as recorded, else ec2]
+    #[arg(long, value_enum)]
+    pub provider: Option<ProviderKind>,
+    /// AWS region [default: as recorded, else every region of the account]
+    #[arg(long)]
+    pub region: Option<String>,
+}
+
+/// Inputs of `run`: those of every stage.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// File with inputs (YAML), names as the options; what is typed or set in the environment wins
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// How much to say
+    #[arg(long, value_enum, default_value_t)]
+    pub log: LogLevel,
+    /// Limit for provision-ec2
+    #[arg(long, default_value_t = Limit::secs(600), value_name = "LIMIT")]
+    pub provision_timeout: Limit,
+    /// Limit for install-kind
+    #[arg(long, default_value_t = Limit::secs(900), value_name = "LIMIT")]
+    pub install_timeout: Limit,
+    /// Limit for deploy-manifests
+    #[arg(long, default_value_t = Limit::secs(2700), value_name = "LIMIT")]
+    pub deploy_timeout: Limit,
+    /// Limit for run-mnist-notebook-job
+    #[arg(long, default_value_t = Limit::secs(1200), value_name = "LIMIT")]
+    pub test_timeout: Limit,
+    /// Limit for gather-logs
+    #[arg(long, default_value_t = Limit::secs(300), value_name = "LIMIT")]
+    pub gather_timeout: Limit,
+    /// Limit for teardown
+    #[arg(long, default_value_t = Limit::secs(600), value_name = "LIMIT")]
+    pub teardown_timeout: Limit,
+    /// provision-ec2's own.
+    #[command(flatten)]
+    pub provision: ProvisionArgs,
+    /// install-kind's own.
+    #[command(flatten)]
+    pub install: InstallArgs,
+    /// deploy-manifests' own.
+    #[command(flatten)]
+    pub deploy: DeployArgs,
+    /// run-mnist-notebook-job's own.
+    #[command(flatten)]
+    pub notebook: NotebookArgs,
+    /// gather-logs' own.
+    #[command(flatten)]
+    pub gather: GatherArgs,
+}
+
+/// Arguments of the detached tunnel.
+#[derive(Debug, Args)]
+pub struct TunnelArgs {
+    /// State directory of the job, whose record says where to.
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+}

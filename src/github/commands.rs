@@ -1,0 +1,57 @@
+//! Workflow commands on standard output, escaped as the runner unescapes them.
+//!
+//! Source of the escapes: `@actions/core`, `command.ts` (`escapeData`, `escapeProperty`).
+
+#![expect(
+    clippy::print_stdout,
+    reason = "the runner reads commands from standard output"
+)]
+
+/// An error annotation.
+pub fn error(title: &str, message: &str) {
+    println!("::error title={}::{}", property(title), data(message));
+}
+
+/// A warning annotation.
+pub fn warning(title: &str, message: &str) {
+    println!("::warning title={}::{}", property(title), data(message));
+}
+
+/// Opens a group of log lines.
+pub fn group(title: &str) {
+    println!("::group::{}", data(title));
+}
+
+/// Closes the group.
+pub fn end_group() {
+    println!("::endgroup::");
+}
+
+/// Masks a secret in all later output: each of its lines of at least eight characters, since shorter ones
+/// would garble the log.
+pub fn mask(secret: &str) {
+    for line in secret.lines().map(str::trim).filter(|line| line.len() >= 8) {
+        println!("::add-mask::{}", data(line));
+    }
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_cannot_end_a_command() {
+        assert_eq!(data("50%\r\n::error::x"), "50%25%0D%0A::error::x");
+        assert_eq!(property("a:b,c"), "a%3Ab%2Cc");
+    }
+}

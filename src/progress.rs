@@ -1,0 +1,58 @@
+//! Progress lines as people read them: a clock where the runner prints none, no module paths, warnings marked.
+
+use std::fmt;
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    registry::LookupSpan,
+};
+
+use crate::{cli::LogLevel, inputs::Environment};
+
+/// Sends what the rooms say to standard error, from now on.
+pub fn start(level: LogLevel, env: &Environment) {
+    let filter = match level {
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "error,manifests_e2e=info",
+        LogLevel::Debug => "info,manifests_e2e=debug,kube=debug,aws_smithy_runtime=info",
+    };
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .event_format(Line {
+            clock: !env.on_runner(),
+        })
+        .try_init();
+    // A second start, in a test, keeps the first.
+    drop(started);
+}
+
+struct Line {
+    clock: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if self.clock {
+            write!(writer, "{} ", jiff::Zoned::now().strftime("%H:%M:%S"))?;
+        }
+        match *event.metadata().level() {
+            Level::ERROR => write!(writer, "error: ")?,
+            Level::WARN => write!(writer, "warning: ")?,
+            _ => {}
+        }
+        context.format_fields(writer.by_ref(), event)?;
+        writeln!(writer)
+    }
+}

@@ -1,0 +1,131 @@
+//! Where the host comes from and how it goes away again.
+//!
+//! Given run identity and inputs; hands out a [`HostRecord`]. To find and destroy needs no record, only tags or names.
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+
+use crate::{
+    limits::Deadline,
+    record::{HostRecord, Store},
+    report::{Exit, Explain, Failure},
+    run::Run,
+};
+
+/// Whose things: of a run, and where `job` is set, of one job of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// [`Run::id`].
+    pub run: String,
+    /// [`Run::job`], for scope `job`.
+    pub job: Option<String>,
+}
+
+impl Owner {
+    /// This job.
+    pub fn job(run: &Run) -> Self {
+        Self {
+            run: run.id.clone(),
+            job: Some(run.job.clone()),
+        }
+    }
+
+    /// Any job and attempt of a run.
+    pub fn run(id: impl Into<String>) -> Self {
+        Self {
+            run: id.into(),
+            job: None,
+        }
+    }
+}
+
+/// One thing that carries our tags or name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// `instance`, `volume`, `security group`, `KinD cluster`.
+    pub kind: &'static str,
+    /// Id or name.
+    pub id: String,
+    /// AWS region, where it has one.
+    pub region: Option<String>,
+    /// Job that it belongs to, where its tags say so.
+    pub job: Option<String>,
+    /// State in the provider's words.
+    pub state: String,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)?;
+        if let Some(region) = &self.region {
+            write!(f, " in {region}")?;
+        }
+        write!(f, " ({})", self.state)
+    }
+}
+
+/// A host that answers.
+#[derive(Clone, Debug)]
+pub struct Launched {
+    /// How to reach it.
+    pub host: HostRecord,
+    /// When it will power itself off.
+    pub expires_at: Option<Timestamp>,
+    /// Outputs of `provision-ec2` that the provider knows: `instance-id`, `public-ip` and so on.
+    pub outputs: Vec<(&'static str, String)>,
+}
+
+/// Where hosts come from. Three kinds: EC2, a machine you have, this one.
+pub trait Provider: Send + Sync {
+    /// Launches a host and returns once it answers. Intents go into the record before each side effect.
+    fn launch<'a>(
+        &'a self,
+        store: &'a mut Store,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Launched, Failure>>;
+
+    /// Everything alive that belongs to `owner`, found by tags or names alone.
+    fn find<'a>(
+        &'a self,
+        owner: &'a Owner,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>>;
+
+    /// Asks for the end of these, in an order that can succeed, and waits for it.
+    fn destroy<'a>(
+        &'a self,
+        resources: &'a [Resource],
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Asks again what is left of `owner`. An answer that cannot be trusted is an error, never "nothing".
+    fn prove_gone<'a>(
+        &'a self,
+        owner: &'a Owner,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>>;
+}
+
+/// An input of the provider that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("{input}: {reason}")]
+pub struct BadInput {
+    /// The input by its name.
+    pub input: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+}
+
+impl Explain for BadInput {
+    fn exit(&self) -> Exit {
+        Exit::BadInput
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.remedy.clone()
+    }
+}

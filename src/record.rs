@@ -1,0 +1,471 @@
+//! What one step hands the next: a file with the intent before each side effect and the result after it.
+//!
+//! It is a convenience. Whatever has to be found again without it is found by tags.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    inputs::Environment,
+    report::{Exit, Explain},
+    run::Run,
+};
+
+const VERSION: u32 = 1;
+
+/// Why the record could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The directory or file could not be read or written.
+    #[error("cannot {what} {}", path.display())]
+    Io {
+        /// What was tried: `create`, `read`, `write`.
+        what: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No place for state: neither `RUNNER_TEMP` nor a home directory.
+    #[error("no place to keep the record of this run")]
+    NoPlace,
+}
+
+impl Explain for RecordError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Io { .. } => Exit::Infrastructure,
+            Self::NoPlace => Exit::BadInput,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "the disk is full: free some space and run the same step again".to_owned()
+            }
+            Self::Io { path, .. } => format!(
+                "make {} writable, or point RUNNER_TEMP elsewhere",
+                path.display()
+            ),
+            Self::NoPlace => {
+                "set RUNNER_TEMP or HOME to a directory that can be written".to_owned()
+            }
+        })
+    }
+}
+
+/// Everything that a later step of the same job may want to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// Layout of this file.
+    pub version: u32,
+    /// Whose record it is.
+    pub run: Run,
+    /// Side effects in order: what was meant, then what came of it.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+    /// What was asked of the provider.
+    #[serde(default)]
+    pub launch: Option<Launch>,
+    /// How to reach the host.
+    #[serde(default)]
+    pub host: Option<HostRecord>,
+    /// The cluster and how to reach it.
+    #[serde(default)]
+    pub cluster: Option<ClusterRecord>,
+    /// How each stage ended, in order.
+    #[serde(default)]
+    pub stages: Vec<StageRecord>,
+}
+
+/// One side effect.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name: `RunInstances`, `kind create cluster`.
+    pub name: String,
+    /// When it was meant.
+    pub at: Timestamp,
+    /// What was meant.
+    pub intent: Value,
+    /// What came of it; absent while it is open.
+    #[serde(default)]
+    pub result: Option<Value>,
+}
+
+/// What was asked of a provider; enough for `teardown` to ask the right one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Launch {
+    /// `ec2`, `ssh` or `local`.
+    pub provider: String,
+    /// AWS region, for `ec2`.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Part of the client token; used again only while the intent is open.
+    #[serde(default)]
+    pub nonce: Option<String>,
+    /// The instance, once there is one.
+    #[serde(default)]
+    pub instance_id: Option<String>,
+    /// The security group of this job, once there is one.
+    #[serde(default)]
+    pub security_group_id: Option<String>,
+    /// After this nothing of the run may live.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// How to reach the host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HostRecord {
+    /// `ssh` or `local`.
+    pub kind: HostKind,
+    /// Name or address; empty for `local`.
+    #[serde(default)]
+    pub address: String,
+    /// Port of sshd.
+    #[serde(default)]
+    pub port: u16,
+    /// Whom to log in as.
+    #[serde(default)]
+    pub user: String,
+    /// File with the private key, 0600; absent where the user's own agent or default keys are meant.
+    #[serde(default)]
+    pub private_key: Option<PathBuf>,
+    /// The host key known beforehand, as in a `.pub` file: `ssh-ed25519 AAAA…`.
+    #[serde(default)]
+    pub host_key: Option<String>,
+}
+
+/// The two ways to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HostKind {
+    /// Over SSH.
+    Ssh,
+    /// This machine.
+    Local,
+}
+
+/// The cluster of this job.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClusterRecord {
+    /// Name as `kind get clusters` prints it.
+    pub name: String,
+    /// Kubeconfig that works on this runner, 0600.
+    pub kubeconfig: PathBuf,
+    /// Its context.
+    pub context: String,
+    /// The tunnel to its API server, where it is on another machine.
+    #[serde(default)]
+    pub tunnel: Option<TunnelRecord>,
+}
+
+/// A tunnel from a port of this runner to a port of the host's loopback.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TunnelRecord {
+    /// Port on 127.0.0.1 of the runner.
+    pub local_port: u16,
+    /// Port on 127.0.0.1 of the host.
+    pub remote_port: u16,
+}
+
+/// How a stage ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Its name, as the subcommand.
+    pub stage: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended; absent while it runs or when it was killed.
+    #[serde(default)]
+    pub ended: Option<Timestamp>,
+    /// Its exit code.
+    #[serde(default)]
+    pub exit: Option<u8>,
+    /// One line of cause, empty when it passed.
+    #[serde(default)]
+    pub cause: String,
+}
+
+/// The record and the directory it lives in, with everything else that a job keeps on the runner.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    record: Record,
+    found: bool,
+}
+
+/// The directory for the state of a job: `$RUNNER_TEMP/manifests-e2e`, on a laptop
+/// `$XDG_STATE_HOME/manifests-e2e` or `~/.local/state/manifests-e2e`.
+///
+/// # Errors
+/// [`RecordError::NoPlace`] where none of the three variables is set.
+pub fn state_directory(env: &Environment) -> Result<PathBuf, RecordError> {
+    let base = env
+        .get("RUNNER_TEMP")
+        .or_else(|| env.get("XDG_STATE_HOME"))
+        .map(PathBuf::from)
+        .or_else(|| {
+            env.get("HOME")
+                .map(|home| Path::new(home).join(".local/state"))
+        });
+    base.map(|base| base.join("manifests-e2e"))
+        .ok_or(RecordError::NoPlace)
+}
+
+impl Store {
+    /// Opens the record of this job, or begins it.
+    ///
+    /// A record of another run, and one that cannot be read, is set aside, with a warning, never lost.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the directory cannot be made or read.
+    pub fn open(env: &Environment) -> Result<Self, RecordError> {
+        let dir = state_directory(env)?;
+        Self::open_in(dir, Run::of_workflow(env))
+    }
+
+    /// As [`Self::open`], in a directory and for a run that the caller names.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_in(dir: PathBuf, run: Option<Run>) -> Result<Self, RecordError> {
+        make_private(&dir)?;
+        let path = dir.join("record.json");
+        let kept = match fs::read(&path) {
+            Ok(bytes) => match serde_json::from_slice::<Record>(&bytes) {
+                Ok(record) if record.version != VERSION => {
+                    set_aside(&path, &format!("it has version {}", record.version));
+                    None
+                }
+                Ok(record) if run.as_ref().is_some_and(|run| !same_job(run, &record.run)) => {
+                    set_aside(
+                        &path,
+                        &format!("it belongs to run {} job {}", record.run.id, record.run.job),
+                    );
+                    None
+                }
+                Ok(record) => Some(record),
+                Err(error) => {
+                    set_aside(&path, &error.to_string());
+                    None
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => {
+                return Err(RecordError::Io {
+                    what: "read",
+                    path,
+                    source,
+                });
+            }
+        };
+        let found = kept.is_some();
+        let record = kept.unwrap_or_else(|| Record {
+            version: VERSION,
+            run: run.unwrap_or_else(Run::random),
+            steps: Vec::new(),
+            launch: None,
+            host: None,
+            cluster: None,
+            stages: Vec::new(),
+        });
+        Ok(Self { dir, record, found })
+    }
+
+    /// Whether there was a record of this job before.
+    pub fn found(&self) -> bool {
+        self.found
+    }
+
+    /// What is known.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Whose record this is.
+    pub fn run(&self) -> &Run {
+        &self.record.run
+    }
+
+    /// The directory of this job's state, 0700.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A file of this job's state.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Notes something and puts it on disk.
+    ///
+    /// # Errors
+    /// [`RecordError`] when it cannot be written: then the side effect must not be carried out.
+    pub fn update(&mut self, change: impl FnOnce(&mut Record)) -> Result<(), RecordError> {
+        change(&mut self.record);
+        let text = serde_json::to_vec_pretty(&self.record).expect("a record is plain data");
+        write_private(&self.path("record.json"), &text)
+    }
+
+    /// Puts the intent of a side effect on disk. To be called before the side effect.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub fn intend(&mut self, name: &str, intent: Value) -> Result<(), RecordError> {
+        self.update(|record| {
+            record.steps.push(Step {
+                name: name.to_owned(),
+                at: Timestamp::now(),
+                intent,
+                result: None,
+            });
+        })
+    }
+
+    /// Puts the result of the newest open step of that name on disk.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub fn achieve(&mut self, name: &str, result: Value) -> Result<(), RecordError> {
+        self.update(|record| {
+            if let Some(step) = record
+                .steps
+                .iter_mut()
+                .rev()
+                .find(|step| step.name == name && step.result.is_none())
+            {
+                step.result = Some(result);
+            }
+        })
+    }
+
+    /// The newest step of that name that is still open.
+    pub fn open_step(&self, name: &str) -> Option<&Step> {
+        self.record
+            .steps
+            .iter()
+            .rev()
+            .find(|step| step.name == name && step.result.is_none())
+    }
+}
+
+/// Writes a file that only its owner can read: whole or not at all, also when the machine dies.
+///
+/// # Errors
+/// [`RecordError::Io`] naming the file.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
+    let attempt = || -> io::Result<()> {
+        let parent = path.parent().unwrap_or(Path::new("."));
+        // tempfile makes it 0600.
+        let mut file = tempfile::NamedTempFile::new_in(parent)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        fs::File::open(parent)?.sync_all()
+    };
+    attempt().map_err(|source| RecordError::Io {
+        what: "write",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn make_private(dir: &Path) -> Result<(), RecordError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .and_then(|()| fs::set_permissions(dir, fs::Permissions::from_mode(0o700)))
+        .map_err(|source| RecordError::Io {
+            what: "create",
+            path: dir.to_owned(),
+            source,
+        })
+}
+
+fn same_job(a: &Run, b: &Run) -> bool {
+    (&a.id, &a.job, a.attempt) == (&b.id, &b.job, b.attempt)
+}
+
+fn set_aside(path: &Path, why: &str) {
+    let aside = path.with_file_name(format!("record-{}.json", Timestamp::now().as_millisecond()));
+    tracing::warn!(
+        "the record in {} is not used ({why}); it is kept as {}",
+        path.display(),
+        aside.display()
+    );
+    if let Err(error) = fs::rename(path, &aside) {
+        tracing::warn!("could not keep it: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(id: &str) -> Run {
+        Run {
+            id: id.to_owned(),
+            ..Run::random()
+        }
+    }
+
+    #[test]
+    fn the_intent_is_on_disk_before_the_deed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open_in(dir.path().to_owned(), None).unwrap();
+        store.intend("RunInstances", Value::from(1)).unwrap();
+        let seen = Store::open_in(dir.path().to_owned(), None).unwrap();
+        assert!(seen.found());
+        assert!(seen.open_step("RunInstances").is_some());
+        store.achieve("RunInstances", Value::from("i-1")).unwrap();
+        assert!(
+            Store::open_in(dir.path().to_owned(), None)
+                .unwrap()
+                .open_step("RunInstances")
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn only_the_owner_reads_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open_in(dir.path().join("s"), None).unwrap();
+        store.update(|_| {}).unwrap();
+        let mode = |p: &Path| fs::metadata(p).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(store.dir()), 0o700);
+        assert_eq!(mode(&store.path("record.json")), 0o600);
+    }
+
+    #[test]
+    fn a_broken_or_foreign_record_is_kept_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("record.json"), "{").unwrap();
+        let mut store = Store::open_in(dir.path().to_owned(), Some(run("a"))).unwrap();
+        assert!(!store.found());
+        store.update(|_| {}).unwrap();
+        let other = Store::open_in(dir.path().to_owned(), Some(run("b"))).unwrap();
+        assert_eq!((other.found(), other.run().id.as_str()), (false, "b"));
+        let kept = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(kept, 2);
+    }
+
+    #[test]
+    fn a_laptop_keeps_its_random_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open_in(dir.path().to_owned(), None).unwrap();
+        store.update(|_| {}).unwrap();
+        let again = Store::open_in(dir.path().to_owned(), None).unwrap();
+        assert_eq!(store.run(), again.run());
+    }
+}

@@ -1,0 +1,314 @@
+//! Failures as people and machines read them: cause chain, hint, what is left, exit code, annotation.
+//!
+//! Given a room's error; the only module beside `main` and `github` that prints.
+
+use std::{error::Error, fmt};
+
+use crate::{github::commands, limits::humane, stages::Stage, wait::WaitError};
+
+/// The exit codes of the binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// What was to be proven holds.
+    Passed = 0,
+    /// The test or the manifests failed.
+    TestFailed = 1,
+    /// An input is wrong; nothing was created.
+    BadInput = 2,
+    /// The machine, the cluster, a registry or the network failed.
+    Infrastructure = 3,
+    /// Something is left behind.
+    Leftovers = 4,
+    /// The stage's time limit passed.
+    TimeLimit = 124,
+    /// Cancelled by a signal.
+    Cancelled = 130,
+}
+
+impl Exit {
+    /// The number the process exits with.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// What a failure leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// Nothing was made.
+    None,
+    /// What was made carries our tags or names; `teardown` finds it.
+    Tagged,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Tagged => "tagged",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// A room's error that knows what it means for the verdict.
+pub trait Explain: Error + Send + Sync + 'static {
+    /// The exit code it leads to.
+    fn exit(&self) -> Exit;
+
+    /// What the reader can do about it.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+
+    /// Lines below the cause: the objects, the attempts.
+    fn details(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// How a stage failed: the one thing that crosses the boundary of a stage.
+#[derive(Debug)]
+pub struct Failure {
+    /// Exit code.
+    pub exit: Exit,
+    /// The cause in one line.
+    pub cause: String,
+    /// Below it: objects, attempts, then the chain of causes.
+    pub details: Vec<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// What is left.
+    pub leftover: Leftover,
+}
+
+impl Failure {
+    /// A failure without a room's error behind it.
+    pub fn new(exit: Exit, cause: impl Into<String>) -> Self {
+        Self {
+            exit,
+            cause: cause.into(),
+            details: Vec::new(),
+            hint: None,
+            leftover: if exit == Exit::BadInput {
+                Leftover::None
+            } else {
+                Leftover::Unknown
+            },
+        }
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says what it leaves.
+    #[must_use]
+    pub fn leaving(mut self, leftover: Leftover) -> Self {
+        self.leftover = leftover;
+        self
+    }
+
+    /// The cause in one line, with the innermost reason where it says more.
+    pub fn line(&self) -> String {
+        one_line(&self.cause)
+    }
+}
+
+impl<E: Explain> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut failure = Self::new(error.exit(), one_line(&error.to_string()));
+        failure.hint = error.hint();
+        failure.details = error.details();
+        let mut said = failure.cause.clone();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = one_line(&cause.to_string());
+            // A line that its parent has said already is dropped; kube's errors do that.
+            if !said.contains(&text) {
+                said.clone_from(&text);
+                failure.details.push(format!("caused by: {text}"));
+            }
+            source = cause.source();
+        }
+        failure
+    }
+}
+
+/// Turns a wait's end into the error of a room, which names the two cases.
+pub fn waited<E, R>(
+    error: WaitError<E>,
+    timed_out: impl FnOnce(String) -> R,
+    failed: impl FnOnce(E) -> R,
+) -> R {
+    match error {
+        WaitError::TimedOut { what, last, waited } => timed_out(format!(
+            "{what}: not there after {}: {last}",
+            humane(waited)
+        )),
+        WaitError::Failed(error) => failed(error),
+    }
+}
+
+/// The failure as text for a terminal or a log.
+pub fn text(stage: Option<Stage>, failure: &Failure) -> String {
+    let mut text = match stage {
+        Some(stage) => format!("error: {}: {}\n", stage.name(), failure.line()),
+        None => format!("error: {}\n", failure.line()),
+    };
+    for detail in &failure.details {
+        for line in detail.lines() {
+            text.push_str("  ");
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    if let Some(hint) = &failure.hint {
+        text.push_str("\nhint: ");
+        text.push_str(hint);
+        text.push('\n');
+    }
+    if failure.leftover != Leftover::None {
+        text.push_str(&format!(
+            "left behind: {}\n",
+            match failure.leftover {
+                Leftover::Tagged => "tagged (`teardown` finds it)",
+                _ => "unknown (run `teardown`)",
+            }
+        ));
+    }
+    text
+}
+
+/// Prints the failure to standard error and, on a runner, as an annotation.
+#[expect(clippy::print_stderr, reason = "this is the module that prints")]
+pub fn print(stage: Option<Stage>, failure: &Failure, on_runner: bool) {
+    eprint!("{}", text(stage, failure));
+    if on_runner {
+        let title = stage.map_or("manifests-e2e", Stage::name);
+        let mut message = failure.line();
+        for part in failure.details.iter().chain(&failure.hint) {
+            message.push('\n');
+            message.push_str(part);
+        }
+        commands::error(title, &message);
+    }
+}
+
+/// What clap refused, in one line, with what it knows of a remedy.
+pub fn bad_input(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let mut paragraphs = text
+        .split("\n\n")
+        .map(one_line)
+        .filter(|line| !line.is_empty());
+    let cause = paragraphs.next().unwrap_or_default();
+    let failure = Failure::new(Exit::BadInput, cause.trim_start_matches("error: "));
+    let hint: Vec<String> = paragraphs
+        .filter(|line| !line.starts_with("Usage:"))
+        .collect();
+    if hint.is_empty() {
+        failure
+    } else {
+        failure.hint(hint.join(" "))
+    }
+}
+
+/// The failure for a job summary, in Markdown.
+pub fn markdown(stage: Stage, failure: &Failure) -> String {
+    let mut text = format!(
+        "### ❌ {}: {}\n",
+        stage.name(),
+        escape_markdown(&failure.line())
+    );
+    if !failure.details.is_empty() {
+        text.push_str("\n```text\n");
+        for detail in &failure.details {
+            text.push_str(&detail.replace("```", "` ` `"));
+            text.push('\n');
+        }
+        text.push_str("```\n");
+    }
+    if let Some(hint) = &failure.hint {
+        text.push_str(&format!("\n**Hint:** {}\n", escape_markdown(hint)));
+    }
+    text
+}
+
+/// Text that means itself within a line of Markdown.
+pub fn escape_markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A text on one line, its white space folded.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the cluster refused {object}")]
+    struct Refused {
+        object: &'static str,
+        source: std::io::Error,
+    }
+
+    impl Explain for Refused {
+        fn exit(&self) -> Exit {
+            Exit::TestFailed
+        }
+        fn hint(&self) -> Option<String> {
+            Some("look at it".to_owned())
+        }
+    }
+
+    #[test]
+    fn a_failure_reads_from_cause_to_hint() {
+        let failure = Failure::from(Refused {
+            object: "deployment kubeflow/katib-db",
+            source: std::io::Error::other("admission webhook denied\nthe request"),
+        })
+        .leaving(Leftover::Tagged);
+        assert_eq!(
+            text(Some(Stage::DeployManifests), &failure),
+            "error: deploy-manifests: the cluster refused deployment kubeflow/katib-db\n  \
+             caused by: admission webhook denied the request\n\nhint: look at it\nleft behind: tagged (`teardown` finds it)\n"
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot reach: {0}")]
+        struct Twice(#[source] std::io::Error);
+        impl Explain for Twice {
+            fn exit(&self) -> Exit {
+                Exit::Infrastructure
+            }
+        }
+        let failure = Failure::from(Twice(std::io::Error::other("connection refused")));
+        assert!(failure.details.is_empty(), "{:?}", failure.details);
+    }
+}

@@ -1,0 +1,304 @@
+//! One recipe per action, under the same name, and what every recipe is given.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cli::Command,
+    github::files::Files,
+    inputs::Environment,
+    limits::{Deadline, humane},
+    record::{StageRecord, Store},
+    report::{self, Exit, Failure, Leftover},
+    run::Run,
+};
+
+pub mod deploy_manifests;
+pub mod gather_logs;
+pub mod install_kind;
+pub mod provision_ec2;
+pub mod run;
+pub mod run_mnist_notebook_job;
+pub mod teardown;
+
+/// The six stages; each is an action, a subcommand and a file of this folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// `provision-ec2`
+    ProvisionEc2,
+    /// `install-kind`
+    InstallKind,
+    /// `deploy-manifests`
+    DeployManifests,
+    /// `run-mnist-notebook-job`
+    RunMnistNotebookJob,
+    /// `gather-logs`
+    GatherLogs,
+    /// `teardown`
+    Teardown,
+}
+
+impl Stage {
+    /// All of them, in the order of the chain.
+    pub const ALL: [Self; 6] = [
+        Self::ProvisionEc2,
+        Self::InstallKind,
+        Self::DeployManifests,
+        Self::RunMnistNotebookJob,
+        Self::GatherLogs,
+        Self::Teardown,
+    ];
+
+    /// The one name of action, subcommand and stage.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ProvisionEc2 => "provision-ec2",
+            Self::InstallKind => "install-kind",
+            Self::DeployManifests => "deploy-manifests",
+            Self::RunMnistNotebookJob => "run-mnist-notebook-job",
+            Self::GatherLogs => "gather-logs",
+            Self::Teardown => "teardown",
+        }
+    }
+
+    /// The outputs of its action, beside `failure`.
+    pub const fn outputs(self) -> &'static [&'static str] {
+        match self {
+            Self::ProvisionEc2 => &[
+                "instance-id",
+                "public-ip",
+                "region",
+                "availability-zone",
+                "instance-type",
+                "market",
+                "ami",
+                "expires-at",
+                "run-id",
+            ],
+            Self::InstallKind => &[
+                "kubeconfig",
+                "context",
+                "kubernetes-version",
+                "kind-version",
+                "node-image",
+            ],
+            Self::DeployManifests => &["objects", "report"],
+            Self::RunMnistNotebookJob => &["verdict", "junit", "executed-notebook"],
+            Self::GatherLogs => &["bundle", "report", "cause", "s3-url"],
+            Self::Teardown => &["terminated", "leftovers"],
+        }
+    }
+}
+
+/// What a stage is given beside its arguments.
+#[derive(Debug)]
+pub struct Context {
+    /// The environment of the process.
+    pub env: Environment,
+    /// The record of this job and its state directory.
+    pub store: Store,
+    /// When the stage gives up.
+    pub deadline: Deadline,
+    /// Outputs and summary of the step.
+    pub files: Files,
+    /// Cancelled by the first signal. `main` drops the stage then; only `run` looks at it itself.
+    pub cancelled: CancellationToken,
+}
+
+impl Context {
+    /// Whose run this is.
+    pub fn run(&self) -> &Run {
+        self.store.run()
+    }
+
+    /// Whether the job was cancelled, as the action passes it.
+    pub fn job_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled() || self.env.get("JOB_STATUS") == Some("cancelled")
+    }
+}
+
+/// The outputs of a stage by name; each is one of [`Stage::outputs`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outputs(pub Vec<(&'static str, String)>);
+
+impl Outputs {
+    /// Adds one.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.0.push((name, value.into()));
+        self
+    }
+
+    /// One by name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Grace beyond a stage's deadline, for its own wait to end first with the better message.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Carries out one stage as a process of its own and reports it: outputs, summary, annotation, record.
+pub async fn one(command: Command, env: Environment, cancelled: CancellationToken) -> Exit {
+    let Some(stage) = command.stage() else {
+        let Command::Tunnel(args) = command else {
+            unreachable!("`run` has its own recipe");
+        };
+        return crate::host::tunnel::serve(&args.state).await;
+    };
+    let store = match Store::open(&env) {
+        Ok(store) => store,
+        Err(error) => {
+            refuse(Some(stage), &error.into(), &env);
+            return Exit::Infrastructure;
+        }
+    };
+    let mut context = Context {
+        files: Files::new(&env),
+        env,
+        store,
+        deadline: Deadline::after(command.timeout()),
+        cancelled,
+    };
+    let result = carry_out(stage, &mut context, async |context| match command {
+        Command::ProvisionEc2(staged) => provision_ec2::run(&staged.args, context).await,
+        Command::InstallKind(staged) => install_kind::run(&staged.args, context).await,
+        Command::DeployManifests(staged) => {
+            deploy_manifests::run(
+                &staged.args.args,
+                staged.args.kubeconfig.as_deref(),
+                context,
+            )
+            .await
+        }
+        Command::RunMnistNotebookJob(staged) => {
+            run_mnist_notebook_job::run(
+                &staged.args.args,
+                staged.args.kubeconfig.as_deref(),
+                context,
+            )
+            .await
+        }
+        Command::GatherLogs(staged) => {
+            gather_logs::run(
+                &staged.args.args,
+                staged.args.kubeconfig.as_deref(),
+                context,
+            )
+            .await
+        }
+        Command::Teardown(staged) => teardown::run(&staged.args, context).await,
+        Command::Run(_) | Command::Tunnel(_) => unreachable!("these are no stages"),
+    })
+    .await;
+    conclude(stage, &context, &result)
+}
+
+/// Runs a stage to its end, its deadline or a signal, and notes begin and end in the record.
+///
+/// # Errors
+/// The stage's own [`Failure`]; [`Exit::TimeLimit`] when it overran its deadline; [`Exit::Cancelled`].
+pub async fn carry_out<F>(stage: Stage, context: &mut Context, body: F) -> Result<Outputs, Failure>
+where
+    F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
+{
+    let started = Timestamp::now();
+    context.store.update(|record| {
+        record.stages.push(StageRecord {
+            stage: stage.name().to_owned(),
+            started,
+            ended: None,
+            exit: None,
+            cause: String::new(),
+        });
+    })?;
+    let cancelled = context.cancelled.clone();
+    let (limit, last) = (context.deadline.limit(), context.deadline.instant() + GRACE);
+    let result = tokio::select! {
+        result = tokio::time::timeout_at(last, body(&mut *context)) => result.unwrap_or_else(|_| {
+            Err(Failure::new(Exit::TimeLimit, format!("timed out after {}", humane(limit))))
+        }),
+        () = cancelled.cancelled() => {
+            Err(Failure::new(Exit::Cancelled, "cancelled by a signal").leaving(Leftover::Tagged))
+        }
+    };
+    if stage == Stage::ProvisionEc2
+        && matches!(&result, Err(failure) if failure.exit == Exit::Cancelled)
+    {
+        provision_ec2::unwind(context).await;
+    }
+    let (exit, cause) = match &result {
+        Ok(_) => (Exit::Passed, String::new()),
+        Err(failure) => (failure.exit, failure.line()),
+    };
+    let noted = context.store.update(|record| {
+        if let Some(last) = record.stages.last_mut() {
+            last.ended = Some(Timestamp::now());
+            last.exit = Some(exit.code());
+            last.cause = cause;
+        }
+    });
+    match (result, noted) {
+        (Ok(_), Err(error)) => Err(error.into()),
+        (result, Err(error)) => {
+            tracing::warn!("{error}");
+            result
+        }
+        (result, Ok(())) => result,
+    }
+}
+
+/// Tells the runner and the reader how a stage ended.
+pub fn conclude(stage: Stage, context: &Context, result: &Result<Outputs, Failure>) -> Exit {
+    match result {
+        Ok(outputs) => {
+            let set = outputs.0.iter().try_for_each(|(name, value)| {
+                debug_assert!(
+                    stage.outputs().contains(name),
+                    "{name} is no output of {}",
+                    stage.name()
+                );
+                context.files.output(name, value)
+            });
+            if let Err(error) = set.and_then(|()| context.files.output("failure", "")) {
+                // A later step would work on empty outputs: that is no pass.
+                let failure = Failure::new(
+                    Exit::Infrastructure,
+                    format!("cannot set the outputs of this step: {error}"),
+                );
+                report::print(Some(stage), &failure, context.env.on_runner());
+                return failure.exit;
+            }
+            tracing::info!(
+                "{}: passed in {}",
+                stage.name(),
+                humane(context.deadline.elapsed())
+            );
+            Exit::Passed
+        }
+        Err(failure) => {
+            refuse(Some(stage), failure, &context.env);
+            failure.exit
+        }
+    }
+}
+
+/// Reports a failure: text, annotation, output `failure`, job summary.
+pub fn refuse(stage: Option<Stage>, failure: &Failure, env: &Environment) {
+    report::print(stage, failure, env.on_runner());
+    let files = Files::new(env);
+    let Some(stage) = stage.filter(|_| env.on_runner()) else {
+        return;
+    };
+    let told = files
+        .output("failure", &failure.line())
+        .and_then(|()| files.summary(&report::markdown(stage, failure)));
+    if let Err(error) = told {
+        tracing::warn!("cannot tell the runner: {error}");
+    }
+}

@@ -1,0 +1,21 @@
+//! `deploy-manifests`.
+
+use std::path::Path;
+
+use crate::{
+    cli::DeployArgs,
+    report::{Exit, Failure},
+    stages::{Context, Outputs},
+};
+
+/// Carries the stage out.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn run(
+    _args: &DeployArgs,
+    _kubeconfig: Option<&Path>,
+    _context: &mut Context,
+) -> Result<Outputs, Failure> {
+    Err(Failure::new(Exit::Infrastructure, "not part of this build"))
+}

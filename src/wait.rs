@@ -1,0 +1,213 @@
+//! The only polling loop.
+//!
+//! A wait has a deadline, says at least every 30 s what it waits for, may be woken early by whoever
+//! sees the change first, and takes an error for an error, never for "ready".
+
+use std::{fmt, future::Future, time::Duration};
+
+use tokio::{sync::Notify, time::Instant};
+
+use crate::limits::{Deadline, humane};
+
+/// How often a wait speaks of what it waits for.
+const SPEAK: Duration = Duration::from_secs(30);
+
+/// What one look found.
+#[derive(Debug)]
+pub enum Status<T> {
+    /// It is there.
+    Ready(T),
+    /// Not yet, and what is missing.
+    NotYet(String),
+}
+
+/// Why a wait ended without what it waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError<E> {
+    /// The deadline passed; `last` is what was still missing.
+    #[error("{what}: not there after {}: {last}", humane(*waited))]
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// What was missing at the last look.
+        last: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// A look failed for good.
+    #[error(transparent)]
+    Failed(E),
+}
+
+/// The pause between two looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Every<'a> {
+    pause: Duration,
+    woken_by: Option<&'a Notify>,
+}
+
+impl<'a> Every<'a> {
+    /// A look each so many seconds.
+    pub const fn secs(seconds: u64) -> Self {
+        Self::millis(seconds * 1000)
+    }
+
+    /// A look each so many milliseconds.
+    pub const fn millis(milliseconds: u64) -> Self {
+        Self {
+            pause: Duration::from_millis(milliseconds),
+            woken_by: None,
+        }
+    }
+
+    /// Looks at once when `notify` is told, too.
+    #[must_use]
+    pub const fn or_when(self, notify: &'a Notify) -> Self {
+        Self {
+            woken_by: Some(notify),
+            ..self
+        }
+    }
+
+    async fn pass(&self, until: Instant) {
+        let pause = sleep_until((Instant::now() + self.pause).min(until));
+        match self.woken_by {
+            Some(notify) => tokio::select! {
+                () = pause => {},
+                () = notify.notified() => {},
+            },
+            None => pause.await,
+        }
+    }
+}
+
+/// Looks until `check` finds it ready, fails, or the deadline passes.
+///
+/// A look that hangs is given up at the deadline as well.
+///
+/// # Errors
+/// [`WaitError::TimedOut`] with the last status; [`WaitError::Failed`] with the error of `check`.
+pub async fn until<T, E, F, Fut>(
+    what: impl fmt::Display,
+    deadline: Deadline,
+    every: Every<'_>,
+    mut check: F,
+) -> Result<T, WaitError<E>>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Status<T>, E>>,
+{
+    let started = Instant::now();
+    let mut spoken = started;
+    let mut last = "no answer yet".to_owned();
+    loop {
+        match tokio::time::timeout_at(deadline.instant(), check()).await {
+            Ok(Ok(Status::Ready(value))) => return Ok(value),
+            Ok(Ok(Status::NotYet(missing))) => last = missing,
+            Ok(Err(error)) => return Err(WaitError::Failed(error)),
+            Err(_) => {}
+        }
+        if deadline.passed() {
+            return Err(WaitError::TimedOut {
+                what: what.to_string(),
+                last,
+                waited: started.elapsed(),
+            });
+        }
+        if spoken.elapsed() >= SPEAK {
+            spoken = Instant::now();
+            tracing::info!(
+                "waiting for {what} ({} so far, {} left): {last}",
+                humane(started.elapsed()),
+                humane(deadline.remaining())
+            );
+        }
+        let speak_at = spoken + SPEAK;
+        every.pass(deadline.instant().min(speak_at)).await;
+    }
+}
+
+/// Pauses for a span; for back-off between attempts that are not a wait for a state.
+pub async fn pause(span: Duration) {
+    sleep_until(Instant::now() + span).await;
+}
+
+async fn sleep_until(moment: Instant) {
+    tokio::time::sleep_until(moment).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::limits::Limit;
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_the_last_status_when_time_is_up() {
+        let result: Result<(), WaitError<()>> = until(
+            "the moon",
+            Deadline::after(Limit::secs(90)),
+            Every::secs(1),
+            || async { Ok(Status::NotYet("still behind the hill".to_owned())) },
+        )
+        .await;
+        let Err(WaitError::TimedOut { last, waited, .. }) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(last, "still behind the hill");
+        assert_eq!(waited.as_secs(), 90);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_is_never_ready() {
+        let result: Result<(), WaitError<&str>> = until(
+            "x",
+            Deadline::after(Limit::secs(9)),
+            Every::secs(1),
+            || async { Err("broken") },
+        )
+        .await;
+        assert!(matches!(result, Err(WaitError::Failed("broken"))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_hangs_ends_at_the_deadline() {
+        let started = Instant::now();
+        let result: Result<(), WaitError<()>> = until(
+            "x",
+            Deadline::after(Limit::secs(7)),
+            Every::secs(1),
+            std::future::pending,
+        )
+        .await;
+        assert!(result.is_err());
+        assert_eq!(started.elapsed().as_secs(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn is_woken_before_its_interval() {
+        let notify = Notify::new();
+        let looks = Cell::new(0);
+        let started = Instant::now();
+        notify.notify_one();
+        let result: Result<(), WaitError<()>> = until(
+            "x",
+            Deadline::after(Limit::secs(600)),
+            Every::secs(100).or_when(&notify),
+            || {
+                looks.set(looks.get() + 1);
+                async {
+                    Ok(if looks.get() > 1 {
+                        Status::Ready(())
+                    } else {
+                        Status::NotYet(String::new())
+                    })
+                }
+            },
+        )
+        .await;
+        assert!(result.is_ok());
+        assert!(started.elapsed().as_secs() < 1);
+    }
+}
