@@ -6,20 +6,30 @@
 //! ```
 //!
 //! Modules in the order of the chain. Stages call rooms; rooms never call stages.
-//! Only `main`, [`report`] and [`github`] print; rooms speak through `tracing`.
+//! Only `main`, [`report`], [`progress`] and [`github`] print; rooms speak through `tracing`.
 
 pub mod cli;
 pub mod inputs;
 
-pub mod limits;
-pub mod wait;
-
 pub mod record;
 pub mod run;
 
-pub mod github;
-pub mod host;
-pub mod progress;
-pub mod provider;
-pub mod report;
+pub mod limits;
+pub mod wait;
+
 pub mod stages;
+
+pub mod provider;
+
+pub mod host;
+pub mod tools;
+
+pub mod cluster;
+
+pub mod notebook;
+
+pub mod logs;
+
+pub mod github;
+pub mod progress;
+pub mod report;

@@ -175,13 +175,10 @@ pub fn text(stage: Option<Stage>, failure: &Failure) -> String {
         text.push('\n');
     }
     if failure.leftover != Leftover::None {
-        text.push_str(&format!(
-            "left behind: {}\n",
-            match failure.leftover {
-                Leftover::Tagged => "tagged (`teardown` finds it)",
-                _ => "unknown (run `teardown`)",
-            }
-        ));
+        text.push_str(match failure.leftover {
+            Leftover::Tagged => "left behind: tagged (`teardown` finds it)\n",
+            _ => "left behind: unknown (run `teardown`)\n",
+        });
     }
     text
 }
@@ -236,7 +233,9 @@ pub fn markdown(stage: Stage, failure: &Failure) -> String {
         text.push_str("```\n");
     }
     if let Some(hint) = &failure.hint {
-        text.push_str(&format!("\n**Hint:** {}\n", escape_markdown(hint)));
+        text.push_str("\n**Hint:** ");
+        text.push_str(&escape_markdown(hint));
+        text.push('\n');
     }
     text
 }

@@ -1,1 +1,7 @@
-//! Integration tests, one file per room.
+//! Integration tests: one binary, a file per room.
+//!
+//! Tests named `sandbox_*` need `e2e/sandbox/up` and `MANIFESTS_E2E_SANDBOX=1`; without them they say so and pass.
+
+mod it {
+    mod support;
+}

@@ -1,0 +1,1 @@
+//! The cluster: kubeconfig, the objects of a set, their order, their application, their readiness.
