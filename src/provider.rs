@@ -54,6 +54,8 @@ pub struct Resource {
     pub job: Option<String>,
     /// State in the provider's words.
     pub state: String,
+    /// Since when it costs, where the provider says so.
+    pub since: Option<Timestamp>,
 }
 
 impl fmt::Display for Resource {
@@ -85,6 +87,17 @@ pub trait Provider: Send + Sync {
         store: &'a mut Store,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Launched, Failure>>;
+
+    /// Asks for the end of what the record knows, at once and without a wait: after a cancel or a failed launch.
+    ///
+    /// It makes no promise; [`Self::destroy`] and [`Self::prove_gone`] do.
+    fn let_go<'a>(
+        &'a self,
+        _store: &'a mut Store,
+        _deadline: Deadline,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Everything alive that belongs to `owner`, found by tags or names alone.
     fn find<'a>(
