@@ -176,7 +176,7 @@ pub struct ProvisionArgs {
     /// Where the host comes from [default: ec2; local for `run`]
     #[arg(long, value_enum)]
     pub provider: Option<ProviderKind>,
-    /// AWS region [default: $`AWS_REGION`, else us-east-1]
+    /// AWS region [default: $AWS_REGION, else us-east-1]
     #[arg(long)]
     pub region: Option<String>,
     /// Instance types in order of preference, each with 8 vCPU and 32 GiB by default
@@ -221,10 +221,10 @@ pub struct ProvisionArgs {
     /// The host for provider ssh: user@address or user@address:port
     #[arg(long, value_name = "USER@ADDRESS")]
     pub host: Option<String>,
-    /// The host's key for provider ssh, as in a .pub file [default: from `~/.ssh/known_hosts`]
+    /// The host's key for provider ssh, as in a .pub file [default: your known_hosts]
     #[arg(long, value_name = "KEY")]
     pub host_key: Option<String>,
-    /// File with the private key for provider ssh [default: the agent, then `~/.ssh/id_ed25519`]
+    /// File with the private key for provider ssh [default: the agent, then your id_ed25519]
     #[arg(long, value_name = "FILE")]
     pub private_key: Option<PathBuf>,
 }
@@ -339,7 +339,7 @@ pub enum Scope {
 }
 
 /// Inputs of `teardown`.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct TeardownArgs {
     /// How far it reaches
     #[arg(long, value_enum, default_value_t)]

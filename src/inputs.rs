@@ -40,6 +40,11 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Sets a variable for what reads this environment later; the process's own stays.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Whether a GitHub runner (or something that acts as one) started this process.
     pub fn on_runner(&self) -> bool {
         self.get("GITHUB_ACTIONS") == Some("true")

@@ -1,11 +1,170 @@
-//! `run`: the whole chain in one process.
+//! `run`: the whole chain in one process. Logs are gathered and the host is torn down whatever happens.
+
+use std::{io::Write as _, path::PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{cli::RunArgs, inputs::Environment, report::Exit};
+use super::{
+    Context, Outputs, Stage, carry_out, conclude, deploy_manifests, gather_logs, install_kind,
+    provision_ec2, refuse, run_mnist_notebook_job, teardown,
+};
+use crate::{
+    cli::{ProviderKind, RunArgs, TeardownArgs, Whereabouts},
+    github::files::Files,
+    inputs::Environment,
+    limits::{Deadline, Limit, humane},
+    record::{RecordError, Store, state_directory},
+    report::{Exit, Failure},
+    run::Run,
+};
 
-/// Carries out every stage; gathers logs and tears down whatever happens.
-pub async fn run(_args: RunArgs, _env: Environment, _cancelled: CancellationToken) -> Exit {
-    std::future::ready(()).await;
-    Exit::Infrastructure
+/// Carries out every stage and ends with the first failure's exit code, or teardown's.
+pub async fn run(mut args: RunArgs, env: Environment, cancelled: CancellationToken) -> Exit {
+    let provider = *args.provision.provider.get_or_insert(ProviderKind::Local);
+    let store = match open(&env) {
+        Ok(store) => store,
+        Err(error) => {
+            refuse(None, &error.into(), &env);
+            return Exit::Infrastructure;
+        }
+    };
+    let whole = Deadline::after(Limit::secs(u64::from(u32::MAX)));
+    let mut chain = Chain {
+        context: Context {
+            files: Files::new(&env),
+            env,
+            store,
+            deadline: whole,
+            cancelled,
+        },
+        exit: Exit::Passed,
+    };
+    if let Err((stage, failure)) = check(&args, &mut chain.context).await {
+        refuse(Some(stage), &failure, &chain.context.env);
+        return failure.exit;
+    }
+
+    let limit = args.provision_timeout;
+    chain
+        .stage(Stage::ProvisionEc2, limit, async |context| {
+            provision_ec2::run(&args.provision, context).await
+        })
+        .await;
+    let limit = args.install_timeout;
+    chain
+        .stage(Stage::InstallKind, limit, async |context| {
+            install_kind::run(&args.install, context).await
+        })
+        .await;
+    let limit = args.deploy_timeout;
+    chain
+        .stage(Stage::DeployManifests, limit, async |context| {
+            deploy_manifests::run(&args.deploy, None, context).await
+        })
+        .await;
+    let limit = args.test_timeout;
+    chain
+        .stage(Stage::RunMnistNotebookJob, limit, async |context| {
+            run_mnist_notebook_job::run(&args.notebook, None, context).await
+        })
+        .await;
+
+    chain.shield_from_cancel();
+    let limit = args.gather_timeout;
+    let gathered = chain
+        .always(Stage::GatherLogs, limit, async |context| {
+            gather_logs::run(&args.gather, None, context).await
+        })
+        .await;
+    let whereabouts = Whereabouts {
+        provider: Some(provider),
+        region: args.provision.region.clone(),
+    };
+    let teardown_args = TeardownArgs {
+        whereabouts,
+        ..TeardownArgs::default()
+    };
+    let limit = args.teardown_timeout;
+    chain
+        .always(Stage::Teardown, limit, async |context| {
+            teardown::run(&teardown_args, context).await
+        })
+        .await;
+
+    finish(
+        chain.exit,
+        gathered.as_ref().and_then(|outputs| outputs.get("report")),
+        whole,
+    );
+    chain.exit
+}
+
+struct Chain {
+    context: Context,
+    exit: Exit,
+}
+
+impl Chain {
+    /// A stage that is left out once another has failed.
+    async fn stage<F>(&mut self, stage: Stage, limit: Limit, body: F)
+    where
+        F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
+    {
+        if self.exit == Exit::Passed {
+            self.always(stage, limit, body).await;
+        }
+    }
+
+    /// A stage that runs whatever happened before.
+    async fn always<F>(&mut self, stage: Stage, limit: Limit, body: F) -> Option<Outputs>
+    where
+        F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
+    {
+        tracing::info!("── {} (at most {limit})", stage.name());
+        self.context.deadline = Deadline::after(limit);
+        let result = carry_out(stage, &mut self.context, body).await;
+        let exit = conclude(stage, &self.context, &result);
+        if self.exit == Exit::Passed {
+            self.exit = exit;
+        }
+        result.ok()
+    }
+
+    /// From here on the first signal has been spent: what follows knows of it, and is not stopped by it.
+    fn shield_from_cancel(&mut self) {
+        if self.context.cancelled.is_cancelled() {
+            self.context.env.set("JOB_STATUS", "cancelled");
+        }
+        self.context.cancelled = CancellationToken::new();
+    }
+}
+
+/// What can be known to be wrong before anything is made.
+async fn check(args: &RunArgs, context: &mut Context) -> Result<(), (Stage, Failure)> {
+    std::future::ready((args, context)).await;
+    Ok(())
+}
+
+/// On a runner the record of the job; on a laptop a run of its own, beside the others.
+fn open(env: &Environment) -> Result<Store, RecordError> {
+    let dir = state_directory(env)?;
+    if let Some(run) = Run::of_workflow(env) {
+        return Store::open_in(dir, Some(run));
+    }
+    let run = Run::random();
+    let own: PathBuf = dir.join("runs").join(&run.id);
+    Store::open_in(own, Some(run))
+}
+
+/// The last words: passed or failed, how long it took, where the report is.
+fn finish(exit: Exit, report: Option<&str>, whole: Deadline) {
+    let verdict = if exit == Exit::Passed {
+        "passed"
+    } else {
+        "failed"
+    };
+    let report = report.map_or_else(String::new, |report| format!("report: {report}\n"));
+    let text = format!("{verdict} in {}\n{report}", humane(whole.elapsed()));
+    // A closed pipe does not change the verdict.
+    drop(std::io::stdout().write_all(text.as_bytes()));
 }
