@@ -1,4 +1,14 @@
-//! What several tests need: the binary, the sandbox.
+//! What several tests need: the binary, the sandbox, one cluster that they share.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// Name of the cluster that the tests share; whoever ran them deletes it.
+const CLUSTER: &str = "manifests-e2e-test";
 
 /// Whether the sandbox is there; says so loudly where it is not. In CI it has to be.
 #[expect(dead_code, reason = "the first sandbox test uses it")]
@@ -15,4 +25,80 @@ pub(crate) fn sandbox() -> bool {
         );
     }
     there
+}
+
+/// Kubeconfig of a `KinD` cluster that all tests of all rooms share: made by the first that asks, in any process,
+/// and used again while it is healthy. A test takes names of its own for all it makes.
+#[expect(dead_code, reason = "the first test that needs a cluster uses it")]
+pub(crate) fn cluster() -> &'static Path {
+    static KUBECONFIG: OnceLock<PathBuf> = OnceLock::new();
+    KUBECONFIG.get_or_init(|| {
+        let kubeconfig =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("manifests-e2e-test.kubeconfig");
+        let path = kubeconfig.to_str().expect("the target directory is UTF-8");
+        let lock = File::create(std::env::temp_dir().join(format!("{CLUSTER}.lock")))
+            .expect("the lock file can be made");
+        lock.lock().expect("the lock can be had");
+        let exported = tool(
+            "kind",
+            &[
+                "export",
+                "kubeconfig",
+                "--name",
+                CLUSTER,
+                "--kubeconfig",
+                path,
+            ],
+        );
+        let healthy = exported.is_ok() && kubectl(path, "get --raw=/readyz --request-timeout=5s");
+        if !healthy {
+            tool("kind", &["delete", "cluster", "--name", CLUSTER])
+                .expect("a broken cluster can be deleted");
+            let image = std::env::var("KIND_NODE_IMAGE").unwrap_or_default();
+            let mut words = vec!["create", "cluster", "--name", CLUSTER, "--kubeconfig", path];
+            if !image.is_empty() {
+                words.extend(["--image", &image]);
+            }
+            tool("kind", &words).expect("a cluster can be created");
+        }
+        // `kind create` comes back before any of these.
+        for condition in [
+            "wait --for=condition=Ready nodes --all --timeout=120s",
+            "-n kube-system rollout status daemonset/kube-proxy --timeout=120s",
+            "-n kube-system rollout status deployment/coredns --timeout=120s",
+            "-n default wait --for=create serviceaccount/default --timeout=120s",
+        ] {
+            assert!(
+                kubectl(path, condition),
+                "not true of the cluster: {condition}"
+            );
+        }
+        kubeconfig
+    })
+}
+
+/// Whether a kubectl command, written with spaces, succeeds.
+fn kubectl(kubeconfig: &str, words: &str) -> bool {
+    let words: Vec<&str> = ["--kubeconfig", kubeconfig]
+        .into_iter()
+        .chain(words.split(' '))
+        .collect();
+    tool("kubectl", &words).is_ok()
+}
+
+/// What a program printed; its standard error where it failed.
+fn tool(name: &str, words: &[&str]) -> Result<String, String> {
+    let output = Command::new(name)
+        .args(words)
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(format!(
+            "{name} {}: {}",
+            words.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        ))
+    }
 }
