@@ -1,0 +1,193 @@
+//! `actions/run.sh`: which binary it becomes, and what it says where there is none.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use sha2::{Digest, Sha256};
+
+/// A checkout of the action alone, the place its releases come from, and a runner's tool cache.
+struct Checkout {
+    root: tempfile::TempDir,
+}
+
+impl Checkout {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir(root.path().join("actions")).expect("it is new");
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("actions/run.sh");
+        fs::copy(ours, root.path().join("actions/run.sh")).expect("run.sh is here");
+        let checkout = Self { root };
+        checkout.pin("");
+        checkout
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn asset() -> String {
+        let version = env!("CARGO_PKG_VERSION");
+        format!("manifests-e2e-{version}-{}-linux", std::env::consts::ARCH)
+    }
+
+    /// Publishes a program as the release asset and returns its line for `checksums.txt`.
+    fn release(&self, program: &str) -> String {
+        let folder = self.path(&format!("releases/v{}", env!("CARGO_PKG_VERSION")));
+        fs::create_dir_all(&folder).expect("a folder of ours");
+        fs::write(folder.join(Self::asset()), program).expect("a folder of ours");
+        let sum = hex::encode(Sha256::digest(program));
+        format!("{sum}  {}\n", Self::asset())
+    }
+
+    fn pin(&self, checksums: &str) {
+        fs::write(self.path("actions/checksums.txt"), checksums).expect("a folder of ours");
+    }
+
+    /// Runs it with no cargo in reach and nothing in the environment but what is given.
+    fn run(&self, env: &[(&str, &Path)]) -> Output {
+        let releases = format!("file://{}", self.path("releases").display());
+        Command::new(self.path("actions/run.sh"))
+            .args(["teardown", "--scope", "a b"])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.root.path())
+            .env("RUNNER_TOOL_CACHE", self.path("cache"))
+            .env("GITHUB_OUTPUT", self.path("output"))
+            .env("MANIFESTS_E2E_RELEASES", releases)
+            .envs(env.iter().copied())
+            .output()
+            .expect("bash is there")
+    }
+
+    /// The output `failure` of the step.
+    fn failure(&self) -> String {
+        let output = fs::read_to_string(self.path("output")).unwrap_or_default();
+        let line = output.trim_end().strip_prefix("failure=");
+        line.unwrap_or_default().to_owned()
+    }
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("the programs print ASCII")
+}
+
+fn program(text: &str) -> String {
+    format!("#!/bin/sh\necho {text} \"$#\" \"$@\"\nexit 7\n")
+}
+
+#[test]
+fn the_named_binary_is_run_with_all_arguments_and_its_exit_code_kept() {
+    let checkout = Checkout::new();
+    let binary = checkout.path("mine");
+    fs::write(&binary, program("mine")).unwrap();
+    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+
+    let output = checkout.run(&[("MANIFESTS_E2E_BINARY", &binary)]);
+
+    assert_eq!(stdout(&output), "mine 3 teardown --scope a b\n");
+    assert_eq!(output.status.code(), Some(7));
+}
+
+#[test]
+fn a_named_binary_that_cannot_be_run_is_an_error_and_not_passed_over() {
+    let checkout = Checkout::new();
+    checkout.pin(&checkout.release(&program("released")));
+    let binary = checkout.path("mine");
+    fs::write(&binary, program("mine")).unwrap();
+
+    let output = checkout.run(&[("MANIFESTS_E2E_BINARY", &binary)]);
+
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(stdout(&output), "");
+    assert!(checkout.failure().contains("not an executable file"));
+}
+
+#[test]
+fn a_release_is_fetched_once_and_verified() {
+    let checkout = Checkout::new();
+    checkout.pin(&checkout.release(&program("released")));
+
+    let first = checkout.run(&[]);
+    fs::remove_dir_all(checkout.path("releases")).unwrap();
+    let second = checkout.run(&[]);
+
+    assert_eq!(stdout(&first), "released 3 teardown --scope a b\n");
+    assert_eq!(stdout(&second), stdout(&first));
+    assert_eq!(second.status.code(), Some(7));
+}
+
+#[test]
+fn a_release_with_another_hash_is_deleted_and_never_run() {
+    let checkout = Checkout::new();
+    checkout.pin(&checkout.release(&program("released")));
+    checkout.release(&program("another"));
+
+    let output = checkout.run(&[]);
+
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(stdout(&output), "");
+    assert!(
+        checkout
+            .failure()
+            .ends_with("is not what actions/checksums.txt says")
+    );
+    let folder = format!(
+        "cache/manifests-e2e/{}/{}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH
+    );
+    assert_eq!(fs::read_dir(checkout.path(&folder)).unwrap().count(), 0);
+}
+
+#[test]
+fn a_cached_binary_that_was_changed_is_fetched_again() {
+    let checkout = Checkout::new();
+    checkout.pin(&checkout.release(&program("released")));
+    checkout.run(&[]);
+    let folder = format!(
+        "cache/manifests-e2e/{}/{}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::ARCH
+    );
+    fs::write(
+        checkout.path(&folder).join("manifests-e2e"),
+        program("changed"),
+    )
+    .unwrap();
+
+    let output = checkout.run(&[]);
+
+    assert_eq!(stdout(&output), "released 3 teardown --scope a b\n");
+}
+
+#[test]
+fn without_a_release_and_without_cargo_the_remedy_is_named() {
+    let checkout = Checkout::new();
+
+    let output = checkout.run(&[]);
+
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("hint: use a released tag of the action"),
+        "{said}"
+    );
+    assert!(checkout.failure().contains("there is no manifests-e2e"));
+}
+
+#[test]
+fn on_a_runner_the_error_is_an_annotation() {
+    let checkout = Checkout::new();
+
+    let output = checkout.run(&[("GITHUB_ACTIONS", Path::new("true"))]);
+
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.starts_with("::error title=manifests-e2e::there is no"),
+        "{said}"
+    );
+}
