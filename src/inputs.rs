@@ -45,6 +45,13 @@ impl Environment {
         self.0.insert(name.to_owned(), value.to_owned());
     }
 
+    /// All of them; values may be secrets.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether a GitHub runner (or something that acts as one) started this process.
     pub fn on_runner(&self) -> bool {
         self.get("GITHUB_ACTIONS") == Some("true")

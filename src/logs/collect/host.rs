@@ -1,0 +1,261 @@
+//! What the host knows when the API server does not: its kernel's log, its disk and memory, its containers, and what
+//! `kind export logs` finds on the nodes.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    time::Duration,
+};
+
+use futures::{StreamExt as _, stream};
+
+use super::containers::{Clip, Clipped};
+use crate::{
+    host::{Command, Host},
+    limits::Deadline,
+    logs::{layout, snapshot::Gap},
+    record::HostKind,
+    report::{Explain as _, one_line},
+};
+
+/// Longest time for one fact.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Commands at once on one host.
+const AT_ONCE: usize = 4;
+/// How a file of a node begins is kept up to here; these hold rotated logs, which the API server does not show.
+const HEAD: usize = 1024 * 1024;
+/// How it ends is kept up to here.
+const TAIL: usize = 16 * 1024 * 1024;
+/// Bytes of all files of the nodes together.
+const BUDGET: u64 = 512 * 1024 * 1024;
+
+/// A file for the bundle.
+pub type Found = Result<(String, Clipped), Gap>;
+
+/// Where to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// The host.
+    pub host: &'a dyn Host,
+    /// Whether it is this machine: then it may be somebody's own, and root is not asked for.
+    pub kind: HostKind,
+    /// The KinD cluster, where there is one.
+    pub cluster: Option<&'a str>,
+}
+
+impl Site<'_> {
+    fn command(&self, script: impl Into<String>) -> Command {
+        let command = Command::new(script);
+        match self.kind {
+            HostKind::Ssh => command.root(),
+            HostKind::Local => command,
+        }
+    }
+
+    /// What to ask the host: file and script.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let ours = match (self.kind, self.cluster) {
+            (HostKind::Local, Some(cluster)) => {
+                format!("--filter label=io.x-k8s.kind.cluster={cluster} ")
+            }
+            _ => String::new(),
+        };
+        let mut facts = vec![
+            (
+                "uname",
+                "uname -a; uptime; cat /proc/loadavg; cat /etc/os-release".to_owned(),
+            ),
+            (
+                "dmesg",
+                "dmesg -T 2>/dev/null | tail -n 4000 | grep . || dmesg | tail -n 4000".to_owned(),
+            ),
+            (
+                "df",
+                "df -h -x overlay -x tmpfs; echo; df -i -x overlay -x tmpfs".to_owned(),
+            ),
+            (
+                "free",
+                "free -m; echo; cat /proc/pressure/* 2>/dev/null; true".to_owned(),
+            ),
+            (
+                "limits",
+                "sysctl fs.inotify fs.file-nr fs.file-max kernel.pid_max vm.max_map_count; true"
+                    .to_owned(),
+            ),
+            (
+                "docker-ps",
+                format!(
+                    "docker ps -a --no-trunc {ours}--format 'table {{{{.Names}}}}\\t{{{{.Image}}}}\\t{{{{.Status}}}}\\t{{{{.RunningFor}}}}'"
+                ),
+            ),
+            ("docker-info", "docker info 2>&1".to_owned()),
+            ("docker-df", "docker system df".to_owned()),
+        ];
+        if let Some(cluster) = self.cluster {
+            // The last resort for a node that is stopped: it answers no `exec`.
+            facts.push((
+                "nodes",
+                format!(
+                    "for node in $(docker ps -aq --filter label=io.x-k8s.kind.cluster={cluster}); do docker inspect --format '{{{{.Name}}}} {{{{json .State}}}}' $node; docker logs --tail 300 $node 2>&1; done"
+                ),
+            ));
+        }
+        if self.kind == HostKind::Ssh {
+            facts.push((
+                "cloud-init",
+                "cloud-init status --long 2>&1; cat /var/log/cloud-init-output.log".to_owned(),
+            ));
+            facts.push((
+                "cloud-init-log",
+                "tail -n 3000 /var/log/cloud-init.log".to_owned(),
+            ));
+        }
+        facts
+    }
+}
+
+/// The facts of a host, each with what its command said on standard error.
+pub async fn facts(site: Site<'_>, deadline: Deadline) -> Vec<Found> {
+    stream::iter(site.facts())
+        .map(async |(name, script)| {
+            let file = format!("host/{name}.txt");
+            let gap = |error: String| Gap {
+                file: file.clone(),
+                error,
+            };
+            let command = site.command(script);
+            let within = deadline.within(PATIENCE);
+            let output = within
+                .bound(site.host.run(&command, within))
+                .await
+                .map_err(|passed| gap(passed.to_string()))?
+                .map_err(|error| gap(one_line(&error.to_string())))?;
+            if output.stdout.trim().is_empty() {
+                let said = one_line(&output.stderr);
+                return Err(gap(if said.is_empty() {
+                    format!("nothing was printed (exit code {})", output.status)
+                } else {
+                    said
+                }));
+            }
+            let mut text = output.stdout;
+            if output.status != 0 {
+                text = format!("{text}[exit code {}] {}\n", output.status, output.stderr);
+            }
+            Ok((
+                file.clone(),
+                Clipped {
+                    bytes: text.into_bytes(),
+                    left_out: 0,
+                },
+            ))
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await
+}
+
+/// Has kind write the nodes' logs on the host and brings them here as one archive.
+///
+/// # Errors
+/// The [`Gap`] that stands for all of them.
+pub async fn export(
+    site: Site<'_>,
+    kind: &str,
+    archive: &Path,
+    deadline: Deadline,
+) -> Result<(), Gap> {
+    let gap = |error: String| Gap {
+        file: "kind/".to_owned(),
+        error,
+    };
+    let Some(cluster) = site.cluster else {
+        return Err(gap("no KinD cluster of this job is known".to_owned()));
+    };
+    // A stopped node must not hold the others back: kind gives up on it by the time limit.
+    let limit = deadline.remaining().as_secs().saturating_sub(2).max(1);
+    let script = format!(
+        r#"set -e
+umask 077
+d=$(mktemp -d)
+trap 'rm -rf "$d"' EXIT
+timeout -k 2 {limit} {kind} export logs "$d/logs" --name {cluster} >"$d/said" 2>&1 || said=$?
+rm -rf "$d"/logs/*/containers
+if [ -z "$(ls -A "$d/logs" 2>/dev/null)" ]; then cat "$d/said" >&2; exit "${{said:-1}}"; fi
+cp "$d/said" "$d/logs/kind-export.txt"
+a=$(mktemp /tmp/kind-logs-XXXXXX.tgz)
+tar -C "$d/logs" -cf - . | gzip -1 >"$a"
+chmod 644 "$a"
+printf %s "$a""#
+    );
+    let command = site.command(script);
+    let output = deadline
+        .bound(site.host.run(&command, deadline))
+        .await
+        .map_err(|passed| gap(passed.to_string()))?
+        .map_err(|error| gap(one_line(&error.to_string())))?;
+    let remote = output.stdout.trim();
+    if output.status != 0 || !remote.starts_with("/tmp/kind-logs-") {
+        return Err(gap(format!(
+            "kind export logs failed (exit code {}): {}",
+            output.status,
+            one_line(&output.stderr)
+        )));
+    }
+    let fetched = deadline
+        .bound(site.host.get(remote, archive, deadline))
+        .await
+        .map_err(|passed| gap(passed.to_string()))
+        .and_then(|got| got.map_err(|error| gap(describe(&error))));
+    let removal = site.command(format!("rm -f {remote}"));
+    let soon = deadline.within(Duration::from_secs(5));
+    drop(soon.bound(site.host.run(&removal, soon)).await);
+    fetched
+}
+
+fn describe(error: &crate::host::HostError) -> String {
+    let mut text = one_line(&error.to_string());
+    for detail in error.details().iter().take(3) {
+        text = format!("{text}: {}", one_line(detail));
+    }
+    text
+}
+
+/// The files of such an archive, one after the other, clipped.
+///
+/// # Errors
+/// When the archive cannot be read to its end.
+pub fn unpack(archive: &Path, mut take: impl FnMut(Found)) -> io::Result<()> {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(File::open(archive)?));
+    let mut budget = BUDGET;
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let file = layout::safe(&format!("kind/{}", entry.path()?.display()));
+        if budget == 0 {
+            take(Err(Gap {
+                file,
+                error: "the logs of the nodes are larger than 512 MiB".to_owned(),
+            }));
+            continue;
+        }
+        let clipped = clip(&mut entry)?;
+        budget = budget.saturating_sub(clipped.bytes.len() as u64);
+        take(Ok((file, clipped)));
+    }
+    Ok(())
+}
+
+fn clip(entry: &mut impl Read) -> io::Result<Clipped> {
+    let mut clip = Clip::new(HEAD, TAIL);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match entry.read(&mut buffer)? {
+            0 => return Ok(clip.finish()),
+            read => clip.push(&buffer[..read]),
+        }
+    }
+}

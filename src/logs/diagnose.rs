@@ -1,0 +1,193 @@
+//! What went wrong, told from a snapshot: findings in the order in which one would look at them.
+//!
+//! Pure: no clock, no server. A rule looks at one kind of object; what says the same is folded into one finding.
+
+mod pods;
+mod workloads;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::snapshot::{Object, Snapshot, text};
+
+/// What kind of trouble; the order is that of causes before their symptoms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// The API server does not answer.
+    ApiServer,
+    /// A node is not ready or short of something.
+    Node,
+    /// Pods were evicted.
+    Evicted,
+    /// No node has room for a pod.
+    Unschedulable,
+    /// An image cannot be pulled.
+    ImagePull,
+    /// A webhook that guards objects does not answer.
+    Webhook,
+    /// The API server refuses the pods of a workload.
+    Refused,
+    /// A volume is not there.
+    Volume,
+    /// A Secret or `ConfigMap` that a pod names is not there.
+    Configuration,
+    /// A container needed more memory than it may have.
+    OutOfMemory,
+    /// A container ends again and again.
+    CrashLoop,
+    /// A container runs and is not ready.
+    NotReady,
+    /// A Job failed.
+    Job,
+}
+
+impl Class {
+    /// In a few words.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::ApiServer => "API server",
+            Self::Node => "node",
+            Self::Evicted => "evicted",
+            Self::Unschedulable => "unschedulable",
+            Self::ImagePull => "image pull",
+            Self::Webhook => "webhook",
+            Self::Refused => "refused",
+            Self::Volume => "volume",
+            Self::Configuration => "configuration",
+            Self::OutOfMemory => "out of memory",
+            Self::CrashLoop => "crash loop",
+            Self::NotReady => "not ready",
+            Self::Job => "job failed",
+        }
+    }
+}
+
+/// One cause and whom it concerns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind of trouble.
+    pub class: Class,
+    /// Whom it concerns: `Deployment kubeflow/katib-db`.
+    pub affects: Vec<String>,
+    /// What it is, in one line.
+    pub cause: String,
+    /// What shows it: messages, the last lines of a log.
+    pub evidence: Vec<String>,
+}
+
+impl Finding {
+    /// The one line: whom and what.
+    pub fn line(&self) -> String {
+        match self.affects.as_slice() {
+            [] => self.cause.clone(),
+            [one] => format!("{one}: {}", self.cause),
+            [one, rest @ ..] => format!("{one} and {} more: {}", rest.len(), self.cause),
+        }
+    }
+}
+
+/// The findings of a snapshot, the most telling first.
+pub fn diagnose(snapshot: &Snapshot) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(workloads::nodes(snapshot));
+    found.extend(pods::all(snapshot));
+    found.extend(workloads::refused(snapshot));
+    found.extend(workloads::claims(snapshot));
+    found.extend(workloads::jobs(snapshot));
+    fold(found)
+}
+
+/// Findings of one cause become one; those that concern more come first within their class.
+fn fold(found: Vec<Finding>) -> Vec<Finding> {
+    let mut folded: BTreeMap<(Class, String), Finding> = BTreeMap::new();
+    for finding in found {
+        let key = (finding.class, finding.cause.clone());
+        match folded.get_mut(&key) {
+            Some(known) => {
+                for affected in finding.affects {
+                    if !known.affects.contains(&affected) {
+                        known.affects.push(affected);
+                    }
+                }
+                for line in finding.evidence {
+                    if known.evidence.len() < 12 && !known.evidence.contains(&line) {
+                        known.evidence.push(line);
+                    }
+                }
+            }
+            None => {
+                folded.insert(key, finding);
+            }
+        }
+    }
+    let mut findings: Vec<_> = folded.into_values().collect();
+    // A failed Job whose container crashed is told by its container.
+    let told: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.class != Class::Job)
+        .flat_map(|finding| finding.affects.clone())
+        .collect();
+    findings.retain(|finding| {
+        finding.class != Class::Job
+            || finding
+                .affects
+                .iter()
+                .any(|affected| !told.contains(affected))
+    });
+    findings.sort_by_key(|finding| (finding.class, std::cmp::Reverse(finding.affects.len())));
+    findings
+}
+
+/// Whom a pod belongs to, as people name it: its Deployment rather than its `ReplicaSet`.
+fn owner(snapshot: &Snapshot, object: &Object) -> String {
+    let namespace = object.namespace().unwrap_or_default();
+    let (mut kind, mut name) = (object.kind.clone(), object.name().to_owned());
+    let mut above = object.controller();
+    // A Deployment owns a ReplicaSet owns a pod; nothing is deeper than that but custom resources.
+    for _ in 0..4 {
+        let Some((owner_kind, owner_name)) = above else {
+            break;
+        };
+        if owner_kind == "Node" {
+            break;
+        }
+        (kind, name) = (owner_kind.to_owned(), owner_name.to_owned());
+        above = snapshot
+            .objects
+            .iter()
+            .find(|other| {
+                other.kind == kind && other.name() == name && other.namespace() == Some(namespace)
+            })
+            .and_then(Object::controller);
+    }
+    format!("{kind} {namespace}/{name}")
+}
+
+/// The first line of a message, short enough for one line.
+fn brief(message: &str) -> String {
+    let line = crate::report::one_line(message);
+    match line.char_indices().nth(240) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
+/// The newest event of an object with that reason whose message holds a text.
+fn event<'a>(
+    snapshot: &'a Snapshot,
+    object: &Object,
+    reason: &str,
+    holding: &str,
+) -> Option<&'a str> {
+    snapshot
+        .events_of(object)
+        .into_iter()
+        .rev()
+        .find(|event| event.text("/reason") == reason && event.text("/message").contains(holding))
+        .map(|event| text(&event.value, "/message"))
+}
+
+#[cfg(test)]
+mod tests;

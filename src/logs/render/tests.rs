@@ -1,0 +1,148 @@
+use serde_json::json;
+
+use super::*;
+use crate::{
+    logs::{
+        diagnose::{Class, diagnose},
+        snapshot::Object,
+    },
+    record::Store,
+};
+
+fn record(exits: &[(&str, Option<u8>, &str)]) -> Record {
+    let dir = tempfile::tempdir().unwrap();
+    let mut record = Store::open_in(dir.path().to_owned(), None)
+        .unwrap()
+        .record()
+        .clone();
+    let mut at: Timestamp = "2026-01-02T03:00:00Z".parse().unwrap();
+    for (stage, exit, cause) in exits {
+        let ended = at + jiff::SignedDuration::from_secs(60);
+        record.stages.push(StageRecord {
+            stage: (*stage).to_owned(),
+            started: at,
+            ended: exit.map(|_| ended),
+            exit: *exit,
+            cause: (*cause).to_owned(),
+        });
+        at = ended;
+    }
+    record
+}
+
+fn report(record: &Record, snapshot: Option<&Snapshot>, findings: &[Finding]) -> Report {
+    Report::of(&Material {
+        record,
+        snapshot,
+        unreachable: None,
+        findings,
+        gaps: &[],
+        bundle: "b.zip",
+        now: "2026-01-02T03:10:00Z".parse().unwrap(),
+    })
+}
+
+fn finding() -> Finding {
+    Finding {
+        class: Class::ImagePull,
+        affects: vec!["Deployment n/web".into()],
+        cause: "image <x> cannot be pulled: not found".into(),
+        evidence: vec!["<script>alert(1)</script>".into()],
+    }
+}
+
+#[test]
+fn the_cause_is_what_the_cluster_shows_of_the_stage_that_failed() {
+    let deploy = record(&[
+        ("install-kind", Some(0), ""),
+        ("deploy-manifests", Some(124), "timed out after 45m"),
+    ]);
+    let told = report(&deploy, None, &[finding()]);
+    assert_eq!(
+        (told.verdict, told.cause.as_str()),
+        (
+            "failed",
+            "deploy-manifests: Deployment n/web: image <x> cannot be pulled: not found"
+        )
+    );
+    assert_eq!(
+        report(&deploy, None, &[]).cause,
+        "deploy-manifests: timed out after 45m"
+    );
+    let early = record(&[("provision-ec2", Some(3), "no capacity")]);
+    assert_eq!(
+        report(&early, None, &[finding()]).cause,
+        "provision-ec2: no capacity"
+    );
+}
+
+#[test]
+fn a_stage_that_was_killed_is_no_pass() {
+    let killed = record(&[("provision-ec2", Some(0), ""), ("install-kind", None, "")]);
+    assert_eq!(report(&killed, None, &[]).verdict, "cut short");
+    assert_eq!(report(&record(&[]), None, &[]).verdict, "unknown");
+    let passed = record(&[("deploy-manifests", Some(0), "")]);
+    assert_eq!(
+        (
+            report(&passed, None, &[]).verdict,
+            report(&passed, None, &[]).cause.as_str()
+        ),
+        ("passed", "")
+    );
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_runs_nothing() {
+    let failed = record(&[("deploy-manifests", Some(1), "<b>bold</b>")]);
+    let mut snapshot = Snapshot::empty("kind-<x>");
+    snapshot.objects.extend(Object::of(json!({"apiVersion": "v1", "kind": "Event", "type": "Warning",
+        "metadata": {"name": "e"}, "message": "<img src=x onerror=alert(1)>", "involvedObject": {"kind": "Pod", "name": "p"}})));
+    let html = report(&failed, Some(&snapshot), &[finding()]).html();
+    for forbidden in [
+        "<script", "<img", "<b>bold", "http://", "https://", "<link", "@import", "<iframe", "href=",
+    ] {
+        assert!(!html.contains(forbidden), "{forbidden}");
+    }
+    assert!(html.contains("&#60;script&#62;alert(1)"));
+}
+
+#[test]
+fn stages_share_one_axis() {
+    let two = record(&[
+        ("provision-ec2", Some(0), ""),
+        ("install-kind", Some(0), ""),
+    ]);
+    let rows = report(&two, None, &[]).stages;
+    assert_eq!(
+        (rows[0].from, rows[0].width, rows[1].from, rows[1].width),
+        (0, 50, 50, 50)
+    );
+    assert_eq!(rows[0].took, "1m");
+}
+
+#[test]
+fn a_workload_without_its_pods_is_listed_with_their_reasons() {
+    let mut snapshot = Snapshot::empty("x");
+    let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "n"}, "spec": {"replicas": 2}, "status": {"readyReplicas": 1}});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "db-0", "namespace": "n", "ownerReferences": [{"kind": "StatefulSet", "name": "db", "controller": true}]},
+        "spec": {"containers": [{"name": "c", "image": "i"}]}, "status": {"phase": "Pending", "containerStatuses": [{"name": "c", "restartCount": 0, "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}]}});
+    snapshot
+        .objects
+        .extend([set, pod].map(|value| Object::of(value).unwrap()));
+    let report = report(&record(&[]), Some(&snapshot), &diagnose(&snapshot));
+    assert_eq!(report.workload_count, 1);
+    assert_eq!(report.workloads[0].ready, "1/2");
+    assert_eq!(
+        report.workloads[0].pods,
+        [("db-0".to_owned(), "Pending, c: ErrImagePull".to_owned())]
+    );
+    assert_eq!(
+        report.cause,
+        "StatefulSet n/db: image i cannot be pulled: not found"
+    );
+    assert!(
+        report
+            .markdown()
+            .contains("**image pull** StatefulSet n/db")
+    );
+}
