@@ -2,15 +2,20 @@
 //!
 //! Given a [`HostRecord`]; knows nothing of AWS or Kubernetes.
 
+mod capture;
+pub mod local;
+pub mod ssh;
 pub mod tunnel;
 
-use std::{fmt, io, path::Path};
+use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
-    limits::Deadline,
+    inputs::Environment,
+    limits::{Deadline, humane},
+    record::{HostKind, HostRecord},
     report::{Exit, Explain},
 };
 
@@ -118,6 +123,71 @@ pub trait Host: Send + Sync + fmt::Debug {
     fn forward(&self, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, HostError>>;
 }
 
+/// The host that a record describes. Nothing is connected yet.
+///
+/// # Errors
+/// [`HostError::UnknownHostKey`] and [`HostError::File`]: what is needed to reach it is not there.
+pub fn open(record: &HostRecord, env: &Environment) -> Result<Arc<dyn Host>, HostError> {
+    Ok(match record.kind {
+        HostKind::Local => Arc::new(local::LocalHost::new(env)),
+        HostKind::Ssh => Arc::new(ssh::SshHost::new(record, env)?),
+    })
+}
+
+/// Runs a command that has to succeed, and says every 30 s that it still runs.
+///
+/// `what` is what is meant by it, in a few words.
+///
+/// # Errors
+/// [`HostError::Failed`] with the end of its output for any exit code but 0.
+pub async fn check(
+    host: &dyn Host,
+    what: &str,
+    command: &Command,
+    deadline: Deadline,
+) -> Result<Output, HostError> {
+    let running = host.run(command, deadline);
+    tokio::pin!(running);
+    let output = loop {
+        if let Ok(output) = tokio::time::timeout(Duration::from_secs(30), &mut running).await {
+            break output;
+        }
+        tracing::info!(
+            "waiting for {what} on {} ({} left)",
+            host.describe(),
+            humane(deadline.remaining())
+        );
+    };
+    let output = output.map_err(|error| match error {
+        HostError::TimedOut { host, .. } => HostError::TimedOut {
+            host,
+            what: what.to_owned(),
+        },
+        error => error,
+    })?;
+    if output.status == 0 {
+        return Ok(output);
+    }
+    let said = if output.stderr.trim().is_empty() {
+        &output.stdout
+    } else {
+        &output.stderr
+    };
+    let lines: Vec<&str> = said.trim_end().lines().collect();
+    Err(HostError::Failed {
+        host: host.describe(),
+        what: what.to_owned(),
+        status: output.status,
+        output: lines[lines.len().saturating_sub(15)..].join("\n"),
+    })
+}
+
+/// The first line of a script, for messages.
+fn few_words(script: &str) -> String {
+    let line = script.trim().lines().next().unwrap_or_default();
+    line.chars().take(60).collect()
+}
+
 /// Why a host did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
@@ -138,6 +208,12 @@ pub enum HostError {
         shown: String,
         /// Fingerprint that was expected.
         expected: String,
+    },
+    /// Nobody said beforehand which key it has.
+    #[error("the host key of {host} is not known")]
+    UnknownHostKey {
+        /// Which host.
+        host: String,
     },
     /// It does not let us in.
     #[error("{host} does not accept the key of {user}")]
@@ -181,6 +257,7 @@ impl Explain for HostError {
     fn exit(&self) -> Exit {
         match self {
             Self::TimedOut { .. } => Exit::TimeLimit,
+            Self::UnknownHostKey { .. } => Exit::BadInput,
             _ => Exit::Infrastructure,
         }
     }
@@ -194,6 +271,10 @@ impl Explain for HostError {
             Self::WrongHostKey { .. } => {
                 Some("somebody may be in between; nothing was sent to it".to_owned())
             }
+            Self::UnknownHostKey { .. } => Some(
+                "set host-key to its /etc/ssh/ssh_host_ed25519_key.pub, or log in once by ssh so that ~/.ssh/known_hosts has it"
+                    .to_owned(),
+            ),
             Self::AuthRefused { .. } => Some("check user and private key".to_owned()),
             _ => None,
         }
