@@ -17,7 +17,7 @@ packages() { # what is missing of the packages named
 whole_capabilities() { (( (0x$(sed -n 's/^CapBnd:\s*//p' /proc/self/status) >> 24 & 1) == 1 )); }
 
 engine() {
-  packages iptables iproute2 jq curl openssh-client python3-venv
+  packages iptables iproute2 jq curl python3-venv
   if ! docker info >/dev/null 2>&1; then
     packages docker.io
     [ "$(id -u)" = 0 ] || fail 'root is needed to start a Docker engine'

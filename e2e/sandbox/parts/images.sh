@@ -57,18 +57,20 @@ bare() {
   mark sandbox-bare "bookworm $mode"
 }
 
-base_images() {
+base_images() { # whether instances are wanted
+  [ -n "$1" ] || [ "$mode" = build ] || return 0
   bare
   image debian bare
   docker tag sandbox/debian sandbox/debian:bookworm
   image base debian
+  if [ "$mode" = build ]; then
+    image python debian
+    image notebook debian /etc/ssl/certs/ca-certificates.crt
+  fi
+  [ -n "$1" ] || return 0
   printf '{"runtimes":{"trim":{"path":"/usr/local/bin/runc-trim"}},"default-runtime":"trim","storage-driver":"overlay2"%s}\n' \
     "$([ "$mode" = pull ] || echo ",\"registry-mirrors\":[\"http://$gateway:$registry_port\"]")" >"$cache/daemon.json"
   image instance base "$here/runc-trim" "$cache/daemon.json"
-  [ "$mode" = pull ] || {
-    image python debian
-    image notebook debian /etc/ssl/certs/ca-certificates.crt
-  }
 }
 
 single() { # tag, base, files...: an image of some files, the last one its entry point

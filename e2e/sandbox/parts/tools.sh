@@ -12,7 +12,18 @@ go_build() { # product, made of, go arguments...
 }
 
 tools() {
-  local own_cache='' v of
+  local own_cache='' v of m c
+  if [ "$mode" = pull ]; then
+    if ! made_of kubectl "$node_image"; then
+      c=$(docker create "$node_image")
+      rm -f "$cache/bin/kubectl"
+      docker cp "$c:/usr/bin/kubectl" "$cache/bin/kubectl" >/dev/null
+      docker rm -v "$c" >/dev/null
+      mark kubectl "$node_image"
+    fi
+    # manifests-e2e downloads and verifies what it needs by itself.
+    command -v go >/dev/null || { step 'no Go here: kind, kustomize, act and actionlint are left out'; return 0; }
+  fi
   # Go's cache of these builds takes 3 GB and is of no use after them.
   [ -n "${GOCACHE:-}" ] || { own_cache=$cache/go-build && export GOCACHE=$own_cache; }
   for m in sigs.k8s.io/kind@$KIND sigs.k8s.io/kustomize/kustomize/v5@$KUSTOMIZE github.com/nektos/act@$ACT \
@@ -27,13 +38,7 @@ tools() {
     go_build kube "$K8S $of" build -ldflags "-s -w $v" -o "$cache/bin/" ./kube
     go_build coredns "$of" build -ldflags '-s -w' -o "$cache/bin/" ./coredns github.com/rancher/local-path-provisioner
     go_build etcd "$of" build -ldflags '-s -w' -o "$cache/bin/etcd" go.etcd.io/etcd/server/v3
-    for name in kubectl kubeadm kube-apiserver; do ln -sf kube "$cache/bin/$name"; done
-  else
-    made_of kubectl "$node_image" || {
-      local c
-      c=$(docker create "$node_image") && rm -f "$cache/bin/kubectl" && docker cp "$c:/usr/bin/kubectl" "$cache/bin/kubectl" >/dev/null && docker rm -v "$c" >/dev/null
-      mark kubectl "$node_image"
-    }
+    for c in kubectl kubeadm kube-apiserver; do ln -sf kube "$cache/bin/$c"; done
   fi
   [ -z "$own_cache" ] || rm -rf "$own_cache"
 }
