@@ -3,6 +3,7 @@
 //! Given a [`HostRecord`]; knows nothing of AWS or Kubernetes.
 
 mod capture;
+pub mod engine;
 pub mod local;
 pub mod ssh;
 pub mod tunnel;

@@ -2,6 +2,10 @@
 //!
 //! Given run identity and inputs; hands out a [`HostRecord`]. To find and destroy needs no record, only tags or names.
 
+pub mod clusters;
+pub mod local;
+pub mod ssh;
+
 use std::fmt;
 
 use futures::future::BoxFuture;

@@ -5,7 +5,12 @@
 mod detached;
 mod session;
 
-use std::{io::Write as _, path::Path, sync::atomic::AtomicU32, time::Duration};
+use std::{
+    io::Write as _,
+    path::Path,
+    sync::{OnceLock, atomic::AtomicU32},
+    time::{Duration, Instant},
+};
 
 use futures::{FutureExt as _, future::BoxFuture};
 use russh::keys::PublicKey;
@@ -79,7 +84,7 @@ impl SshHost {
     /// [`HostError::WrongHostKey`] at once, [`HostError::AuthRefused`] once its boot must be over; at the deadline
     /// [`HostError::Unreachable`] with what the last attempt met.
     pub async fn wait_until_up(&self, deadline: Deadline) -> Result<(), HostError> {
-        let refused_since = std::cell::Cell::new(None);
+        let refused_since = OnceLock::new();
         let up = wait::until(
             format!("SSH on {}", self.describe()),
             deadline,
@@ -88,9 +93,7 @@ impl SshHost {
                 Ok(_) => Ok(Status::Ready(())),
                 Err(HostError::Unreachable { reason, .. }) => Ok(Status::NotYet(reason)),
                 Err(error @ HostError::AuthRefused { .. }) => {
-                    let since = refused_since.get().unwrap_or_else(std::time::Instant::now);
-                    refused_since.set(Some(since));
-                    if since.elapsed() > BOOT {
+                    if refused_since.get_or_init(Instant::now).elapsed() > BOOT {
                         return Err(error);
                     }
                     Ok(Status::NotYet("it does not let us in yet".to_owned()))

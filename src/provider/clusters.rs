@@ -1,0 +1,105 @@
+//! KinD clusters on a host that others use too: named after run and job, found by name alone, removed.
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Owner, Resource};
+use crate::{
+    host::{HostError, engine::Engine},
+    limits::Deadline,
+    run::{Run, resource_name},
+};
+
+/// What a node's container is labelled with, by kind itself.
+const LABEL: &str = "io.x-k8s.kind.cluster";
+
+/// The name of a cluster of this job, so that it is found without a record: `kind-1f2e3d-4c5b6a`.
+///
+/// At most 44 characters, since kind makes host names of it.
+pub fn name(cluster: &str, run: &Run) -> String {
+    let cluster = resource_name(&[cluster], 30);
+    format!("{cluster}-{}-{}", digits(&run.id), digits(&run.job))
+}
+
+/// Whether a cluster of that name belongs to `owner`.
+fn belongs(name: &str, owner: &Owner) -> bool {
+    let Some((rest, job)) = name.rsplit_once('-') else {
+        return false;
+    };
+    let Some((_, run)) = rest.rsplit_once('-') else {
+        return false;
+    };
+    run == digits(&owner.run) && owner.job.as_ref().is_none_or(|owned| job == digits(owned))
+}
+
+fn digits(text: &str) -> String {
+    hex::encode(&Sha256::digest(text.as_bytes())[..3])
+}
+
+/// The clusters of `owner`.
+pub(super) async fn find(
+    engine: &Engine,
+    owner: &Owner,
+    deadline: Deadline,
+) -> Result<Vec<Resource>, HostError> {
+    let script = format!(
+        "docker ps -a --filter label={LABEL} --format '{{{{.Label \"{LABEL}\"}}}} {{{{.State}}}}'"
+    );
+    let listed = engine.ask("list KinD clusters", script, deadline).await?;
+    let mut found: Vec<Resource> = Vec::new();
+    for (name, state) in listed.lines().filter_map(|line| line.split_once(' ')) {
+        if belongs(name, owner) && !found.iter().any(|known| known.id == name) {
+            found.push(Resource {
+                kind: "KinD cluster",
+                id: name.to_owned(),
+                region: None,
+                job: None,
+                state: state.to_owned(),
+                since: None,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Removes the nodes of a cluster and their volumes. Needs Docker alone, not kind.
+///
+/// # Errors
+/// [`HostError::Failed`] when Docker cannot remove one.
+pub async fn remove(engine: &Engine, name: &str, deadline: Deadline) -> Result<(), HostError> {
+    debug_assert!(
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+    );
+    let script = format!(
+        "nodes=$(docker ps -aq --filter label={LABEL}={name}) || exit; [ -z \"$nodes\" ] || docker rm -fv $nodes"
+    );
+    let what = format!("remove the cluster {name}");
+    engine.ask(&what, script, deadline).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_run_and_job() {
+        let (one, other) = (Run::random(), Run::random());
+        let name = name("kind", &one);
+        assert!(belongs(&name, &Owner::job(&one)));
+        assert!(belongs(&name, &Owner::run(&one.id)));
+        assert!(!belongs(&name, &Owner::job(&other)));
+        assert!(!belongs(&name, &Owner::run(&other.id)));
+        let sibling = Run {
+            job: "another".to_owned(),
+            ..one.clone()
+        };
+        assert!(!belongs(&name, &Owner::job(&sibling)));
+        assert!(!belongs("kind", &Owner::job(&one)));
+    }
+
+    #[test]
+    fn a_long_name_stays_a_host_name() {
+        let name = name(&"Long_".repeat(30), &Run::random());
+        assert!(format!("{name}-control-plane").len() <= 63, "{name}");
+    }
+}

@@ -1,0 +1,124 @@
+//! This machine as the host: nothing to launch, but Docker has to answer, and to tear down means our clusters.
+
+use std::sync::Arc;
+
+use futures::{FutureExt as _, future::BoxFuture};
+
+use super::{Launched, Owner, Provider, Resource, clusters};
+use crate::{
+    host::{
+        Host,
+        engine::{Engine, EngineError},
+        local::LocalHost,
+    },
+    inputs::Environment,
+    limits::Deadline,
+    record::{HostKind, HostRecord, Launch, Store},
+    report::{Failure, Leftover},
+};
+
+/// This machine.
+#[derive(Debug)]
+pub struct Local {
+    host: Arc<dyn Host>,
+}
+
+impl Local {
+    /// This machine, with the variables that Docker needs.
+    pub fn new(env: &Environment) -> Self {
+        Self {
+            host: Arc::new(LocalHost::new(env)),
+        }
+    }
+
+    /// Docker, where it was ever installed: without it there can be no cluster.
+    async fn engine(&self, deadline: Deadline) -> Result<Option<Engine>, EngineError> {
+        match Engine::find(Arc::clone(&self.host), deadline).await {
+            Ok(engine) => Ok(Some(engine)),
+            Err(EngineError::Absent { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Provider for Local {
+    fn launch<'a>(
+        &'a self,
+        store: &'a mut Store,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Launched, Failure>> {
+        async move {
+            let nothing_made = |error: EngineError| Failure::from(error).leaving(Leftover::None);
+            Engine::find(Arc::clone(&self.host), deadline)
+                .await
+                .map_err(nothing_made)?;
+            let host = HostRecord {
+                kind: HostKind::Local,
+                address: String::new(),
+                port: 0,
+                user: String::new(),
+                private_key: None,
+                host_key: None,
+            };
+            store.update(|record| record.launch = Some(launch_of("local")))?;
+            Ok(Launched {
+                host,
+                expires_at: None,
+                outputs: Vec::new(),
+            })
+        }
+        .boxed()
+    }
+
+    fn find<'a>(
+        &'a self,
+        owner: &'a Owner,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
+        async move {
+            match self.engine(deadline).await? {
+                Some(engine) => Ok(clusters::find(&engine, owner, deadline).await?),
+                None => Ok(Vec::new()),
+            }
+        }
+        .boxed()
+    }
+
+    fn destroy<'a>(
+        &'a self,
+        resources: &'a [Resource],
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            if resources.is_empty() {
+                return Ok(());
+            }
+            let engine = Engine::find(Arc::clone(&self.host), deadline).await?;
+            for cluster in resources {
+                clusters::remove(&engine, &cluster.id, deadline).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn prove_gone<'a>(
+        &'a self,
+        owner: &'a Owner,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
+        self.find(owner, deadline)
+    }
+}
+
+/// What the record says of a host that was not launched.
+pub(super) fn launch_of(provider: &str) -> Launch {
+    Launch {
+        provider: provider.to_owned(),
+        region: None,
+        nonce: None,
+        instance_id: None,
+        security_group_id: None,
+        expires_at: None,
+    }
+}

@@ -1,0 +1,202 @@
+//! A host that you have, reached over SSH: nothing to launch, and to tear down means our clusters on it, never the host.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{FutureExt as _, future::BoxFuture};
+
+use super::{BadInput, Launched, Owner, Provider, Resource, clusters, local::launch_of};
+use crate::{
+    host::{
+        Host,
+        engine::{Engine, EngineError},
+        ssh::{SshHost, known_host_key},
+    },
+    inputs::Environment,
+    limits::Deadline,
+    record::{HostKind, HostRecord, Store},
+    report::{Failure, Leftover},
+};
+
+/// How long a host that is up already may take to answer.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// A host that you have.
+#[derive(Debug)]
+pub struct Ssh {
+    record: HostRecord,
+    env: Environment,
+}
+
+impl Ssh {
+    /// The host that the inputs describe: `user@address` or `user@address:port`, an IPv6 address in brackets.
+    ///
+    /// The host key, where it is not given, is the one in `~/.ssh/known_hosts`.
+    ///
+    /// # Errors
+    /// [`BadInput`] naming the input.
+    pub fn new(
+        host: Option<&str>,
+        host_key: Option<&str>,
+        private_key: Option<&Path>,
+        env: &Environment,
+    ) -> Result<Self, BadInput> {
+        let bad = |reason: String| BadInput {
+            input: "host",
+            reason,
+            remedy: Some(
+                "write for example `ubuntu@203.0.113.7` or `ubuntu@203.0.113.7:2222`".to_owned(),
+            ),
+        };
+        let host = host.ok_or_else(|| bad("provider ssh needs a host".to_owned()))?;
+        let (user, address, port) =
+            parse(host).ok_or_else(|| bad(format!("`{host}` is not user@address")))?;
+        if let Some(key) = host_key
+            && russh::keys::PublicKey::from_openssh(key).is_err()
+        {
+            return Err(BadInput {
+                input: "host-key",
+                reason: "it is no public key".to_owned(),
+                remedy: Some(
+                    "write it as in /etc/ssh/ssh_host_ed25519_key.pub of the host".to_owned(),
+                ),
+            });
+        }
+        let known_hosts =
+            PathBuf::from(env.get("HOME").unwrap_or("/root")).join(".ssh/known_hosts");
+        let record = HostRecord {
+            kind: HostKind::Ssh,
+            host_key: host_key
+                .map(str::to_owned)
+                .or_else(|| known_host_key(&known_hosts, &address, port)),
+            address,
+            port,
+            user,
+            private_key: private_key.map(Path::to_owned),
+        };
+        Ok(Self::of(record, env))
+    }
+
+    /// The host of a record.
+    pub fn of(record: HostRecord, env: &Environment) -> Self {
+        Self {
+            record,
+            env: env.clone(),
+        }
+    }
+
+    async fn engine(&self, deadline: Deadline) -> Result<Option<Engine>, EngineError> {
+        let host: Arc<dyn Host> = Arc::new(SshHost::new(&self.record, &self.env)?);
+        match Engine::find(host, deadline).await {
+            Ok(engine) => Ok(Some(engine)),
+            Err(EngineError::Absent { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Provider for Ssh {
+    fn launch<'a>(
+        &'a self,
+        store: &'a mut Store,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Launched, Failure>> {
+        async move {
+            let nothing_made = |error| Failure::from(error).leaving(Leftover::None);
+            let host = SshHost::new(&self.record, &self.env).map_err(nothing_made)?;
+            host.wait_until_up(deadline.within(ANSWER))
+                .await
+                .map_err(nothing_made)?;
+            store.update(|record| record.launch = Some(launch_of("ssh")))?;
+            Ok(Launched {
+                host: self.record.clone(),
+                expires_at: None,
+                outputs: vec![("public-ip", self.record.address.clone())],
+            })
+        }
+        .boxed()
+    }
+
+    fn find<'a>(
+        &'a self,
+        owner: &'a Owner,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
+        async move {
+            match self.engine(deadline).await? {
+                Some(engine) => Ok(clusters::find(&engine, owner, deadline).await?),
+                None => Ok(Vec::new()),
+            }
+        }
+        .boxed()
+    }
+
+    fn destroy<'a>(
+        &'a self,
+        resources: &'a [Resource],
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        async move {
+            if let Some(engine) = self.engine(deadline).await? {
+                for cluster in resources {
+                    clusters::remove(&engine, &cluster.id, deadline).await?;
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn prove_gone<'a>(
+        &'a self,
+        owner: &'a Owner,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
+        self.find(owner, deadline)
+    }
+}
+
+/// User, address and port of `user@address[:port]`.
+fn parse(text: &str) -> Option<(String, String, u16)> {
+    let (user, rest) = text.trim().split_once('@')?;
+    let (address, port) = match rest.strip_prefix('[') {
+        Some(rest) => {
+            let (address, rest) = rest.split_once(']')?;
+            (address, rest.strip_prefix(':'))
+        }
+        None => match rest.split_once(':') {
+            Some((address, port)) => (address, Some(port)),
+            None => (rest, None),
+        },
+    };
+    let port = port.map_or(Some(22), |port| port.parse().ok().filter(|port| *port > 0))?;
+    let good =
+        |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == '@');
+    (good(user) && good(address)).then(|| (user.to_owned(), address.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_hosts_as_people_write_them() {
+        let parsed =
+            |text| parse(text).map(|(user, address, port)| format!("{user} {address} {port}"));
+        assert_eq!(
+            parsed("ubuntu@203.0.113.7").unwrap(),
+            "ubuntu 203.0.113.7 22"
+        );
+        assert_eq!(
+            parsed("me@host.example:2222").unwrap(),
+            "me host.example 2222"
+        );
+        assert_eq!(parsed("me@[2001:db8::1]:22").unwrap(), "me 2001:db8::1 22");
+        for bad in ["host", "@host", "me@", "me@host:x", "me@host:0", "me@a b"] {
+            assert_eq!(parsed(bad), None, "{bad}");
+        }
+    }
+}
