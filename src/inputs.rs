@@ -40,9 +40,10 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Sets a variable for what reads this environment later; the process's own stays.
+    /// Sets a variable for what reads this environment later (an empty one is absent); the process's own stays.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.to_owned());
+        self.0.retain(|_, value| !value.trim().is_empty());
     }
 
     /// All of them; values may be secrets.

@@ -19,8 +19,10 @@ use crate::{
 };
 
 /// Carries out every stage and ends with the first failure's exit code, or teardown's.
-pub async fn run(mut args: RunArgs, env: Environment, cancelled: CancellationToken) -> Exit {
+pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: CancellationToken) -> Exit {
     let provider = *args.provision.provider.get_or_insert(ProviderKind::Local);
+    // The chain's own cluster, whatever cluster the caller's shell speaks to.
+    env.set("KUBECONFIG", "");
     let store = match open(&env) {
         Ok(store) => store,
         Err(error) => {
