@@ -5,11 +5,13 @@
 mod capture;
 pub mod engine;
 pub mod local;
+pub mod prepare;
 pub mod ssh;
 pub mod tunnel;
 
 use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 
+pub(crate) use capture::quoted;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -85,7 +85,7 @@ pub(super) fn code(status: ExitStatus) -> i32 {
 }
 
 /// A text as one word of a shell.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

@@ -31,6 +31,8 @@ use crate::{
 
 /// For how long a host that has just come up may refuse our key: until its boot is over, sshd lets nobody in.
 const BOOT: Duration = Duration::from_secs(30);
+/// For one attempt at a connection, where nothing else is known.
+const ATTEMPT: Duration = Duration::from_secs(10);
 /// How often a lost connection is made again for one thing that may be done twice.
 const AGAIN: usize = 5;
 
@@ -107,6 +109,14 @@ impl SshHost {
         })
     }
 
+    /// Has a connection, made where there is none.
+    ///
+    /// # Errors
+    /// [`HostError`], at the first failure.
+    pub async fn touch(&self) -> Result<(), HostError> {
+        self.connected(ATTEMPT).await.map(drop)
+    }
+
     /// The connection, made where there is none.
     async fn connected(&self, patience: Duration) -> Result<Session, HostError> {
         let mut session = self.session.lock().await;
@@ -124,7 +134,7 @@ impl SshHost {
             format!("a connection to {}", self.describe()),
             deadline.within(Duration::from_mins(2)),
             Every::secs(1),
-            async || match self.connected(Duration::from_secs(10)).await {
+            async || match self.connected(ATTEMPT).await {
                 Ok(session) => Ok(Status::Ready(session)),
                 Err(HostError::Unreachable { reason, .. }) => Ok(Status::NotYet(reason)),
                 Err(error) => Err(error),
@@ -296,11 +306,13 @@ impl Host for SshHost {
 
     fn forward(&self, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, HostError>> {
         async move {
-            let session = self.connected(Duration::from_secs(10)).await?;
-            session
-                .forward(port)
-                .await
-                .map_err(|reason| self.unreachable(reason))
+            let session = self.connected(ATTEMPT).await?;
+            if let Ok(stream) = tokio::time::timeout(ATTEMPT, session.forward(port)).await {
+                return stream.map_err(|reason| self.unreachable(reason));
+            }
+            // Dead without a word, as keepalive would find in a minute.
+            *self.session.lock().await = None;
+            Err(self.unreachable("the connection is dead"))
         }
         .boxed()
     }

@@ -61,6 +61,16 @@ pub(super) async fn find(
     Ok(found)
 }
 
+/// Whether there is anything of a cluster of that name.
+///
+/// # Errors
+/// [`HostError::Failed`] when Docker cannot say.
+pub async fn exists(engine: &Engine, name: &str, deadline: Deadline) -> Result<bool, HostError> {
+    let script = format!("docker ps -aq --filter label={LABEL}={name}");
+    let listed = engine.ask("look for the cluster", script, deadline).await?;
+    Ok(!listed.trim().is_empty())
+}
+
 /// Removes the nodes of a cluster and their volumes. Needs Docker alone, not kind.
 ///
 /// # Errors

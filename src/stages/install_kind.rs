@@ -1,16 +1,202 @@
-//! `install-kind`.
+//! `install-kind`: a host made fit, a KinD cluster that is really ready, a kubeconfig that works in every later step.
+
+use serde_json::json;
 
 use crate::{
     cli::InstallArgs,
-    report::{Exit, Failure},
+    cluster::{self, kind, up},
+    host::{self, Host, engine::Engine, prepare, tunnel},
+    limits::Deadline,
+    provider::{BadInput, clusters},
+    record::{ClusterRecord, HostKind, HostRecord, write_private},
+    report::{Exit, Failure, Leftover},
     stages::{Context, Outputs},
+    tools::{self, Tool, Wanted, versions},
 };
+
+/// What is recorded before kind is asked for a cluster.
+const CREATE: &str = "kind create cluster";
+
+/// What was asked for, understood.
+struct Wish {
+    choice: versions::Choice,
+    config: String,
+    mirrors: Vec<(String, String)>,
+    record: HostRecord,
+    name: String,
+}
+
+/// A host that is fit for it.
+struct Fit {
+    engine: Engine,
+    /// Where kind is on the host, and its version.
+    kind: String,
+    version: String,
+}
 
 /// Carries the stage out.
 ///
 /// # Errors
-/// [`Failure`].
-pub async fn run(_args: &InstallArgs, _context: &mut Context) -> Result<Outputs, Failure> {
-    std::future::ready(()).await;
-    Err(Failure::new(Exit::Infrastructure, "not part of this build"))
+/// [`Failure`]; until kind is asked for a cluster it leaves nothing.
+pub async fn run(args: &InstallArgs, context: &mut Context) -> Result<Outputs, Failure> {
+    let wish = Wish {
+        choice: versions::choose(
+            args.kind_version.as_deref(),
+            args.kubernetes_version.as_deref(),
+            args.node_image.as_deref(),
+        )?,
+        config: kind::config(args.config.as_deref(), args.workers)?,
+        mirrors: kind::mirrors(args.registry_mirrors.as_ref().map_or(&[], |lines| &lines.0))?,
+        record: host_of(context)?,
+        name: cluster_name(&args.cluster, context)?,
+    };
+    let fit = Box::pin(make_fit(args, &wish, context))
+        .await
+        .map_err(|failure| failure.leaving(Leftover::None))?;
+    Box::pin(make_cluster(wish, &fit, context))
+        .await
+        .map_err(|failure| failure.leaving(Leftover::Tagged))
+}
+
+async fn make_fit(args: &InstallArgs, wish: &Wish, context: &Context) -> Result<Fit, Failure> {
+    let deadline = context.deadline;
+    let host = host::open(&wish.record, &context.env)?;
+    let remote = wish.record.kind == HostKind::Ssh;
+    if remote {
+        prepare::first_boot(&*host, deadline).await?;
+    }
+    let facts = prepare::facts(&*host, deadline).await?;
+    let engine = prepare::docker(&host, remote, deadline).await?;
+    let tool = async {
+        let wanted = Wanted {
+            tool: Tool::Kind,
+            // The one in tools-dir is taken as it is, unless a version was asked for.
+            version: (args.kind_version.is_some() || args.tools_dir.is_none())
+                .then_some(wish.choice.kind.as_str()),
+            arch: facts.arch,
+            tools_dir: args.tools_dir.as_deref(),
+        };
+        let found = tools::find(wanted, &context.env, &context.store, deadline).await?;
+        let home = remote.then_some(facts.home.as_str());
+        let kind = place(&*host, &found, home, deadline).await?;
+        Ok::<_, Failure>((kind, found.version))
+    };
+    let image = async { Ok(kind::image(&engine, &wish.choice.node_image, deadline).await?) };
+    let limits = async { Ok(prepare::limits(&*host, deadline).await?) };
+    let disk = async { Ok(prepare::disk(&engine, deadline).await?) };
+    // The pull of the image is the longest of these; the rest hides behind it.
+    let ((kind, version), (), (), ()) = futures::try_join!(tool, image, limits, disk)?;
+    Ok(Fit {
+        engine,
+        kind,
+        version,
+    })
+}
+
+async fn make_cluster(wish: Wish, fit: &Fit, context: &mut Context) -> Result<Outputs, Failure> {
+    let deadline = context.deadline;
+    let (engine, name, image) = (&fit.engine, &wish.name, &wish.choice.node_image);
+    start_afresh(engine, name, context, deadline).await?;
+    context.store.intend(
+        CREATE,
+        json!({"name": name, "node-image": image, "kind": fit.version}),
+    )?;
+    kind::create(engine, &fit.kind, name, image, &wish.config, deadline).await?;
+    context.store.achieve(CREATE, json!({"created": true}))?;
+
+    let mut text = kind::kubeconfig(engine, &fit.kind, name, deadline).await?;
+    let mut tunnel = None;
+    if wish.record.kind == HostKind::Ssh {
+        let earlier = context.store.record().cluster.as_ref();
+        let (rewritten, ports) = tunnel::rewritten(&text, earlier)?;
+        (text, tunnel) = (rewritten, Some(ports));
+    }
+    let path = context.store.path("kubeconfig");
+    write_private(&path, text.as_bytes())?;
+    let cluster = ClusterRecord {
+        name: name.clone(),
+        kubeconfig: path.clone(),
+        context: format!("kind-{name}"),
+        tunnel,
+    };
+    context
+        .store
+        .update(|record| record.cluster = Some(cluster))?;
+
+    let connected = cluster::connect(Some(&path), &context.env, &context.store, deadline).await?;
+    futures::try_join!(
+        up::ready(&connected.client, kind::nodes(&wish.config), deadline),
+        kind::write_mirrors(engine, name, &wish.mirrors, deadline),
+    )?;
+    tracing::info!(
+        "the cluster {name} is ready: Kubernetes {}",
+        connected.version
+    );
+    Ok(Outputs::default()
+        .with("kubeconfig", path.display().to_string())
+        .with("context", connected.context)
+        .with("kubernetes-version", connected.version)
+        .with("kind-version", fit.version.clone())
+        .with("node-image", wish.choice.node_image))
+}
+
+/// The host that an earlier step has left.
+fn host_of(context: &Context) -> Result<HostRecord, Failure> {
+    context.store.record().host.clone().ok_or_else(|| {
+        Failure::new(Exit::BadInput, "no host is known to this job")
+            .hint("run provision-ec2 before; with `provider: local` it takes this machine")
+    })
+}
+
+/// On a host of our own the name as given; on one that others use, too, one that teardown finds without a record.
+fn cluster_name(cluster: &str, context: &Context) -> Result<String, BadInput> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if cluster.is_empty()
+        || cluster.len() > 40
+        || !cluster.chars().all(fits)
+        || cluster.starts_with('-')
+    {
+        return Err(BadInput {
+            input: "cluster",
+            reason: format!("`{cluster}` is no name of a cluster"),
+            remedy: Some("use at most 40 of a-z, 0-9 and -".to_owned()),
+        });
+    }
+    let launch = context.store.record().launch.as_ref();
+    Ok(if launch.is_some_and(|launch| launch.provider == "ec2") {
+        cluster.to_owned()
+    } else {
+        clusters::name(cluster, context.run())
+    })
+}
+
+/// Where kind is on the host; put there when the host is another machine.
+async fn place(
+    host: &dyn Host,
+    found: &tools::Found,
+    home: Option<&str>,
+    deadline: Deadline,
+) -> Result<String, Failure> {
+    let Some(home) = home else {
+        return Ok(found.path.display().to_string());
+    };
+    let remote = format!("{home}/.cache/manifests-e2e/bin/kind-{}", found.version);
+    host.put(&found.path, &remote, 0o755, deadline).await?;
+    Ok(remote)
+}
+
+/// Removes what an interrupted try of this same job left under that name: half a cluster cannot be mended.
+async fn start_afresh(
+    engine: &Engine,
+    name: &str,
+    context: &mut Context,
+    deadline: Deadline,
+) -> Result<(), Failure> {
+    if clusters::exists(engine, name, deadline).await? {
+        tracing::warn!("a cluster {name} of an earlier try is there; it is removed and made again");
+        tunnel::stop(&context.store, deadline).await;
+        clusters::remove(engine, name, deadline).await?;
+        context.store.update(|record| record.cluster = None)?;
+    }
+    Ok(())
 }
