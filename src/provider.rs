@@ -3,6 +3,7 @@
 //! Given run identity and inputs; hands out a [`HostRecord`]. To find and destroy needs no record, only tags or names.
 
 pub mod clusters;
+pub mod ec2;
 pub mod local;
 pub mod ssh;
 
@@ -12,8 +13,10 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::{
+    cli::{ProviderKind, ProvisionArgs, Whereabouts},
+    inputs::Environment,
     limits::Deadline,
-    record::{HostRecord, Store},
+    record::{HostRecord, Record, Store},
     report::{Exit, Explain, Failure},
     run::Run,
 };
@@ -123,6 +126,67 @@ pub trait Provider: Send + Sync {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>>;
+}
+
+/// The provider that inputs ask for, each input checked as far as it can be without a request.
+///
+/// # Errors
+/// [`BadInput`] naming the first input that cannot be.
+pub fn for_launch(args: &ProvisionArgs, env: &Environment) -> Result<Box<dyn Provider>, BadInput> {
+    Ok(match args.provider.unwrap_or(ProviderKind::Ec2) {
+        ProviderKind::Ec2 => Box::new(ec2::Ec2::for_launch(args, env)?),
+        ProviderKind::Ssh => Box::new(ssh::Ssh::new(
+            args.host.as_deref(),
+            args.host_key.as_deref(),
+            args.private_key.as_deref(),
+            env,
+        )?),
+        ProviderKind::Local => Box::new(local::Local::new(env)),
+    })
+}
+
+/// The provider that a teardown asks: the one that is named, else the one of the record, else EC2.
+///
+/// # Errors
+/// [`BadInput`] naming the first input that cannot be.
+pub fn for_end(
+    whereabouts: &Whereabouts,
+    record: &Record,
+    env: &Environment,
+) -> Result<Box<dyn Provider>, BadInput> {
+    let launch = record.launch.as_ref();
+    let recorded = launch.map(|launch| launch.provider.as_str());
+    let recorded = [ProviderKind::Ssh, ProviderKind::Local]
+        .into_iter()
+        .find(|kind| Some(kind.name()) == recorded);
+    Ok(
+        match whereabouts
+            .provider
+            .or(recorded)
+            .unwrap_or(ProviderKind::Ec2)
+        {
+            ProviderKind::Ec2 => {
+                let launch = launch.filter(|launch| launch.provider == ProviderKind::Ec2.name());
+                Box::new(ec2::Ec2::for_end(
+                    launch,
+                    whereabouts.region.as_deref(),
+                    env,
+                )?)
+            }
+            ProviderKind::Ssh => match &record.host {
+                Some(host) => Box::new(ssh::Ssh::of(host.clone(), env)),
+                None => {
+                    return Err(BadInput {
+                        input: "provider",
+                        reason: "no record says which host the clusters of this job are on"
+                            .to_owned(),
+                        remedy: Some("run this where provision-ec2 ran".to_owned()),
+                    });
+                }
+            },
+            ProviderKind::Local => Box::new(local::Local::new(env)),
+        },
+    )
 }
 
 /// An input of the provider that cannot be.

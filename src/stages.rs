@@ -227,9 +227,7 @@ where
             Err(Failure::new(Exit::Cancelled, "cancelled by a signal").leaving(Leftover::Tagged))
         }
     };
-    if stage == Stage::ProvisionEc2
-        && matches!(&result, Err(failure) if failure.exit == Exit::Cancelled)
-    {
+    if stage == Stage::ProvisionEc2 && result.is_err() {
         provision_ec2::unwind(context).await;
     }
     let (exit, cause) = match &result {

@@ -4,7 +4,6 @@
 
 mod it {
     mod layout;
-    mod run_mnist_notebook_job;
     mod run_sh;
     mod support;
 }

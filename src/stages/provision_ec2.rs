@@ -1,21 +1,72 @@
-//! `provision-ec2`.
+//! `provision-ec2`: inputs → provider → a host that answers, in the record and the outputs.
+
+use std::time::Duration;
 
 use crate::{
-    cli::ProvisionArgs,
-    report::{Exit, Failure},
+    cli::{ProvisionArgs, Whereabouts},
+    limits::{Deadline, Limit, humane},
+    provider::{self, Launched},
+    report::{Failure, escape_markdown},
     stages::{Context, Outputs},
 };
+
+/// What a launch that failed or was cancelled may still take: a cancelled step lives for 7.5 s.
+const UNWIND: Limit = Limit::secs(5);
 
 /// Carries the stage out.
 ///
 /// # Errors
-/// [`Failure`].
-pub async fn run(_args: &ProvisionArgs, _context: &mut Context) -> Result<Outputs, Failure> {
-    std::future::ready(()).await;
-    Err(Failure::new(Exit::Infrastructure, "not part of this build"))
+/// [`Failure`]; exit code 2 before anything is made.
+pub async fn run(args: &ProvisionArgs, context: &mut Context) -> Result<Outputs, Failure> {
+    let provider = provider::for_launch(args, &context.env)?;
+    let deadline = context.deadline;
+    let launched = provider.launch(&mut context.store, deadline).await?;
+    context
+        .store
+        .update(|record| record.host = Some(launched.host.clone()))?;
+    if let Err(error) = context
+        .files
+        .summary(&summary(&launched, deadline.elapsed()))
+    {
+        tracing::warn!("cannot write the job summary: {error}");
+    }
+    let mut outputs = Outputs(launched.outputs);
+    if let Some(expires_at) = launched.expires_at {
+        tracing::info!("it ends by itself at {expires_at}");
+        outputs = outputs.with("expires-at", expires_at.to_string());
+    }
+    Ok(outputs.with("run-id", context.run().id.clone()))
 }
 
-/// Asks for the end of what a cancelled launch has made, within seconds.
-pub async fn unwind(_context: &mut Context) {
-    std::future::ready(()).await;
+/// Asks for the end of what a failed or cancelled launch has made, within seconds; `teardown` does the rest.
+pub async fn unwind(context: &mut Context) {
+    let record = context.store.record();
+    if record.launch.is_none() {
+        return;
+    }
+    let asked = match provider::for_end(&Whereabouts::default(), record, &context.env) {
+        Ok(provider) => {
+            provider
+                .let_go(&mut context.store, Deadline::after(UNWIND))
+                .await
+        }
+        Err(error) => Err(error.into()),
+    };
+    if let Err(failure) = asked {
+        tracing::warn!(
+            "could not ask for its end: {}; run `teardown`",
+            failure.line()
+        );
+    }
+}
+
+fn summary(launched: &Launched, took: Duration) -> String {
+    let expires = launched.expires_at.map(|at| ("expires-at", at.to_string()));
+    let rows = launched.outputs.iter().cloned().chain(expires);
+    let rows = rows.map(|(name, value)| format!("| {name} | {} |\n", escape_markdown(&value)));
+    format!(
+        "### provision-ec2: a host in {}\n\n| | |\n|---|---|\n{}\n",
+        humane(took),
+        rows.collect::<String>()
+    )
 }

@@ -1,0 +1,318 @@
+//! Hosts from EC2: launched with everything in one request, found again by tags alone.
+//!
+//! The only room beside `logs::s3` that names AWS. It reads no file but the keys of the launch, and no environment but
+//! the region; credentials, endpoint and proxy are the SDK's business.
+
+mod client;
+mod cloud_init;
+mod destroy;
+mod errors;
+mod find;
+mod image;
+mod launch;
+mod network;
+mod ready;
+mod regions;
+mod wish;
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{Filter, Tag};
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+use serde_json::json;
+
+use self::{
+    client::Api,
+    find::{INSTANCE, Sought, look},
+    launch::{Begun, Order, STEP},
+    regions::Regions,
+    wish::Wish,
+};
+pub use self::{
+    cloud_init::TIMER,
+    errors::{Class, Ec2Error},
+};
+use super::{BadInput, Launched, Owner, Provider, Resource};
+use crate::{
+    cli::ProvisionArgs,
+    host::ssh::SshHost,
+    inputs::Environment,
+    limits::Deadline,
+    record::{HostKind, HostRecord, Launch, Store},
+    report::{Exit, Failure, Leftover},
+    wait::{self, Every, Status},
+};
+
+/// Files of the state directory that open the door to a host.
+pub const SECRET_FILES: [&str; 2] = [launch::LOGIN_KEY, launch::HOST_KEY];
+
+/// How long [`Provider::let_go`] looks for an instance whose launch has no answer yet. A cancelled step lives for 7.5 s.
+const LET_GO: Duration = Duration::from_millis(4500);
+
+/// EC2, for one launch or for the end of one.
+#[derive(Debug)]
+pub struct Ec2 {
+    /// Absent where nothing is to be launched.
+    wish: Option<Wish>,
+    regions: Regions,
+    env: Environment,
+}
+
+impl Ec2 {
+    /// For a launch.
+    ///
+    /// # Errors
+    /// [`BadInput`], before any request.
+    pub fn for_launch(args: &ProvisionArgs, env: &Environment) -> Result<Self, BadInput> {
+        let wish = Wish::of(args, env)?;
+        Ok(Self {
+            regions: Regions::One(wish.region.clone()),
+            wish: Some(wish),
+            env: env.clone(),
+        })
+    }
+
+    /// For the end of what was launched: where the record says, else where the input says, else anywhere.
+    ///
+    /// # Errors
+    /// [`BadInput`] for a region that cannot be.
+    pub fn for_end(
+        launch: Option<&Launch>,
+        region: Option<&str>,
+        env: &Environment,
+    ) -> Result<Self, BadInput> {
+        let recorded = launch.and_then(|launch| launch.region.as_deref());
+        Ok(Self {
+            wish: None,
+            env: env.clone(),
+            regions: match (region, recorded) {
+                (None, Some(recorded)) => Regions::One(recorded.to_owned()),
+                (Some(_), _) => Regions::One(client::region(region, env)?.unwrap_or_default()),
+                (None, None) => Regions::All {
+                    first: client::region(None, env)?
+                        .unwrap_or_else(|| client::DEFAULT_REGION.to_owned()),
+                },
+            },
+        })
+    }
+
+    async fn launch_now(&self, store: &mut Store, deadline: Deadline) -> Result<Launched, Failure> {
+        let Some(wish) = &self.wish else {
+            return Err(Failure::new(
+                Exit::Infrastructure,
+                "this provider was opened to end things, not to launch",
+            ));
+        };
+        let untouched = |error: Ec2Error| Failure::from(error).leaving(Leftover::None);
+        let api = Api::open(deadline).await.map_err(untouched)?;
+        let ec2 = api.region(&wish.region);
+        refuse_a_second(&ec2, store, wish, deadline).await?;
+        let (image, subnets, from) = tokio::try_join!(
+            image::choose(&ec2, wish, deadline),
+            network::subnets(&ec2, wish, deadline),
+            network::callers(wish, deadline),
+        )
+        .map_err(untouched)?;
+        tracing::info!("image {} ({})", image.id, image.name);
+
+        let begun = Begun::begin(store, wish)?;
+        let mut tags = store.run().tags(begun.expires_at);
+        tags.extend(wish.tags.iter().cloned());
+        let group = match (&wish.security_group, from) {
+            (None, Some(from)) => {
+                network::security_group(&ec2, store, wish, &subnets[0].vpc, &from, &tags, deadline)
+                    .await?
+            }
+            (named, _) => named.clone().unwrap_or_default(),
+        };
+        let order = Order {
+            ec2: &ec2,
+            wish,
+            begun: &begun,
+            image: &image,
+            security_group: &group,
+            tags: &tags,
+            name: &store.run().name("e2e"),
+        };
+        let candidates = launch::candidates(store.run(), wish, &begun, &subnets);
+        let bargain = order.carry_out(store, candidates, deadline).await?;
+        drop(std::fs::remove_file(store.path(launch::HOST_KEY)));
+
+        let address = ready::address(&ec2, wish, &bargain.id, deadline).await?;
+        let host = HostRecord {
+            kind: HostKind::Ssh,
+            address: address.clone(),
+            port: 22,
+            user: "ubuntu".to_owned(),
+            private_key: Some(store.path(launch::LOGIN_KEY)),
+            host_key: Some(begun.keys.host_public.clone()),
+        };
+        store.update(|record| record.host = Some(host.clone()))?;
+        let ssh = SshHost::new(&host, &self.env)?;
+        ready::settle(&ec2, &wish.region, &bargain.id, &ssh, deadline).await?;
+        let candidate = bargain.candidate;
+        Ok(Launched {
+            host,
+            expires_at: Some(begun.expires_at),
+            outputs: vec![
+                ("instance-id", bargain.id),
+                ("public-ip", address),
+                ("region", wish.region.clone()),
+                ("availability-zone", candidate.subnet.zone),
+                ("instance-type", candidate.instance_type),
+                ("market", candidate.market.name().to_owned()),
+                ("ami", image.id),
+            ],
+        })
+    }
+
+    async fn let_go_now(store: &mut Store, deadline: Deadline) -> Result<(), Failure> {
+        let Some(launch) = store.record().launch.clone() else {
+            return Ok(());
+        };
+        let open = store.open_step(STEP).is_some();
+        let Some(region) = launch
+            .region
+            .filter(|_| open || launch.instance_id.is_some())
+        else {
+            return Ok(());
+        };
+        let deadline = deadline.within(LET_GO);
+        let ec2 = Api::open(deadline).await?.region(&region);
+        let ids = if let Some(id) = launch.instance_id {
+            vec![id]
+        } else {
+            // Its answer was not waited for: the instance may come up yet.
+
+            let owner = Owner::job(store.run());
+            let what = "the instance whose launch was cut short";
+            wait::until(what, deadline, Every::millis(300), async || {
+                let found = look(&ec2, &region, Sought::Of(&owner), deadline).await?;
+                let ids: Vec<String> = living(found).collect();
+                Ok(if ids.is_empty() {
+                    Status::NotYet("none is there".to_owned())
+                } else {
+                    Status::Ready(ids)
+                })
+            })
+            .await
+            .map_err(Ec2Error::waited)?
+        };
+        store.intend("TerminateInstances", json!({"ids": ids}))?;
+        destroy::terminate(&ec2, &region, &ids, deadline).await?;
+        store.achieve("TerminateInstances", json!({"asked": true}))?;
+        Ok(())
+    }
+}
+
+impl Provider for Ec2 {
+    fn launch<'a>(
+        &'a self,
+        store: &'a mut Store,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Launched, Failure>> {
+        Box::pin(self.launch_now(store, deadline))
+    }
+
+    fn let_go<'a>(
+        &'a self,
+        store: &'a mut Store,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(Self::let_go_now(store, deadline))
+    }
+
+    fn find<'a>(
+        &'a self,
+        owner: &'a Owner,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
+        Box::pin(async move { Ok(self.regions.look(Sought::Of(owner), deadline).await?) })
+    }
+
+    fn destroy<'a>(
+        &'a self,
+        resources: &'a [Resource],
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let refusals = regions::destroy(resources, deadline).await?;
+            if refusals.is_empty() {
+                return Ok(());
+            }
+            let mut failure = Failure::new(Exit::Leftovers, "not everything may be removed")
+                .leaving(Leftover::Tagged);
+            failure.details = refusals
+                .into_iter()
+                .map(|(id, why)| format!("{id}: {why}"))
+                .collect();
+            Err(failure)
+        })
+    }
+
+    fn prove_gone<'a>(
+        &'a self,
+        owner: &'a Owner,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
+        self.find(owner, deadline)
+    }
+}
+
+/// A second instance would be paid for and never used: the record has room for one.
+async fn refuse_a_second(
+    ec2: &aws_sdk_ec2::Client,
+    store: &Store,
+    wish: &Wish,
+    deadline: Deadline,
+) -> Result<(), Failure> {
+    let recorded = store.record().launch.as_ref();
+    let Some(id) = recorded.and_then(|launch| launch.instance_id.clone()) else {
+        return Ok(());
+    };
+    let known = [Resource {
+        kind: INSTANCE,
+        id,
+        region: None,
+        job: None,
+        state: String::new(),
+        since: None,
+    }];
+    let found = look(ec2, &wish.region, Sought::These(&known), deadline).await?;
+    match living(found).next() {
+        None => Ok(()),
+        Some(id) => Err(Failure::new(
+            Exit::BadInput,
+            format!("this job has an instance already: {id}"),
+        )
+        .hint("run `teardown` first")),
+    }
+}
+
+fn living(found: Vec<Resource>) -> impl Iterator<Item = String> {
+    found
+        .into_iter()
+        .filter(|resource| resource.kind == INSTANCE && resource.state != "shutting-down")
+        .map(|resource| resource.id)
+}
+
+fn filter<V: Into<String>>(name: &str, values: impl IntoIterator<Item = V>) -> Filter {
+    let values = values.into_iter().map(Into::into).collect();
+    Filter::builder()
+        .name(name)
+        .set_values(Some(values))
+        .build()
+}
+
+fn tags_of(tags: &[(String, String)]) -> Vec<Tag> {
+    tags.iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
+}
+
+/// Minutes that an instance has been paid for, as AWS counts: by its own clock, one minute at least.
+pub fn minutes(since: Timestamp, until: Timestamp) -> i64 {
+    let seconds = until.duration_since(since).as_secs().max(60);
+    (seconds + 59) / 60
+}

@@ -1,0 +1,181 @@
+//! The way to EC2: credentials, endpoint and proxy as the SDK finds them, retries that end.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ec2::{
+    Client,
+    config::{
+        ProvideCredentials as _,
+        interceptors::InterceptorContext,
+        retry::{ClassifyRetry, RetryAction, RetryConfig},
+        timeout::TimeoutConfig,
+    },
+    error::{DisplayErrorContext, ProvideErrorMetadata as _},
+    operation::run_instances::RunInstancesError,
+};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use regex::Regex;
+
+use super::errors::{Class, Ec2Error};
+use crate::{inputs::Environment, limits::Deadline, provider::BadInput};
+
+/// Where to go when nothing says otherwise.
+pub(super) const DEFAULT_REGION: &str = "us-east-1";
+
+/// EC2 in any region, with one set of credentials and one pool of connections.
+#[derive(Clone, Debug)]
+pub(super) struct Api {
+    config: SdkConfig,
+}
+
+impl Api {
+    /// Finds credentials by the SDK's chain.
+    pub(super) async fn open(deadline: Deadline) -> Result<Self, Ec2Error> {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let open = Box::pin(async {
+            let config = aws_config::defaults(BehaviorVersion::latest())
+                .http_client(http)
+                // Clients name their own; the chain wants one for STS.
+                .region(Region::new(DEFAULT_REGION))
+                .retry_config(
+                    RetryConfig::standard()
+                        .with_max_attempts(8)
+                        .with_initial_backoff(Duration::from_millis(300))
+                        .with_max_backoff(Duration::from_secs(10)),
+                )
+                .timeout_config(
+                    TimeoutConfig::builder()
+                        .connect_timeout(Duration::from_secs(5))
+                        .operation_attempt_timeout(Duration::from_mins(1))
+                        .build(),
+                )
+                .load()
+                .await;
+            let Some(credentials) = config.credentials_provider() else {
+                return Err(Ec2Error::NoCredentials {
+                    reason: "the SDK was built without a provider".to_owned(),
+                });
+            };
+            match credentials.provide_credentials().await {
+                Ok(_) => Ok(Self { config }),
+                Err(error) => {
+                    let reason = DisplayErrorContext(&error).to_string();
+                    let reason = reason.split(" (").next().unwrap_or(&reason).to_owned();
+                    Err(Ec2Error::NoCredentials { reason })
+                }
+            }
+        });
+        deadline.bound(open).await.unwrap_or_else(|passed| {
+            Err(Ec2Error::TimedOut {
+                what: format!("AWS credentials: {passed}"),
+                details: Vec::new(),
+            })
+        })
+    }
+
+    /// EC2 in one region.
+    pub(super) fn region(&self, region: &str) -> Client {
+        let config = aws_sdk_ec2::config::Builder::from(&self.config)
+            .region(Region::new(region.to_owned()))
+            .build();
+        Client::from_conf(config)
+    }
+}
+
+/// The region that is meant: as given, else as the SDK's variables say. `None` where neither says.
+///
+/// # Errors
+/// [`BadInput`] when it cannot be the name of a region: a request would only find out by a name that does not resolve.
+pub(super) fn region(given: Option<&str>, env: &Environment) -> Result<Option<String>, BadInput> {
+    let named = [
+        ("region", given),
+        ("AWS_REGION", env.get("AWS_REGION")),
+        ("AWS_DEFAULT_REGION", env.get("AWS_DEFAULT_REGION")),
+    ];
+    let Some((input, region)) = named
+        .into_iter()
+        .find_map(|(name, value)| Some((name, value?)))
+    else {
+        return Ok(None);
+    };
+    let shape =
+        Regex::new("^[a-z]{2,5}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$").expect("the pattern is fixed");
+    if shape.is_match(region) {
+        return Ok(Some(region.to_owned()));
+    }
+    Err(BadInput {
+        input,
+        reason: format!("`{region}` is not the name of an AWS region"),
+        remedy: Some("write it as AWS does: us-east-1, eu-central-1".to_owned()),
+    })
+}
+
+/// Ends the SDK's retries where another candidate may do: AWS answers a lack of capacity with status 500.
+#[derive(Debug)]
+pub(super) struct OnceForCapacity;
+
+impl ClassifyRetry for OnceForCapacity {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let code = context
+            .output_or_error()
+            .and_then(Result::err)
+            .and_then(|error| error.as_operation_error())
+            .and_then(|error| error.downcast_ref::<RunInstancesError>())
+            .and_then(|error| error.code());
+        match code.map(Class::of) {
+            Some(Class::Capacity | Class::Quota) => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "once for capacity"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_taken_from_input_then_environment() {
+        let env = Environment::of([
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_DEFAULT_REGION", "us-east-2"),
+        ]);
+        assert_eq!(
+            region(Some("ap-southeast-7"), &env).unwrap().unwrap(),
+            "ap-southeast-7"
+        );
+        assert_eq!(region(None, &env).unwrap().unwrap(), "eu-west-1");
+        assert!(region(None, &Environment::default()).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_a_region_is_refused() {
+        let env = Environment::default();
+        for good in [
+            "us-gov-west-1",
+            "us-iso-east-1",
+            "eusc-de-east-1",
+            "il-central-1",
+        ] {
+            assert!(region(Some(good), &env).is_ok(), "{good}");
+        }
+        for bad in [
+            "us-east-1a",
+            "useast1",
+            "US-EAST-1",
+            "us-east-1.evil.example",
+            "us east 1",
+            "-",
+            "us-east-",
+        ] {
+            let error = region(Some(bad), &env).unwrap_err().to_string();
+            assert!(error.starts_with("region: "), "{error}");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! `RunInstances` over the candidates: types × zones × markets, each asked for once.
+//!
+//! What a request asks for is fixed before the first one is sent, so that an answer that was lost is asked for again
+//! with the same token, and the instance is never launched twice.
+
+use aws_sdk_ec2::{
+    Client,
+    operation::run_instances::builders::RunInstancesFluentBuilder,
+    types::{
+        BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceInterruptionBehavior,
+        InstanceMarketOptionsRequest, InstanceMetadataEndpointState,
+        InstanceMetadataOptionsRequest, InstanceType, MarketType, Placement, ResourceType,
+        ShutdownBehavior, SpotInstanceType, SpotMarketOptions, TagSpecification, VolumeType,
+    },
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use jiff::Timestamp;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    client::OnceForCapacity,
+    cloud_init::{self, Keys},
+    errors::{Class, Ec2Error, ask},
+    image::Chosen,
+    network::Subnet,
+    tags_of,
+    wish::{Bought, Wish},
+};
+use crate::{
+    limits::Deadline,
+    record::{self, Launch, Store},
+    report::{Exit, Failure},
+    run::Run,
+};
+
+/// The step of the record: open from before the request until its answer is known.
+pub(super) const STEP: &str = "RunInstances";
+/// The key that we log in with, in the state directory.
+pub(super) const LOGIN_KEY: &str = "id_ed25519";
+/// The host's own key; kept only while the answer to the launch is not known.
+pub(super) const HOST_KEY: &str = "host_ed25519_key";
+
+/// What stays the same over all candidates of one launch.
+pub(super) struct Begun {
+    pub(super) nonce: String,
+    pub(super) expires_at: Timestamp,
+    pub(super) keys: Keys,
+    /// The candidate whose answer was lost, as its intent has it.
+    open: Option<String>,
+}
+
+impl Begun {
+    /// Fixes nonce, keys and end of a launch and puts them on disk; those of the last launch while its answer is open.
+    pub(super) fn begin(store: &mut Store, wish: &Wish) -> Result<Self, Failure> {
+        if let Some(begun) = Self::resume(store, wish) {
+            tracing::info!("the answer to an earlier launch is open: asking for the same again");
+            return Ok(begun);
+        }
+        let keys = Keys::generate().map_err(|error| {
+            Failure::new(
+                Exit::Infrastructure,
+                format!("no key could be made: {error}"),
+            )
+        })?;
+        record::write_private(&store.path(LOGIN_KEY), keys.login.as_bytes())?;
+        record::write_private(&store.path(HOST_KEY), keys.host.as_bytes())?;
+        let seconds = i64::try_from(wish.ttl.duration().as_secs()).unwrap_or(i64::MAX);
+        let expires_at = Timestamp::new(Timestamp::now().as_second().saturating_add(seconds), 0)
+            .unwrap_or(Timestamp::MAX);
+        let begun = Self {
+            nonce: format!("{:016x}", rand::random::<u64>()),
+            expires_at,
+            keys,
+            open: None,
+        };
+        store.update(|record| {
+            record.host = None;
+            record.launch = Some(Launch {
+                provider: "ec2".to_owned(),
+                region: Some(wish.region.clone()),
+                nonce: Some(begun.nonce.clone()),
+                instance_id: None,
+                security_group_id: None,
+                expires_at: Some(begun.expires_at),
+            });
+        })?;
+        Ok(begun)
+    }
+
+    fn resume(store: &Store, wish: &Wish) -> Option<Self> {
+        let step = store.open_step(STEP)?;
+        let launch = store.record().launch.as_ref()?;
+        let expires_at = launch.expires_at?;
+        if launch.region.as_deref() != Some(&wish.region) || expires_at <= Timestamp::now() {
+            return None;
+        }
+        let read = |name| std::fs::read_to_string(store.path(name)).ok();
+        Some(Self {
+            nonce: launch.nonce.clone()?,
+            expires_at,
+            keys: Keys::read(&read(LOGIN_KEY)?, &read(HOST_KEY)?).ok()?,
+            open: step.intent["token"].as_str().map(str::to_owned),
+        })
+    }
+}
+
+/// One way to get an instance.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) instance_type: String,
+    pub(super) subnet: Subnet,
+    pub(super) market: Bought,
+    /// The client token: the same for the same launch, another for any other.
+    pub(super) token: String,
+}
+
+/// All ways in order of preference: market, then type, then zone; the one whose answer is open before all.
+pub(super) fn candidates(
+    run: &Run,
+    wish: &Wish,
+    begun: &Begun,
+    subnets: &[Subnet],
+) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for market in &wish.markets {
+        for instance_type in &wish.types {
+            for subnet in subnets {
+                all.push(Candidate {
+                    instance_type: instance_type.clone(),
+                    subnet: subnet.clone(),
+                    market: *market,
+                    token: token(run, &begun.nonce, instance_type, &subnet.id, *market),
+                });
+            }
+        }
+    }
+    all.sort_by_key(|candidate| begun.open.as_ref() != Some(&candidate.token));
+    all
+}
+
+/// At most 64 characters of ASCII, as EC2 takes them: a SHA-256 in hexadecimal digits.
+fn token(run: &Run, nonce: &str, instance_type: &str, subnet: &str, market: Bought) -> String {
+    let parts = [
+        &run.id,
+        &run.job,
+        nonce,
+        instance_type,
+        subnet,
+        market.name(),
+    ];
+    hex::encode(Sha256::digest(parts.join("\n")))
+}
+
+/// Everything that a request needs beside its candidate.
+pub(super) struct Order<'a> {
+    pub(super) ec2: &'a Client,
+    pub(super) wish: &'a Wish,
+    pub(super) begun: &'a Begun,
+    pub(super) image: &'a Chosen,
+    pub(super) security_group: &'a str,
+    pub(super) tags: &'a [(String, String)],
+    /// Of the instance, for the console.
+    pub(super) name: &'a str,
+}
+
+/// An instance that EC2 said yes to.
+pub(super) struct Bargain {
+    pub(super) id: String,
+    pub(super) candidate: Candidate,
+}
+
+impl Order<'_> {
+    /// Asks for one candidate after another until EC2 says yes.
+    pub(super) async fn carry_out(
+        &self,
+        store: &mut Store,
+        candidates: Vec<Candidate>,
+        deadline: Deadline,
+    ) -> Result<Bargain, Failure> {
+        let mut attempts = Vec::new();
+        for candidate in candidates {
+            let what = format!(
+                "{} ({}) in {}",
+                candidate.instance_type,
+                candidate.market.name(),
+                candidate.subnet.zone
+            );
+            if deadline.passed() {
+                attempts.push(format!("{what}: no time left"));
+                break;
+            }
+            let intent = json!({
+                "type": candidate.instance_type,
+                "zone": candidate.subnet.zone,
+                "market": candidate.market.name(),
+                "token": candidate.token,
+            });
+            store.intend(STEP, intent)?;
+            let sent = self.request(&candidate).customize().config_override(
+                aws_sdk_ec2::config::Builder::new().retry_classifier(OnceForCapacity),
+            );
+            match ask(STEP, &self.wish.region, deadline, sent.send()).await {
+                Ok(answer) => {
+                    let id = answer
+                        .instances
+                        .unwrap_or_default()
+                        .into_iter()
+                        .find_map(|instance| instance.instance_id)
+                        .ok_or_else(|| {
+                            Failure::new(
+                                Exit::Infrastructure,
+                                "RunInstances answered without an instance",
+                            )
+                        })?;
+                    store.update(|record| {
+                        if let Some(launch) = &mut record.launch {
+                            launch.instance_id = Some(id.clone());
+                        }
+                    })?;
+                    store.achieve(STEP, json!({"id": id}))?;
+                    tracing::info!("launched {id}: {what}");
+                    return Ok(Bargain { id, candidate });
+                }
+                Err(error) => {
+                    // A refusal is an answer; after anything else the instance may be there.
+                    if matches!(&error, Ec2Error::Refused { .. }) && error.class() != Class::Fault {
+                        store.achieve(STEP, json!({"refused": error.code()}))?;
+                    }
+                    if error.class() != Class::Capacity {
+                        return Err(error.into());
+                    }
+                    tracing::warn!("{what}: {}", error.code());
+                    attempts.push(format!("{what}: {}", error.code()));
+                }
+            }
+        }
+        Err(Ec2Error::NoCapacity {
+            region: self.wish.region.clone(),
+            attempts,
+        }
+        .into())
+    }
+
+    fn request(&self, candidate: &Candidate) -> RunInstancesFluentBuilder {
+        let tags = |kind: ResourceType| {
+            let name = ("Name".to_owned(), self.name.to_owned());
+            let mut tags = self.tags.to_vec();
+            tags.push(name);
+            TagSpecification::builder()
+                .resource_type(kind)
+                .set_tags(Some(tags_of(&tags)))
+                .build()
+        };
+        let disk = EbsBlockDevice::builder()
+            .volume_size(self.wish.disk_gib)
+            .volume_type(VolumeType::Gp3)
+            .encrypted(true)
+            .delete_on_termination(true);
+        let user_data =
+            cloud_init::user_data(&self.begun.keys, self.wish.ttl, self.begun.expires_at);
+        let request = self
+            .ec2
+            .run_instances()
+            .client_token(&candidate.token)
+            .image_id(&self.image.id)
+            .instance_type(InstanceType::from(candidate.instance_type.as_str()))
+            .min_count(1)
+            .max_count(1)
+            .subnet_id(&candidate.subnet.id)
+            .security_group_ids(self.security_group)
+            .placement(
+                Placement::builder()
+                    .availability_zone(&candidate.subnet.zone)
+                    .build(),
+            )
+            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+            .metadata_options(
+                InstanceMetadataOptionsRequest::builder()
+                    .http_endpoint(InstanceMetadataEndpointState::Enabled)
+                    .http_tokens(HttpTokensState::Required)
+                    .http_put_response_hop_limit(1)
+                    .build(),
+            )
+            .block_device_mappings(
+                BlockDeviceMapping::builder()
+                    .device_name(&self.image.root_device)
+                    .ebs(disk.build())
+                    .build(),
+            )
+            .user_data(BASE64_STANDARD.encode(user_data))
+            .tag_specifications(tags(ResourceType::Instance))
+            .tag_specifications(tags(ResourceType::Volume))
+            .tag_specifications(tags(ResourceType::NetworkInterface));
+        match candidate.market {
+            Bought::OnDemand => request,
+            Bought::Spot => request
+                .tag_specifications(tags(ResourceType::SpotInstancesRequest))
+                .instance_market_options(
+                    InstanceMarketOptionsRequest::builder()
+                        .market_type(MarketType::Spot)
+                        .spot_options(
+                            SpotMarketOptions::builder()
+                                .spot_instance_type(SpotInstanceType::OneTime)
+                                .instance_interruption_behavior(
+                                    InstanceInterruptionBehavior::Terminate,
+                                )
+                                .build(),
+                        )
+                        .build(),
+                ),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Where the host is put and who may reach it: subnets, this machine's address, the security group of the job.
+
+use std::{net::IpAddr, time::Duration};
+
+use aws_sdk_ec2::{
+    Client,
+    types::{IpPermission, IpRange, Ipv6Range, ResourceType, TagSpecification},
+};
+use serde_json::json;
+
+use super::{
+    errors::{Ec2Error, ask},
+    filter, tags_of,
+    wish::{Cidr, Wish},
+};
+use crate::{
+    limits::Deadline,
+    record::Store,
+    report::Failure,
+    run::{TAG_JOB, TAG_RUN},
+    wait::{self, Every, Status},
+};
+
+/// Answers with the address that it is asked from.
+const OWN_ADDRESS: &str = "https://checkip.amazonaws.com";
+
+/// A subnet to launch into.
+#[derive(Clone, Debug)]
+pub(super) struct Subnet {
+    pub(super) id: String,
+    pub(super) zone: String,
+    pub(super) vpc: String,
+}
+
+/// The subnets that are named, else those of the default VPC, in the zones that are wanted.
+pub(super) async fn subnets(
+    ec2: &Client,
+    wish: &Wish,
+    deadline: Deadline,
+) -> Result<Vec<Subnet>, Ec2Error> {
+    let request = if wish.subnets.is_empty() {
+        ec2.describe_subnets()
+            .filters(filter("default-for-az", ["true"]))
+    } else {
+        ec2.describe_subnets()
+            .set_subnet_ids(Some(wish.subnets.clone()))
+    };
+    let answer = ask("DescribeSubnets", &wish.region, deadline, request.send()).await?;
+    let mut found: Vec<Subnet> = answer
+        .subnets
+        .unwrap_or_default()
+        .into_iter()
+        .map(|subnet| Subnet {
+            id: subnet.subnet_id.unwrap_or_default(),
+            zone: subnet.availability_zone.unwrap_or_default(),
+            vpc: subnet.vpc_id.unwrap_or_default(),
+        })
+        .collect();
+    if found.is_empty() {
+        return Err(Ec2Error::NoDefaultVpc {
+            region: wish.region.clone(),
+        });
+    }
+    found.sort_by(|a, b| a.zone.cmp(&b.zone));
+    if let Some(other) = found.iter().find(|subnet| subnet.vpc != found[0].vpc) {
+        return Err(Ec2Error::Input {
+            input: "subnet-ids",
+            reason: format!("{} and {} are in different VPCs", found[0].id, other.id),
+        });
+    }
+    if let Some(zone) = wish
+        .zones
+        .iter()
+        .find(|zone| !found.iter().any(|subnet| subnet.zone == **zone))
+    {
+        let zones: Vec<&str> = found.iter().map(|subnet| subnet.zone.as_str()).collect();
+        return Err(Ec2Error::Input {
+            input: "availability-zones",
+            reason: format!(
+                "no subnet in {zone}; there are subnets in {}",
+                zones.join(", ")
+            ),
+        });
+    }
+    if !wish.zones.is_empty() {
+        found.retain(|subnet| wish.zones.contains(&subnet.zone));
+        let place = |subnet: &Subnet| wish.zones.iter().position(|zone| *zone == subnet.zone);
+        found.sort_by_key(place);
+    }
+    Ok(found)
+}
+
+/// Who may reach port 22: who is named, else this machine. `None` where the group is somebody else's business.
+pub(super) async fn callers(wish: &Wish, deadline: Deadline) -> Result<Option<Cidr>, Ec2Error> {
+    match (&wish.security_group, &wish.ssh_cidr) {
+        (Some(_), _) => Ok(None),
+        (None, Some(cidr)) => Ok(Some(cidr.clone())),
+        (None, None) => own_address(deadline)
+            .await
+            .map(|address| Some(Cidr::host(address))),
+    }
+}
+
+async fn own_address(deadline: Deadline) -> Result<IpAddr, Ec2Error> {
+    let unknown = |reason: String| Ec2Error::OwnAddress {
+        url: OWN_ADDRESS,
+        reason,
+    };
+    let lookup = async {
+        let client = reqwest::Client::builder().build()?;
+        let answer = client.get(OWN_ADDRESS).send().await?.error_for_status()?;
+        answer.text().await
+    };
+    match deadline.within(Duration::from_secs(5)).bound(lookup).await {
+        Ok(Ok(text)) => text
+            .trim()
+            .parse()
+            .map_err(|_| unknown("the answer is no address".to_owned())),
+        Ok(Err(error)) => Err(unknown(chain(&error))),
+        Err(_) => Err(unknown("no answer within 5s".to_owned())),
+    }
+}
+
+/// The chain of causes in one line; reqwest says what matters in the innermost.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Makes the security group of this job, or takes over the one that an earlier try of it made.
+pub(super) async fn security_group(
+    ec2: &Client,
+    store: &mut Store,
+    wish: &Wish,
+    vpc: &str,
+    from: &Cidr,
+    tags: &[(String, String)],
+    deadline: Deadline,
+) -> Result<String, Failure> {
+    let name = store.run().name("e2e");
+    store.intend(
+        "CreateSecurityGroup",
+        json!({"name": name, "vpc": vpc, "ssh-from": from.to_string()}),
+    )?;
+    let specification = TagSpecification::builder()
+        .resource_type(ResourceType::SecurityGroup)
+        .set_tags(Some(tags_of(tags)))
+        .build();
+    let request = ec2
+        .create_security_group()
+        .group_name(&name)
+        .description("A throw-away host of manifests-e2e: SSH from one place")
+        .vpc_id(vpc)
+        .tag_specifications(specification);
+    let id = match ask(
+        "CreateSecurityGroup",
+        &wish.region,
+        deadline,
+        request.send(),
+    )
+    .await
+    {
+        Ok(answer) => answer.group_id.unwrap_or_default(),
+        Err(error) if error.code() == "InvalidGroup.Duplicate" => {
+            adopt(ec2, store, wish, vpc, &name, deadline)
+                .await?
+                .ok_or(error)?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    store.update(|record| {
+        if let Some(launch) = &mut record.launch {
+            launch.security_group_id = Some(id.clone());
+        }
+    })?;
+    allow(ec2, &wish.region, &id, from, deadline).await?;
+    store.achieve("CreateSecurityGroup", json!({"id": id}))?;
+    tracing::info!("security group {id}: port 22 from {from}");
+    Ok(id)
+}
+
+/// The group of that name, if its tags say that it is this job's.
+async fn adopt(
+    ec2: &Client,
+    store: &Store,
+    wish: &Wish,
+    vpc: &str,
+    name: &str,
+    deadline: Deadline,
+) -> Result<Option<String>, Ec2Error> {
+    let run = store.run();
+    let request = ec2
+        .describe_security_groups()
+        .filters(filter("group-name", [name]))
+        .filters(filter("vpc-id", [vpc]))
+        .filters(filter(&format!("tag:{TAG_RUN}"), [&run.id]))
+        .filters(filter(&format!("tag:{TAG_JOB}"), [&run.job]));
+    let answer = ask(
+        "DescribeSecurityGroups",
+        &wish.region,
+        deadline,
+        request.send(),
+    )
+    .await?;
+    Ok(answer
+        .security_groups
+        .unwrap_or_default()
+        .into_iter()
+        .find_map(|group| group.group_id))
+}
+
+async fn allow(
+    ec2: &Client,
+    region: &str,
+    group: &str,
+    from: &Cidr,
+    deadline: Deadline,
+) -> Result<(), Ec2Error> {
+    // The group may not be known everywhere yet.
+    let soon = deadline.within(Duration::from_mins(1));
+    let permission = IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(22)
+        .to_port(22);
+    let why = "SSH from the runner";
+    let permission = match from.address {
+        IpAddr::V4(_) => permission.ip_ranges(
+            IpRange::builder()
+                .cidr_ip(from.to_string())
+                .description(why)
+                .build(),
+        ),
+        IpAddr::V6(_) => permission.ipv6_ranges(
+            Ipv6Range::builder()
+                .cidr_ipv6(from.to_string())
+                .description(why)
+                .build(),
+        ),
+    };
+    let request = ec2
+        .authorize_security_group_ingress()
+        .group_id(group)
+        .ip_permissions(permission.build());
+    let what = format!("security group {group}");
+    wait::until(what, soon, Every::secs(1), async || {
+        match ask(
+            "AuthorizeSecurityGroupIngress",
+            region,
+            soon,
+            request.clone().send(),
+        )
+        .await
+        {
+            Ok(_) => Ok(Status::Ready(())),
+            Err(error) if error.code() == "InvalidPermission.Duplicate" => Ok(Status::Ready(())),
+            Err(error) if error.code() == "InvalidGroup.NotFound" => {
+                Ok(Status::NotYet(error.to_string()))
+            }
+            Err(error) => Err(error),
+        }
+    })
+    .await
+    .map_err(Ec2Error::waited)
+}

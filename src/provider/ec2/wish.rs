@@ -1,0 +1,306 @@
+//! What is to be launched, checked as far as it can be without a request.
+
+use std::net::IpAddr;
+
+use regex::Regex;
+
+use super::client::{DEFAULT_REGION, region};
+use crate::{
+    cli::{Arch, Market, ProvisionArgs},
+    inputs::{Environment, List},
+    limits::Limit,
+    provider::BadInput,
+    run::TAG_PREFIX,
+};
+
+/// Types with 8 vCPU and 32 GiB (the whole of Kubeflow requests 5.5 CPU), newest first.
+const AMD64: [&str; 5] = [
+    "m7i.2xlarge",
+    "m7a.2xlarge",
+    "m6i.2xlarge",
+    "m6a.2xlarge",
+    "m5.2xlarge",
+];
+const ARM64: [&str; 3] = ["m8g.2xlarge", "m7g.2xlarge", "m6g.2xlarge"];
+
+/// EC2 takes fifty tags on a resource; a dozen are ours.
+const MOST_TAGS: usize = 35;
+
+/// The inputs of a launch, each in a form that EC2 can take.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) region: String,
+    pub(super) types: Vec<String>,
+    /// Empty: all.
+    pub(super) zones: Vec<String>,
+    /// Empty: those of the default VPC.
+    pub(super) subnets: Vec<String>,
+    /// Absent: one is made.
+    pub(super) security_group: Option<String>,
+    /// Absent: this machine's address.
+    pub(super) ssh_cidr: Option<Cidr>,
+    /// In order of preference.
+    pub(super) markets: Vec<Bought>,
+    pub(super) ubuntu: String,
+    pub(super) arch: Arch,
+    pub(super) ami: Option<String>,
+    pub(super) disk_gib: i32,
+    pub(super) ttl: Limit,
+    pub(super) tags: Vec<(String, String)>,
+}
+
+/// How one instance is bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bought {
+    OnDemand,
+    Spot,
+}
+
+impl Bought {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on-demand",
+            Self::Spot => "spot",
+        }
+    }
+}
+
+/// Addresses that may reach port 22.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cidr {
+    pub(super) address: IpAddr,
+    pub(super) prefix: u8,
+}
+
+impl std::fmt::Display for Cidr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl Cidr {
+    /// One machine.
+    pub(super) fn host(address: IpAddr) -> Self {
+        Self {
+            address,
+            prefix: if address.is_ipv4() { 32 } else { 128 },
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (address, prefix) = text
+            .split_once('/')
+            .map_or((text, None), |(a, p)| (a, Some(p)));
+        let malformed = || format!("`{text}` is not an address or a range of addresses");
+        let host = Self::host(address.trim().parse().map_err(|_| malformed())?);
+        let prefix = match prefix {
+            None => host.prefix,
+            Some(prefix) => prefix.trim().parse().map_err(|_| malformed())?,
+        };
+        if prefix > host.prefix {
+            return Err(malformed());
+        }
+        if prefix == 0 {
+            return Err(format!("`{text}` opens port 22 to the whole world"));
+        }
+        Ok(Self { prefix, ..host })
+    }
+}
+
+impl Wish {
+    /// The inputs as they are meant.
+    ///
+    /// # Errors
+    /// [`BadInput`] naming the first that cannot be.
+    pub(super) fn of(args: &ProvisionArgs, env: &Environment) -> Result<Self, BadInput> {
+        let list = |list: &Option<List>| list.clone().unwrap_or_default().0;
+        let wish = Self {
+            region: region(args.region.as_deref(), env)?
+                .unwrap_or_else(|| DEFAULT_REGION.to_owned()),
+            types: match list(&args.instance_types) {
+                named if named.is_empty() => defaults(args.arch),
+                named => named,
+            },
+            zones: list(&args.availability_zones),
+            subnets: list(&args.subnet_ids),
+            security_group: args.security_group_id.clone(),
+            ssh_cidr: args
+                .ssh_cidr
+                .as_deref()
+                .map(Cidr::parse)
+                .transpose()
+                .map_err(|reason| BadInput {
+                    input: "ssh-cidr",
+                    reason,
+                    remedy: Some(
+                        "write the address that this machine reaches AWS from: 203.0.113.7/32"
+                            .to_owned(),
+                    ),
+                })?,
+            markets: match args.market {
+                Market::OnDemand => vec![Bought::OnDemand],
+                Market::Spot => vec![Bought::Spot],
+                Market::SpotThenOnDemand => vec![Bought::Spot, Bought::OnDemand],
+            },
+            ubuntu: args.ubuntu.clone(),
+            arch: args.arch,
+            ami: args.ami.clone(),
+            disk_gib: args.disk_gib,
+            ttl: args.ttl,
+            tags: args.tags.clone().unwrap_or_default().0,
+        };
+        wish.check()?;
+        Ok(wish)
+    }
+
+    fn check(&self) -> Result<(), BadInput> {
+        each(
+            "instance-types",
+            &self.types,
+            r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$",
+            "m7i.2xlarge",
+        )?;
+        each(
+            "subnet-ids",
+            &self.subnets,
+            "^subnet-[0-9a-f]+$",
+            "subnet-0a1b2c3d",
+        )?;
+        each(
+            "security-group-id",
+            &self.security_group,
+            "^sg-[0-9a-f]+$",
+            "sg-0a1b2c3d",
+        )?;
+        each("ami", &self.ami, "^ami-[0-9a-f]+$", "ami-0a1b2c3d")?;
+        each("ubuntu", [&self.ubuntu], r"^[0-9]{2}\.[0-9]{2}$", "24.04")?;
+        for zone in &self.zones {
+            if !zone.starts_with(&self.region) {
+                return Err(BadInput {
+                    input: "availability-zones",
+                    reason: format!("`{zone}` is not a zone of {}", self.region),
+                    remedy: Some(format!("write it as AWS does: {}a", self.region)),
+                });
+            }
+        }
+        self.check_tags()
+    }
+
+    fn check_tags(&self) -> Result<(), BadInput> {
+        let bad = |reason: String| BadInput {
+            input: "tags",
+            reason,
+            remedy: None,
+        };
+        if self.tags.len() > MOST_TAGS {
+            return Err(bad(format!(
+                "{} are more than the {MOST_TAGS} there is room for",
+                self.tags.len()
+            )));
+        }
+        for (key, value) in &self.tags {
+            if key.starts_with("aws:") || key.starts_with(TAG_PREFIX) || key == "Name" {
+                return Err(bad(format!("`{key}` is set by AWS or by this tool")));
+            }
+            if key.chars().count() > 128 || value.chars().count() > 256 {
+                return Err(bad(format!(
+                    "`{key}` is too long: a key has at most 128 characters, a value 256"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The architecture as Canonical names images.
+    pub(super) fn arch_name(&self) -> &'static str {
+        match self.arch {
+            Arch::Amd64 => "amd64",
+            Arch::Arm64 => "arm64",
+        }
+    }
+}
+
+fn defaults(arch: Arch) -> Vec<String> {
+    let types: &[&str] = match arch {
+        Arch::Amd64 => &AMD64,
+        Arch::Arm64 => &ARM64,
+    };
+    types.iter().copied().map(str::to_owned).collect()
+}
+
+fn each<'a>(
+    input: &'static str,
+    values: impl IntoIterator<Item = &'a String>,
+    shape: &str,
+    example: &str,
+) -> Result<(), BadInput> {
+    let shape = Regex::new(shape).expect("the pattern is fixed");
+    match values.into_iter().find(|value| !shape.is_match(value)) {
+        None => Ok(()),
+        Some(value) => Err(BadInput {
+            input,
+            reason: format!("`{value}` is malformed"),
+            remedy: Some(format!("write it as AWS does: {example}")),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn wish(options: &[&str]) -> Result<Wish, BadInput> {
+        let words = ["manifests-e2e", "provision-ec2"].iter().chain(options);
+        let Command::ProvisionEc2(staged) = Cli::try_parse_from(words).unwrap().command else {
+            unreachable!("that is what was typed")
+        };
+        Wish::of(&staged.args, &Environment::default())
+    }
+
+    #[test]
+    fn nothing_set_is_enough() {
+        let wish = wish(&[]).unwrap();
+        assert_eq!((wish.region.as_str(), wish.disk_gib), ("us-east-1", 80));
+        assert_eq!(wish.types[0], "m7i.2xlarge");
+        assert_eq!(wish.markets, [Bought::OnDemand]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        for (option, input) in [
+            ("--region=us_east_1", "region"),
+            ("--instance-types=m7i.2xlarge,big", "instance-types"),
+            ("--availability-zones=eu-west-1a", "availability-zones"),
+            ("--subnet-ids=subnet-x", "subnet-ids"),
+            ("--security-group-id=default", "security-group-id"),
+            ("--ami=ubuntu", "ami"),
+            ("--ubuntu=noble", "ubuntu"),
+            ("--ssh-cidr=10.0.0.1/33", "ssh-cidr"),
+            ("--ssh-cidr=0.0.0.0/0", "ssh-cidr"),
+            ("--ssh-cidr=::/0", "ssh-cidr"),
+            ("--ssh-cidr=here", "ssh-cidr"),
+            ("--tags=manifests-e2e/run=x", "tags"),
+            ("--tags=aws:x=y", "tags"),
+        ] {
+            let error = wish(&[option]).expect_err(option);
+            assert_eq!(error.input, input, "{error}");
+        }
+    }
+
+    #[test]
+    fn an_address_alone_is_one_machine() {
+        let cidr = |text| {
+            wish(&[&format!("--ssh-cidr={text}")])
+                .unwrap()
+                .ssh_cidr
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(cidr("203.0.113.7"), "203.0.113.7/32");
+        assert_eq!(cidr("10.0.0.0/8"), "10.0.0.0/8");
+        assert_eq!(cidr("2001:db8::1"), "2001:db8::1/128");
+    }
+}
