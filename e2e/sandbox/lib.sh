@@ -24,10 +24,10 @@ runs() { # part
   pid=$(cat "$cache/$1.pid" 2>/dev/null) && grep -qa "$want" "/proc/$pid/cmdline" 2>/dev/null
 }
 
-start() { # part, command...: detached, and holding nothing of the caller's
+start() { # part, command...: detached, and holding nothing of the caller's, its lock neither
   local part=$1
   shift
-  setsid nohup "$@" >"$cache/log/$part.log" 2>&1 </dev/null &
+  setsid nohup "$@" >"$cache/log/$part.log" 2>&1 </dev/null 9>&- &
   echo $! >"$cache/$part.pid"
 }
 

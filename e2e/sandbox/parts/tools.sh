@@ -17,7 +17,7 @@ tools() {
     if ! made_of kubectl "$node_image"; then
       c=$(docker create "$node_image")
       rm -f "$cache/bin/kubectl"
-      docker cp "$c:/usr/bin/kubectl" "$cache/bin/kubectl" >/dev/null
+      docker cp -L "$c:/usr/bin/kubectl" "$cache/bin/kubectl" >/dev/null
       docker rm -v "$c" >/dev/null
       mark kubectl "$node_image"
     fi
