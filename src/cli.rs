@@ -329,7 +329,7 @@ pub struct NotebookArgs {
     /// Python or shell file to run instead of a notebook
     #[arg(long, value_name = "FILE", conflicts_with = "notebook")]
     pub script: Option<PathBuf>,
-    /// Namespace of the Job; made (and removed) where it does not exist
+    /// Namespace of the Job; made where it does not exist, and kept for gather-logs
     #[arg(long, default_value = "kubeflow-user-example-com")]
     pub namespace: String,
     /// Image with Jupyter

@@ -1,1 +1,138 @@
-//! A notebook or a script as a Job: its objects, its log, its results.
+//! A notebook or a script as a Job: what is sent, its objects, its state and log, its results.
+//!
+//! Given a client and a deadline; knows nothing of hosts or of how the cluster came to be. The Job's pod has two
+//! containers of one image: `test` runs the file, `keeper` holds the results until they were fetched.
+
+pub mod follow;
+pub mod job;
+pub mod junit;
+pub mod log;
+mod parameters;
+pub mod place;
+pub mod results;
+pub mod source;
+mod state;
+pub mod verdict;
+
+use std::time::Duration;
+
+use crate::{
+    limits::humane,
+    report::{Exit, Explain},
+};
+
+/// Why there is no passed test.
+#[derive(Debug, thiserror::Error)]
+pub enum NotebookError {
+    /// The namespace cannot be one.
+    #[error("`{0}` is no name of a namespace")]
+    BadNamespace(String),
+    /// The service account that was asked for does not exist.
+    #[error("there is no service account {name} in namespace {namespace}")]
+    NoServiceAccount {
+        /// The service account.
+        name: String,
+        /// Where it was looked for.
+        namespace: String,
+    },
+    /// The API server refused or did not answer.
+    #[error("cannot {what}")]
+    Api {
+        /// What was tried: `create Job a/b`.
+        what: String,
+        /// What it said.
+        source: Box<kube::Error>,
+    },
+    /// The pod did not come to run the test.
+    #[error("{what}: {reason}")]
+    NotStarted {
+        /// What failed: `cannot pull image x`.
+        what: String,
+        /// What the cluster said.
+        reason: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// The pod or the Job went away.
+    #[error("the pod of the test was lost: {0}")]
+    Lost(String),
+    /// The test failed.
+    #[error("{cause}")]
+    Failed {
+        /// The cell and its error, or the script and its exit code.
+        cause: String,
+        /// The traceback or the end of the log.
+        below: Vec<String>,
+    },
+    /// It ended well and yet there is no proof of it.
+    #[error("the test ended with code 0, but {0}")]
+    Unproven(String),
+    /// What is in the pod could not be read.
+    #[error("cannot fetch the results of the test: {0}")]
+    Fetch(String),
+    /// The stage's time was up.
+    #[error("the test was not done within {}: {last}", humane(*limit))]
+    TimeLimit {
+        /// The stage's limit.
+        limit: Duration,
+        /// What it was doing.
+        last: String,
+    },
+}
+
+impl NotebookError {
+    /// An error of the API server, with what was tried.
+    pub(crate) fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Api {
+            what,
+            source: Box::new(source),
+        }
+    }
+}
+
+impl Explain for NotebookError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::BadNamespace(_) | Self::NoServiceAccount { .. } => Exit::BadInput,
+            Self::Failed { .. } => Exit::TestFailed,
+            Self::TimeLimit { .. } => Exit::TimeLimit,
+            Self::Api { .. }
+            | Self::NotStarted { .. }
+            | Self::Lost(_)
+            | Self::Unproven(_)
+            | Self::Fetch(_) => Exit::Infrastructure,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::BadNamespace(_) => "use at most 63 lower-case letters, digits and dashes",
+            Self::NoServiceAccount { .. } => {
+                "set service-account to one that exists; left empty, default-editor or default is taken"
+            }
+            Self::Api { source, .. } => match source.as_ref() {
+                kube::Error::Api(status) if status.code == 403 => {
+                    "the user of the kubeconfig needs create on namespaces, configmaps and jobs, and create on pods/exec"
+                }
+                _ => "is the cluster still up? gather-logs tells what it can",
+            },
+            Self::NotStarted { hint, .. } => hint,
+            Self::Lost(_) => {
+                "look at the events of the node and the namespace in the bundle of gather-logs"
+            }
+            Self::TimeLimit { .. } => {
+                "raise `timeout` if it only needs longer; the Job was deleted, what it had saved is kept"
+            }
+            Self::Failed { .. } | Self::Unproven(_) | Self::Fetch(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::Failed { below, .. } => below.clone(),
+            _ => Vec::new(),
+        }
+    }
+}

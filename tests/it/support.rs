@@ -11,7 +11,6 @@ use std::{
 const CLUSTER: &str = "manifests-e2e-test";
 
 /// Whether the sandbox is there; says so loudly where it is not. In CI it has to be.
-#[expect(dead_code, reason = "the first sandbox test uses it")]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn sandbox() -> bool {
     let there = std::env::var("MANIFESTS_E2E_SANDBOX").is_ok_and(|v| v == "1");
@@ -29,7 +28,6 @@ pub(crate) fn sandbox() -> bool {
 
 /// Kubeconfig of a `KinD` cluster that all tests of all rooms share: made by the first that asks, in any process,
 /// and used again while it is healthy. A test takes names of its own for all it makes.
-#[expect(dead_code, reason = "the first test that needs a cluster uses it")]
 pub(crate) fn cluster() -> &'static Path {
     static KUBECONFIG: OnceLock<PathBuf> = OnceLock::new();
     KUBECONFIG.get_or_init(|| {

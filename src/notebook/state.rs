@@ -1,0 +1,311 @@
+//! What the objects of a test say about it, without asking anybody: pure.
+
+use std::time::Duration;
+
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus},
+};
+
+use crate::{notebook::job::TEST, report::one_line};
+
+/// How the test's container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its pod.
+    pub pod: String,
+    /// Its exit code.
+    pub code: i32,
+    /// Why, in a word of the kubelet's: `Error`, `OOMKilled`.
+    pub reason: String,
+    /// What it left as its last word.
+    pub message: String,
+    /// Whether a sidecar of Istio's has to be told to end.
+    pub sidecar: bool,
+    /// How long it ran.
+    pub ran: Duration,
+}
+
+/// What is known of a test at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Not begun, and nothing is wrong.
+    Waiting(String),
+    /// Not begun, for a reason that may last.
+    Trouble(Trouble),
+    /// Its container runs.
+    Running,
+    /// Its container ended.
+    Ended(Ended),
+    /// Pod or Job is gone, or the pod was stopped from outside.
+    Lost(String),
+}
+
+/// What keeps a test from beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// What cannot be done.
+    pub(super) what: String,
+    /// What the cluster says.
+    pub(super) reason: String,
+    /// For how long it may pass by itself.
+    pub(super) patience: Duration,
+    /// What can be done about it.
+    pub(super) hint: &'static str,
+    /// Whether an earlier report said more.
+    pub(super) vague: bool,
+}
+
+impl Trouble {
+    fn new(what: String, reason: &str, patience: u64, hint: &'static str) -> Self {
+        Self {
+            what,
+            reason: one_line(reason),
+            patience: Duration::from_secs(patience),
+            hint,
+            vague: false,
+        }
+    }
+}
+
+/// What registries say when another try will not help.
+const DEFINITE: &[&str] = &[
+    "not found",
+    "manifest unknown",
+    "does not exist",
+    "unauthorized",
+    "denied",
+    "no match for platform",
+];
+
+/// Judges a test by its pod, its Job and the warnings about both; `seen` is whether there was a pod before.
+pub(super) fn judge(
+    pod: Option<&Pod>,
+    job: Option<&Job>,
+    seen: bool,
+    warnings: &[String],
+) -> State {
+    let failed = job.and_then(condition_failed);
+    match (pod, job) {
+        (Some(pod), _) => judge_pod(pod),
+        (None, None) => State::Lost("its Job was deleted".to_owned()),
+        (None, Some(_)) if failed.is_some() => State::Lost(failed.unwrap_or_default()),
+        (None, Some(_)) if seen => State::Lost("it was deleted".to_owned()),
+        (None, Some(_)) => match warnings
+            .iter()
+            .rev()
+            .find(|w| w.starts_with("FailedCreate: "))
+        {
+            Some(warning) => not_created(warning),
+            None => State::Waiting("its pod is not created yet".to_owned()),
+        },
+    }
+}
+
+fn condition_failed(job: &Job) -> Option<String> {
+    let conditions = job.status.as_ref()?.conditions.as_ref()?;
+    let failed = conditions
+        .iter()
+        .find(|condition| condition.type_ == "Failed" && condition.status == "True")?;
+    Some(format!(
+        "its Job failed: {}: {}",
+        failed.reason.as_deref().unwrap_or("unknown"),
+        failed.message.as_deref().unwrap_or("no message")
+    ))
+}
+
+fn not_created(warning: &str) -> State {
+    let (patience, hint) = if warning.contains("violates PodSecurity") {
+        (
+            0,
+            "use an image whose user is not root and a namespace that lets it run",
+        )
+    } else if warning.contains("exceeded quota") || warning.contains("must specify") {
+        (
+            60,
+            "raise the quota of the namespace or use another namespace",
+        )
+    } else if warning.contains("webhook") {
+        (
+            120,
+            "an admission webhook has to let the pod through: is its server ready?",
+        )
+    } else {
+        (60, "the event says what the API server wants")
+    };
+    let reason = warning.trim_start_matches("FailedCreate: ");
+    State::Trouble(Trouble::new(
+        "cannot create the pod of the test".to_owned(),
+        reason,
+        patience,
+        hint,
+    ))
+}
+
+fn judge_pod(pod: &Pod) -> State {
+    let name = pod.metadata.name.clone().unwrap_or_default();
+    let none = PodStatus::default();
+    let status = pod.status.as_ref().unwrap_or(&none);
+    let test = container(status, TEST);
+    let ended = test.and_then(|test| test.state.as_ref()?.terminated.as_ref());
+    let stopped = stopped_from_outside(pod, status);
+    match (ended, stopped) {
+        (Some(ended), _) if ended.exit_code == 0 => State::Ended(end(name, ended, pod)),
+        (_, Some(why)) => State::Lost(why),
+        (Some(ended), None) if never_began(ended) => State::Trouble(Trouble::new(
+            "cannot start the container of the test".to_owned(),
+            ended.message.as_deref().unwrap_or("no reason is given"),
+            0,
+            "the image needs a shell, `sh`",
+        )),
+        (Some(ended), None) => State::Ended(end(name, ended, pod)),
+        (None, None) if test.is_some_and(is_running) => State::Running,
+        (None, None) => judge_pending(status),
+    }
+}
+
+/// Eviction, a node that went away, a deletion: why a pod did not end by itself.
+fn stopped_from_outside(pod: &Pod, status: &PodStatus) -> Option<String> {
+    let message = status.message.as_deref().unwrap_or("no message");
+    if let Some(reason) = status.reason.as_deref().filter(|reason| !reason.is_empty()) {
+        return Some(format!("{reason}: {message}"));
+    }
+    if let Some(target) = condition(status, "DisruptionTarget").filter(|c| c.status == "True") {
+        return Some(format!(
+            "{}: {}",
+            target.reason.as_deref().unwrap_or("disrupted"),
+            target.message.as_deref().unwrap_or(message)
+        ));
+    }
+    let ended = container(status, TEST).is_some_and(|test| !is_running(test));
+    (pod.metadata.deletion_timestamp.is_some() && ended).then(|| "it was deleted".to_owned())
+}
+
+fn never_began(ended: &ContainerStateTerminated) -> bool {
+    matches!(
+        ended.reason.as_deref(),
+        Some("StartError" | "ContainerCannotRun")
+    )
+}
+
+fn end(pod: String, ended: &ContainerStateTerminated, object: &Pod) -> Ended {
+    let ran = match (&ended.started_at, &ended.finished_at) {
+        (Some(from), Some(to)) => to.0.duration_since(from.0).unsigned_abs(),
+        _ => Duration::ZERO,
+    };
+    let containers = object.spec.iter().flat_map(|spec| &spec.containers);
+    Ended {
+        pod,
+        code: ended.exit_code,
+        reason: ended.reason.clone().unwrap_or_default(),
+        message: ended.message.clone().unwrap_or_default().trim().to_owned(),
+        // As an init container with restartPolicy Always it ends by itself.
+        sidecar: containers
+            .into_iter()
+            .any(|container| container.name == "istio-proxy"),
+        ran,
+    }
+}
+
+fn judge_pending(status: &PodStatus) -> State {
+    if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
+        let initial = status.init_container_statuses.iter().flatten();
+        let failed = initial
+            .filter_map(|container| {
+                Some((container, container.state.as_ref()?.terminated.as_ref()?))
+            })
+            .find(|(_, ended)| ended.exit_code != 0);
+        return State::Lost(match failed {
+            Some((container, ended)) => format!(
+                "its init container {} ended with code {}",
+                container.name, ended.exit_code
+            ),
+            None => "it ended before the test began".to_owned(),
+        });
+    }
+    if let Some(unscheduled) = condition(status, "PodScheduled").filter(|c| c.status == "False") {
+        let message = unscheduled.message.as_deref().unwrap_or("no node takes it");
+        // Long enough for a cluster that grows by itself.
+        return State::Trouble(Trouble::new(
+            "no node takes the pod of the test".to_owned(),
+            message,
+            300,
+            "give the cluster a node with room for it",
+        ));
+    }
+    let all = [&status.init_container_statuses, &status.container_statuses];
+    all.into_iter()
+        .flatten()
+        .flatten()
+        .find_map(waiting_trouble)
+        .map_or_else(|| State::Waiting(pending_words(status)), State::Trouble)
+}
+
+fn pending_words(status: &PodStatus) -> String {
+    let scheduled = condition(status, "PodScheduled").is_some_and(|c| c.status == "True");
+    if scheduled {
+        "its pod is being set up: the image is pulled, volumes are mounted"
+    } else {
+        "its pod is to be scheduled"
+    }
+    .to_owned()
+}
+
+fn waiting_trouble(container: &ContainerStatus) -> Option<Trouble> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref()?;
+    let message = waiting.message.as_deref().unwrap_or("no message");
+    let said = format!("{reason}: {message}");
+    match reason {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
+            let definite = DEFINITE.iter().any(|word| message.contains(word));
+            let patience = match reason {
+                "InvalidImageName" => 0,
+                _ if definite => 30,
+                _ => 180,
+            };
+            let what = format!("cannot pull image {}", container.image);
+            let hint = "is its name right, and may the cluster pull it?";
+            let mut trouble = Trouble::new(what, &said, patience, hint);
+            trouble.vague = reason == "ImagePullBackOff" && !definite && !message.contains("Err");
+            Some(trouble)
+        }
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+            let what = format!("cannot start container {}", container.name);
+            let hint = if message.contains("runAsNonRoot") {
+                "the namespace lets no pod run as root: use an image whose user is not root"
+            } else {
+                "the message says what the container lacks"
+            };
+            Some(Trouble::new(what, &said, 60, hint))
+        }
+        _ => None,
+    }
+}
+
+fn container<'a>(status: &'a PodStatus, name: &str) -> Option<&'a ContainerStatus> {
+    status
+        .container_statuses
+        .iter()
+        .flatten()
+        .find(|container| container.name == name)
+}
+
+fn condition<'a>(status: &'a PodStatus, type_: &str) -> Option<&'a PodCondition> {
+    status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|condition| condition.type_ == type_)
+}
+
+fn is_running(container: &ContainerStatus) -> bool {
+    container
+        .state
+        .as_ref()
+        .is_some_and(|state| state.running.is_some())
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;
