@@ -58,6 +58,21 @@ pub async fn run(args: &InstallArgs, context: &mut Context) -> Result<Outputs, F
         .map_err(|failure| failure.leaving(Leftover::Tagged))
 }
 
+/// Refuses inputs that cannot be, before anything is made.
+///
+/// # Errors
+/// [`Failure`] with exit code 2.
+pub fn check(args: &InstallArgs) -> Result<(), Failure> {
+    let (kind, kubernetes) = (
+        args.kind_version.as_deref(),
+        args.kubernetes_version.as_deref(),
+    );
+    versions::choose(kind, kubernetes, args.node_image.as_deref())?;
+    kind::config(args.config.as_deref(), args.workers)?;
+    kind::mirrors(args.registry_mirrors.as_ref().map_or(&[], |lines| &lines.0))?;
+    Ok(())
+}
+
 async fn make_fit(args: &InstallArgs, wish: &Wish, context: &Context) -> Result<Fit, Failure> {
     let deadline = context.deadline;
     let host = host::open(&wish.record, &context.env)?;

@@ -13,6 +13,7 @@ use crate::{
     github::files::Files,
     inputs::Environment,
     limits::{Deadline, Limit, humane},
+    provider,
     record::{RecordError, Store, state_directory},
     report::{Exit, Failure},
     run::Run,
@@ -41,7 +42,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancellatio
         },
         exit: Exit::Passed,
     };
-    if let Err((stage, failure)) = check(&args, &mut chain.context).await {
+    if let Err((stage, failure)) = check(&args, &chain.context.env) {
         refuse(Some(stage), &failure, &chain.context.env);
         return failure.exit;
     }
@@ -142,8 +143,12 @@ impl Chain {
 }
 
 /// What can be known to be wrong before anything is made.
-async fn check(args: &RunArgs, context: &mut Context) -> Result<(), (Stage, Failure)> {
-    std::future::ready((args, context)).await;
+fn check(args: &RunArgs, env: &Environment) -> Result<(), (Stage, Failure)> {
+    let at = |stage| move |failure| (stage, failure);
+    provider::for_launch(&args.provision, env)
+        .map_err(|error| (Stage::ProvisionEc2, error.into()))?;
+    install_kind::check(&args.install).map_err(at(Stage::InstallKind))?;
+    run_mnist_notebook_job::read(&args.notebook).map_err(at(Stage::RunMnistNotebookJob))?;
     Ok(())
 }
 

@@ -32,6 +32,16 @@ const RESERVE: Duration = Duration::from_secs(5);
 /// How long the log may take to its last line, once the test has ended.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
+/// Reads the notebook or script, and refuses what can be no test.
+///
+/// # Errors
+/// [`Failure`] with exit code 2.
+pub fn read(args: &NotebookArgs) -> Result<Source, Failure> {
+    let parameters = args.parameters.clone().unwrap_or_default();
+    let (notebook, script) = (args.notebook.as_deref(), args.script.as_deref());
+    Ok(Source::read(notebook, script, &parameters)?)
+}
+
 /// Carries the stage out.
 ///
 /// # Errors
@@ -41,10 +51,8 @@ pub async fn run(
     kubeconfig: Option<&Path>,
     context: &mut Context,
 ) -> Result<Outputs, Failure> {
-    let parameters = args.parameters.clone().unwrap_or_default();
     let requirements = args.requirements.clone().unwrap_or_default();
-    let (notebook, script) = (args.notebook.as_deref(), args.script.as_deref());
-    let source = Source::read(notebook, script, &parameters)?;
+    let source = read(args)?;
     let (suite, kind) = (source.name.clone(), source.kind);
     let deadline = context.deadline;
     let client = cluster::connect(kubeconfig, &context.env, &context.store, deadline)
