@@ -26,7 +26,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    limits::Deadline,
+    limits::{Deadline, humane},
     notebook::{
         NotebookError,
         job::Job,
@@ -148,7 +148,14 @@ impl Memory {
             }
         }
         let status = match state {
-            State::Ended(ended) => return Ok(Status::Ready(ended)),
+            State::Ended(ended) => {
+                tracing::info!(
+                    "the test: ended with code {} after {}",
+                    ended.code,
+                    humane(ended.ran)
+                );
+                return Ok(Status::Ready(ended));
+            }
             State::Lost(reason) => return Err(NotebookError::Lost(reason)),
             State::Running => {
                 self.trouble = None;

@@ -44,7 +44,7 @@ pub async fn show(pods: Api<Pod>, mut progress: watch::Receiver<Progress>) -> Ve
                     let Ok(line) = line else { break };
                     if let Some(text) = seen.take(&line) {
                         let text = clean(text);
-                        tracing::info!("{PREFIX}{}", harmless(&text));
+                        tracing::info!("{}", quoted(&text));
                         if kept.len() == KEPT {
                             kept.pop_front();
                         }
@@ -63,9 +63,6 @@ pub async fn show(pods: Api<Pod>, mut progress: watch::Receiver<Progress>) -> Ve
         }
     }
 }
-
-/// What precedes a line of the test in our own log.
-const PREFIX: &str = "| ";
 
 /// Which lines were shown, by their timestamps. A stream can only be resumed from a whole second.
 #[derive(Debug, Default)]
@@ -132,9 +129,10 @@ pub(super) fn clean(line: &str) -> String {
     text
 }
 
-/// A line that no runner takes for a command: `##[…]` counts anywhere in a line.
-fn harmless(line: &str) -> String {
-    line.replace("##[", "## [")
+/// A line of the test's in our own log. No runner takes it for a command, which `::` begins after any space, and
+/// `##[` anywhere.
+pub(super) fn quoted(line: &str) -> String {
+    format!("| {}", line.replace("##[", "## ["))
 }
 
 #[cfg(test)]
@@ -175,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_test_cannot_speak_to_the_runner() {
-        assert_eq!(harmless("x ##[add-mask]y"), "x ## [add-mask]y");
+        assert_eq!(quoted("::x ##[add-mask]y"), "| ::x ## [add-mask]y");
         assert_eq!(clean("\u{1b}[31mred\u{1b}[39;00m 10%\r100%\u{7}\r"), "100%");
         assert_eq!(clean("\u{1b}[38;5;28;01mTrue\u{1b}[0m"), "True");
     }

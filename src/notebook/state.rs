@@ -255,18 +255,20 @@ fn waiting_trouble(container: &ContainerStatus) -> Option<Trouble> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let reason = waiting.reason.as_deref()?;
     let message = waiting.message.as_deref().unwrap_or("no message");
-    let said = format!("{reason}: {message}");
     match reason {
         "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
             let definite = DEFINITE.iter().any(|word| message.contains(word));
             let patience = match reason {
                 "InvalidImageName" => 0,
                 _ if definite => 30,
+                // A misspelt registry, or a resolver that hiccups.
+                _ if message.contains("no such host") => 60,
                 _ => 180,
             };
             let what = format!("cannot pull image {}", container.image);
             let hint = "is its name right, and may the cluster pull it?";
-            let mut trouble = Trouble::new(what, &said, patience, hint);
+            let cause = message.rsplit("ErrImagePull: ").next().unwrap_or(message);
+            let mut trouble = Trouble::new(what, cause, patience, hint);
             trouble.vague = reason == "ImagePullBackOff" && !definite && !message.contains("Err");
             Some(trouble)
         }
@@ -277,7 +279,7 @@ fn waiting_trouble(container: &ContainerStatus) -> Option<Trouble> {
             } else {
                 "the message says what the container lacks"
             };
-            Some(Trouble::new(what, &said, 60, hint))
+            Some(Trouble::new(what, message, 60, hint))
         }
         _ => None,
     }

@@ -99,6 +99,12 @@ fn an_image_that_is_not_there_is_given_up_sooner_than_a_slow_registry() {
             .as_secs(),
         180
     );
+    let unknown = pull(
+        "ImagePullBackOff",
+        "Back-off pulling image \"x\": ErrImagePull: lookup x: no such host",
+    );
+    assert_eq!(unknown.patience.as_secs(), 60);
+    assert_eq!(unknown.reason, "lookup x: no such host");
     assert_eq!(pull("InvalidImageName", "bad").patience.as_secs(), 0);
     assert!(pull("ImagePullBackOff", "Back-off pulling image \"i\"").vague);
     assert!(

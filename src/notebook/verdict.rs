@@ -15,6 +15,7 @@ use crate::{
     notebook::{
         NotebookError,
         junit::{self, Case, Outcome, cases},
+        log::quoted,
         state::Ended,
     },
     record::{RecordError, write_private},
@@ -45,13 +46,13 @@ pub fn of_notebook(ended: &Ended, fetched: Result<Option<Value>, NotebookError>)
     let notebook = match fetched {
         Ok(notebook) => notebook,
         Err(error) if ended.code == 0 => return Verdict::of(error),
-        Err(error) => return Verdict::of(failed(said(ended), vec![error.to_string()])),
+        Err(error) => return Verdict::of(failed(&said(ended), vec![error.to_string()])),
     };
     let Some(notebook) = notebook else {
         return Verdict::of(if ended.code == 0 {
             NotebookError::Unproven("it left no executed notebook".to_owned())
         } else {
-            failed(said(ended), Vec::new())
+            failed(&said(ended), Vec::new())
         });
     };
     let cases = cases(&notebook, &how(ended));
@@ -71,12 +72,12 @@ pub fn of_notebook(ended: &Ended, fetched: Result<Option<Value>, NotebookError>)
                 message,
                 traceback,
             } => failed(
-                one_line(&format!("{}: {kind}: {message}", case.name)),
+                &one_line(&format!("{}: {kind}: {message}", case.name)),
                 last_lines(traceback.lines()),
             ),
-            _ => failed(said(ended), Vec::new()),
+            _ => failed(&said(ended), Vec::new()),
         }),
-        (_, None) => Some(failed(said(ended), Vec::new())),
+        (_, None) => Some(failed(&said(ended), Vec::new())),
     };
     Verdict {
         error,
@@ -103,7 +104,7 @@ pub fn of_script(name: &str, ended: &Ended, log: &[String]) -> Verdict {
     Verdict {
         error: (!passed).then(|| {
             failed(
-                format!("{name} {}", how(ended)),
+                &format!("{name} {}", how(ended)),
                 last_lines(log.iter().map(String::as_str)),
             )
         }),
@@ -144,7 +145,8 @@ impl Verdict {
     }
 }
 
-fn failed(cause: String, below: Vec<String>) -> NotebookError {
+fn failed(cause: &str, below: Vec<String>) -> NotebookError {
+    let cause = cause.replace("##[", "## [");
     NotebookError::Failed { cause, below }
 }
 
@@ -174,7 +176,7 @@ fn how(ended: &Ended) -> String {
 }
 
 fn last_lines<'a>(lines: impl DoubleEndedIterator<Item = &'a str>) -> Vec<String> {
-    let mut kept: Vec<String> = lines.rev().take(BELOW).map(str::to_owned).collect();
+    let mut kept: Vec<String> = lines.rev().take(BELOW).map(quoted).collect();
     kept.reverse();
     kept
 }
