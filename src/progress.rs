@@ -14,8 +14,9 @@ use crate::{cli::LogLevel, inputs::Environment};
 /// Sends what the rooms say to standard error, from now on.
 pub fn start(level: LogLevel, env: &Environment) {
     let filter = match level {
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "error,manifests_e2e=info",
+        // kube calls each refusal an error; what it means is for the rooms to say.
+        LogLevel::Warn => "warn,kube_client=off,kube_runtime=off",
+        LogLevel::Info => "error,kube_client=off,kube_runtime=off,manifests_e2e=info",
         LogLevel::Debug => "info,manifests_e2e=debug,kube=debug,aws_smithy_runtime=info",
     };
     let started = tracing_subscriber::fmt()

@@ -3,6 +3,7 @@
 //! Tests named `sandbox_*` need `e2e/sandbox/up` and `MANIFESTS_E2E_SANDBOX=1`; without them they say so and pass.
 
 mod it {
+    mod deploy_manifests;
     mod layout;
     mod run_mnist_notebook_job;
     mod run_sh;

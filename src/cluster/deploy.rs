@@ -1,0 +1,468 @@
+//! Carries a plan out: sends each object once when what it needs is there, and watches until all of it is ready.
+//!
+//! One loop, woken by answers and by watches; every decision is taken in [`Deployment::step`], which never waits.
+
+mod error;
+mod gates;
+mod journal;
+mod look;
+mod start;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use kube::Client;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+    time::Instant,
+};
+
+pub use error::DeployError;
+pub use journal::{Entry, Journal};
+
+use crate::{
+    cluster::{
+        apply::{Accepted, Refusal},
+        errors::{Class, Given},
+        facts::Facts,
+        lint,
+        objects::Object,
+        order::{Existing, Graph},
+        ready::Verdict,
+        served::Served,
+        view::Watches,
+    },
+    limits::Deadline,
+    wait::{self, Every, Status, WaitError},
+};
+
+/// How many requests are under way at once.
+const CONCURRENCY: usize = 16;
+/// The loop looks at least so often, for what time alone brings.
+const LOOK: Every<'_> = Every::millis(100);
+/// Nothing moved for so long: then it is over if all that blocks will hardly come.
+const QUIET: Duration = Duration::from_mins(8);
+/// Without `wait`, a webhook may refuse so often.
+const TRIES: u32 = 3;
+
+/// What is to be done, derived before anything is written.
+#[derive(Debug)]
+pub struct Plan {
+    /// The objects, where they belong.
+    pub objects: Vec<Object>,
+    /// In which order.
+    pub graph: Graph,
+    /// Every kind that is or will be served.
+    pub served: Served,
+    paths: Vec<String>,
+    given: Vec<Arc<Given>>,
+}
+
+impl Plan {
+    /// Reads what the server has, lints the set and derives its order. Nothing is written.
+    ///
+    /// # Errors
+    /// [`DeployError::Lint`], [`DeployError::Server`].
+    pub async fn new(
+        client: &Client,
+        version: &str,
+        mut objects: Vec<Object>,
+        legacy: bool,
+    ) -> Result<Self, DeployError> {
+        let (mut served, existing) = tokio::try_join!(Served::discover(client), existing(client))
+            .map_err(DeployError::Server)?;
+        for object in &mut objects {
+            crate::cluster::apply::prepare(object);
+        }
+        let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
+        for definition in facts.iter().filter_map(|facts| facts.definition.as_ref()) {
+            served.define(definition);
+        }
+        lint::check(&objects, &facts, &served, version).map_err(DeployError::Lint)?;
+        lint::settle(&mut objects, &served, client.default_namespace());
+        crate::cluster::objects::distinct(&objects).map_err(DeployError::Set)?;
+        let graph = if legacy {
+            Graph::legacy(&objects, &facts, &existing)
+        } else {
+            Graph::gated(&objects, &facts, &served, &existing)
+        };
+        for (at, need) in &graph.dropped {
+            tracing::debug!(
+                "a circle is broken: {} does not wait for {}",
+                objects[*at].id,
+                objects[need.on].id
+            );
+        }
+        let (paths, given) = addresses(&objects, &facts, &served);
+        Ok(Self {
+            objects,
+            graph,
+            served,
+            paths,
+            given,
+        })
+    }
+}
+
+fn addresses(
+    objects: &[Object],
+    facts: &[Facts],
+    served: &Served,
+) -> (Vec<String>, Vec<Arc<Given>>) {
+    let services = objects.iter().filter(|object| object.id.is("", "Service"));
+    let outer = Given {
+        services: services
+            .map(|object| {
+                let namespace = object.id.namespace.clone().unwrap_or_default();
+                (namespace, object.id.name.clone())
+            })
+            .collect(),
+        defines_kind: false,
+    };
+    let inner = Arc::new(Given {
+        defines_kind: true,
+        ..outer.clone()
+    });
+    let outer = Arc::new(outer);
+    let defined: BTreeSet<(&str, &str)> = facts
+        .iter()
+        .filter_map(|facts| facts.definition.as_ref())
+        .map(|it| (it.group.as_str(), it.kind.as_str()))
+        .collect();
+    let each = |object: &Object| {
+        let id = &object.id;
+        let resource = served.of(object).expect("the lint refuses all others");
+        let path = resource.path(id.namespace.as_deref(), Some(&id.name));
+        let is_defined = defined.contains(&(id.group.as_str(), id.kind.as_str()));
+        (path, if is_defined { &inner } else { &outer }.clone())
+    };
+    objects.iter().map(each).unzip()
+}
+
+async fn existing(client: &Client) -> kube::Result<Existing> {
+    let api: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(client.clone());
+    let list = api.list_metadata(&kube::api::ListParams::default()).await?;
+    let namespaces = list.items.into_iter().filter_map(|namespace| {
+        let metadata = namespace.metadata;
+        Some((metadata.name?, metadata.labels.unwrap_or_default()))
+    });
+    Ok(Existing {
+        namespaces: namespaces.collect(),
+    })
+}
+
+/// How far one object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Something that it needs is not there.
+    Held,
+    /// It was refused for now, and is sent again at this moment.
+    Due(Instant),
+    /// Under way.
+    Sending,
+    /// The server has it.
+    Accepted,
+    /// The server will not have it.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Item {
+    state: State,
+    tries: u32,
+    accepted: Option<Accepted>,
+    refusal: Option<Refusal>,
+    verdict: Verdict,
+    /// Whether it was ready once: what waits for it may go.
+    was_ready: bool,
+    accepted_at: Option<Instant>,
+}
+
+/// A plan being carried out.
+#[derive(Debug)]
+struct Deployment<'a> {
+    client: Client2,
+    plan: &'a Plan,
+    wait: bool,
+    items: Vec<Item>,
+    /// Held objects in the order in which they would go.
+    held: BTreeSet<(u32, usize, usize)>,
+    gates: gates::Gates,
+    watches: Watches,
+    notify: Arc<Notify>,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    answer: mpsc::UnboundedSender<Answer>,
+    requests: JoinSet<()>,
+    sending: usize,
+    journal: Journal,
+    looked: Option<(u64, Instant)>,
+    /// What was done when last something moved: accepted and ready.
+    done: (usize, usize),
+    moved: Instant,
+    spoken: (Instant, String),
+    /// Without `wait`: all else is done, what is still held is sent as it is.
+    last_call: bool,
+}
+
+/// A client that can be shown.
+struct Client2(Client);
+
+impl std::fmt::Debug for Client2 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("client")
+    }
+}
+
+#[derive(Debug)]
+enum Answer {
+    Object(usize, Result<Accepted, Refusal>),
+    Gate(usize, Result<(), String>),
+}
+
+/// Carries a plan out until everything is ready, or, without `wait`, until everything is accepted.
+///
+/// The journal tells what was done, also where it failed.
+pub async fn carry_out(
+    client: &Client,
+    plan: &Plan,
+    wait: bool,
+    deadline: Deadline,
+) -> (Journal, Result<(), DeployError>) {
+    let mut deployment = Deployment::new(client, plan, wait);
+    let notify = deployment.notify.clone();
+    let what = if wait {
+        "everything to be ready"
+    } else {
+        "everything to be accepted"
+    };
+    let result = wait::until(what, deadline, LOOK.or_when(&notify), || {
+        std::future::ready(deployment.step())
+    })
+    .await;
+    let result = result.map_err(|error| match error {
+        WaitError::Failed(error) => error,
+        WaitError::TimedOut { .. } => deployment.timed_out(deadline),
+    });
+    let causes = if result.is_err() {
+        deployment.causes()
+    } else {
+        Vec::new()
+    };
+    deployment.requests.abort_all();
+    (deployment.finish(causes), result)
+}
+
+impl<'a> Deployment<'a> {
+    fn new(client: &Client, plan: &'a Plan, wait: bool) -> Self {
+        let notify = Arc::new(Notify::new());
+        let (answer, answers) = mpsc::unbounded_channel();
+        let mut watches = Watches::new(client.clone(), notify.clone());
+        for (group, kind) in [
+            ("", "Namespace"),
+            ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ] {
+            if let Some(resource) = plan.served.preferred(group, kind) {
+                watches.keep(resource);
+            }
+        }
+        let item = |_| Item {
+            state: State::Held,
+            tries: 0,
+            accepted: None,
+            refusal: None,
+            verdict: Verdict::Waiting(String::new()),
+            was_ready: false,
+            accepted_at: None,
+        };
+        let ranks = plan.graph.rank.iter().enumerate();
+        Self {
+            client: Client2(client.clone()),
+            plan,
+            wait,
+            items: plan.objects.iter().map(item).collect(),
+            held: ranks
+                .map(|(at, (rank, wanted))| (*rank, *wanted, at))
+                .collect(),
+            gates: gates::Gates::new(&plan.graph),
+            watches,
+            notify,
+            answers,
+            answer,
+            requests: JoinSet::new(),
+            sending: 0,
+            journal: Journal::new(plan),
+            looked: None,
+            done: (0, 0),
+            moved: Instant::now(),
+            spoken: (Instant::now(), String::new()),
+            last_call: false,
+        }
+    }
+
+    /// Takes in what happened, decides what goes next. Never waits.
+    fn step(&mut self) -> Result<Status<()>, DeployError> {
+        while self.requests.try_join_next().is_some() {}
+        let mut refused = Vec::new();
+        while let Ok(answer) = self.answers.try_recv() {
+            match answer {
+                Answer::Object(at, result) => self.take(at, result, &mut refused),
+                Answer::Gate(guard, result) => self.gates.answered(guard, result),
+            }
+        }
+        if !refused.is_empty() {
+            return Err(self.refused(&refused));
+        }
+        self.look();
+        self.ask_gates();
+        self.start();
+        self.verdict()
+    }
+
+    fn take(&mut self, at: usize, result: Result<Accepted, Refusal>, refused: &mut Vec<usize>) {
+        self.sending -= 1;
+        let item = &mut self.items[at];
+        match result {
+            Ok(accepted) => {
+                for line in &accepted.taken {
+                    tracing::warn!("{}: taken over: {line}", self.plan.objects[at].id);
+                }
+                item.state = State::Accepted;
+                item.accepted_at = Some(Instant::now());
+                self.journal.accepted(at, &accepted);
+                item.accepted = Some(accepted);
+                let id = &self.plan.objects[at].id;
+                let needs = crate::cluster::ready::needs(id);
+                if needs.is_empty() {
+                    item.verdict = Verdict::Ready;
+                    item.was_ready = true;
+                    self.journal.ready(at);
+                } else {
+                    item.verdict = Verdict::Waiting("not seen yet".to_owned());
+                    for (group, kind) in needs {
+                        if let Some(resource) = self.plan.served.preferred(group, kind) {
+                            self.watches.keep(resource);
+                        }
+                    }
+                }
+                // What came is to be judged at once.
+                self.looked = None;
+            }
+            Err(refusal) => {
+                self.journal.refused(at, &refusal);
+                tracing::debug!("{}: {}", self.plan.objects[at].id, refusal.message);
+                let last_try = !self.wait
+                    && self.items[at].tries >= TRIES
+                    && matches!(refusal.class, Class::Webhook { .. } | Class::Missing);
+                let state = if last_try {
+                    State::Refused
+                } else if refusal.class.is_retryable() {
+                    State::Due(Instant::now() + self.back_off(at, &refusal))
+                } else {
+                    refused.push(at);
+                    State::Refused
+                };
+                let item = &mut self.items[at];
+                item.state = state;
+                item.refusal = Some(refusal);
+            }
+        }
+    }
+
+    fn back_off(&self, at: usize, refusal: &Refusal) -> Duration {
+        if let Some(wanted) = refusal.retry_after {
+            return wanted.min(Duration::from_mins(1));
+        }
+        let doubled = 0.5 * 2_f64.powi(i32::try_from(self.items[at].tries).unwrap_or(9).min(9) - 1);
+        let most = match refusal.class {
+            Class::Missing => 2.0,
+            Class::Webhook { .. } if !self.wait => 0.8,
+            Class::Webhook { .. } => 5.0,
+            _ => 10.0,
+        };
+        let jitter = 0.6 + 0.4 * rand::random::<f64>();
+        Duration::from_secs_f64(doubled.min(most) * jitter)
+    }
+
+    /// Whether it is over.
+    fn verdict(&mut self) -> Result<Status<()>, DeployError> {
+        let accepted = self
+            .items
+            .iter()
+            .filter(|it| it.state == State::Accepted)
+            .count();
+        let ready = self.items.iter().filter(|it| it.verdict.is_ready()).count();
+        let refused = self
+            .items
+            .iter()
+            .filter(|it| it.state == State::Refused)
+            .count();
+        if (accepted, ready) != self.done {
+            self.done = (accepted, ready);
+            self.moved = Instant::now();
+        }
+        let all = self.items.len();
+        if !self.wait && accepted + refused == all {
+            return if refused == 0 {
+                Ok(Status::Ready(()))
+            } else {
+                Err(self.not_accepted())
+            };
+        }
+        if accepted == all && ready == all {
+            return Ok(Status::Ready(()));
+        }
+        if self.wait {
+            let failed = self
+                .items
+                .iter()
+                .position(|it| matches!(it.verdict, Verdict::Failed(_)));
+            if let Some(at) = failed {
+                return Err(self.failed(at));
+            }
+            if self.moved.elapsed() >= QUIET {
+                let causes = self.causes();
+                if causes.iter().all(|cause| cause.terminal) {
+                    return Err(DeployError::stuck(&causes, self.moved.elapsed()));
+                }
+            }
+        }
+        Ok(Status::NotYet(self.line(accepted, ready)))
+    }
+
+    /// Where it stands, in one line; said aloud when it changed.
+    fn line(&mut self, accepted: usize, ready: usize) -> String {
+        const PACE: Duration = Duration::from_secs(5);
+        let (when, last) = &self.spoken;
+        if when.elapsed() < PACE {
+            return last.clone();
+        }
+        let all = self.items.len();
+        let mut line = format!("{accepted} of {all} accepted");
+        if self.wait {
+            line.extend([format!(", {ready} ready")]);
+            let (open, gates) = self.gates.count();
+            if open < gates {
+                line.extend([format!(", {open} of {gates} webhooks reachable")]);
+            }
+        }
+        if let Some(cause) = self.causes().first() {
+            line.push_str("; ");
+            line.push_str(&cause.line());
+        }
+        if line != *last {
+            tracing::info!("{line}");
+        }
+        self.spoken = (Instant::now(), line.clone());
+        line
+    }
+
+    fn finish(mut self, causes: Vec<crate::cluster::cause::Cause>) -> Journal {
+        for (at, item) in self.items.iter().enumerate() {
+            self.journal.end(at, item.verdict.missing());
+        }
+        self.journal.causes = causes;
+        self.journal.ended = Some(Timestamp::now());
+        self.journal
+    }
+}

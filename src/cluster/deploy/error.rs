@@ -1,0 +1,215 @@
+//! How a deployment fails, as a reader wants it: one cause, what hangs below it, what to do.
+
+use std::time::Duration;
+
+use crate::{
+    cluster::{
+        apply::Refusal,
+        cause::Cause,
+        deploy::{Deployment, State},
+        errors::Class,
+        lint::LintError,
+        objects::SetError,
+    },
+    limits::{Deadline, humane},
+    report::{Exit, Explain},
+};
+
+/// Why a set is not deployed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// It cannot be deployed to this cluster; nothing was written.
+    #[error(transparent)]
+    Lint(LintError),
+    /// Two of its objects are one; nothing was written.
+    #[error(transparent)]
+    Set(SetError),
+    /// The server does not answer; nothing was written.
+    #[error("cannot ask the cluster what it serves")]
+    Server(#[source] kube::Error),
+    /// The server will not have an object.
+    #[error("the cluster refused {object}: {message}")]
+    Refused {
+        /// Which.
+        object: String,
+        /// What the server said.
+        message: String,
+        /// What it means.
+        class: Class,
+        /// Others that it refused at the same time.
+        others: Vec<String>,
+    },
+    /// Without `wait`: some were not accepted.
+    #[error("{} of {all} objects were not accepted, first {}", list.len(), list.first().map_or("", String::as_str))]
+    NotAccepted {
+        /// Each with what the server said.
+        list: Vec<String>,
+        /// How many there are.
+        all: usize,
+    },
+    /// An object failed for good.
+    #[error("{cause}")]
+    Failed {
+        /// The object and its reason.
+        cause: String,
+    },
+    /// Nothing moves any more.
+    #[error("nothing moved for {}: {cause}", humane(*quiet))]
+    Stuck {
+        /// The cause in one line.
+        cause: String,
+        /// What hangs below it, and other causes.
+        tree: Vec<String>,
+        /// For how long.
+        quiet: Duration,
+    },
+    /// The deadline passed.
+    #[error("timed out after {}: {cause}", humane(*limit))]
+    TimedOut {
+        /// The whole limit.
+        limit: Duration,
+        /// The cause in one line.
+        cause: String,
+        /// What hangs below it, and other causes.
+        tree: Vec<String>,
+    },
+}
+
+impl Explain for DeployError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Lint(error) => error.exit(),
+            Self::Set(error) => error.exit(),
+            Self::Server(_)
+            | Self::NotAccepted { .. }
+            | Self::Refused {
+                class: Class::Forbidden,
+                ..
+            } => Exit::Infrastructure,
+            Self::Refused { .. } | Self::Failed { .. } | Self::Stuck { .. } => Exit::TestFailed,
+            Self::TimedOut { .. } => Exit::TimeLimit,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Lint(error) => return error.hint(),
+            Self::Set(error) => return error.hint(),
+            Self::Server(_) => "is the cluster still up?",
+            Self::Refused { message, class, .. } => match class {
+                Class::Forbidden => {
+                    "the credentials of the kubeconfig do not suffice for this object"
+                }
+                Class::Denied => {
+                    "a policy of the set or of the cluster says no: change the object or the policy"
+                }
+                _ if message.contains("immutable") => {
+                    "the cluster has an older object of that name; delete it, or deploy to a fresh cluster"
+                }
+                _ => "the object itself is wrong: correct the manifests",
+            },
+            Self::NotAccepted { .. } => {
+                "their webhooks were not up yet; with wait: true they are waited for"
+            }
+            Self::Failed { .. } => "gather-logs has its log",
+            Self::Stuck { cause, .. } | Self::TimedOut { cause, .. } => {
+                if cause.contains("(not found)") {
+                    "the image is gone from its registry: name another one with image-overrides"
+                } else if cause.contains("Insufficient") {
+                    "the nodes have no room left: take a larger instance type, or ask for less"
+                } else {
+                    "the cluster still runs; gather-logs shows more"
+                }
+            }
+        };
+        Some(text.to_owned())
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::Lint(error) => error.details(),
+            Self::Refused { others, .. } => others.clone(),
+            Self::NotAccepted { list, .. } => list.clone(),
+            Self::Stuck { tree, .. } | Self::TimedOut { tree, .. } => tree.clone(),
+            Self::Set(_) | Self::Server(_) | Self::Failed { .. } => Vec::new(),
+        }
+    }
+}
+
+impl DeployError {
+    pub(super) fn stuck(causes: &[Cause], quiet: Duration) -> Self {
+        let (cause, tree) = told(causes);
+        Self::Stuck { cause, tree, quiet }
+    }
+}
+
+/// How many causes are told in full.
+const TOLD: usize = 5;
+
+/// The first cause in one line, and all of them as trees.
+fn told(causes: &[Cause]) -> (String, Vec<String>) {
+    let first = causes.first().map_or_else(String::new, Cause::line);
+    let mut tree = Vec::new();
+    for cause in causes.iter().take(TOLD) {
+        tree.extend(cause.tree());
+    }
+    for cause in causes.iter().skip(TOLD).take(30) {
+        tree.push(cause.line());
+    }
+    let rest = causes.len().saturating_sub(TOLD + 30);
+    if rest > 0 {
+        tree.push(format!("and {rest} more"));
+    }
+    if tree.len() == 1 && tree[0] == first {
+        tree.clear();
+    }
+    (first, tree)
+}
+
+impl Deployment<'_> {
+    fn said(&self, at: usize) -> String {
+        let message = self.items[at]
+            .refusal
+            .as_ref()
+            .map_or("", |it| it.message.as_str());
+        format!("{}: {message}", self.plan.objects[at].id)
+    }
+
+    pub(super) fn refused(&self, refused: &[usize]) -> DeployError {
+        let first = refused[0];
+        let refusal = self.items[first].refusal.as_ref();
+        DeployError::Refused {
+            object: self.plan.objects[first].id.to_string(),
+            message: refusal.map_or_else(String::new, |it: &Refusal| it.message.clone()),
+            class: refusal.map_or(Class::Invalid, |it| it.class.clone()),
+            others: refused[1..].iter().map(|at| self.said(*at)).collect(),
+        }
+    }
+
+    pub(super) fn not_accepted(&self) -> DeployError {
+        let refused = (0..self.items.len()).filter(|at| self.items[*at].state == State::Refused);
+        DeployError::NotAccepted {
+            list: refused.map(|at| self.said(at)).collect(),
+            all: self.items.len(),
+        }
+    }
+
+    pub(super) fn failed(&self, at: usize) -> DeployError {
+        DeployError::Failed {
+            cause: format!(
+                "{} failed: {}",
+                self.plan.objects[at].id,
+                self.items[at].verdict.missing()
+            ),
+        }
+    }
+
+    pub(super) fn timed_out(&self, deadline: Deadline) -> DeployError {
+        let (cause, tree) = told(&self.causes());
+        DeployError::TimedOut {
+            limit: deadline.limit(),
+            cause,
+            tree,
+        }
+    }
+}

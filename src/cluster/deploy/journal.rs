@@ -1,0 +1,119 @@
+//! What was done with each object, and when: the report's data.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::cluster::{
+    apply::{Accepted, Refusal},
+    cause::Cause,
+    deploy::Plan,
+};
+
+/// What happened to one object; times are milliseconds since the begin.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Entry {
+    /// Who.
+    pub object: String,
+    /// Kind.
+    pub kind: String,
+    /// Where it was written.
+    pub source: String,
+    /// When it was sent first.
+    pub sent: Option<u64>,
+    /// When the server had accepted it.
+    pub accepted: Option<u64>,
+    /// When it was ready first.
+    pub ready: Option<u64>,
+    /// How often it was sent.
+    pub tries: u32,
+    /// Whether it was not there before.
+    pub created: bool,
+    /// Fields that other managers held.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<String>,
+    /// Whether it was applied before something soft that it needs was ready.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
+    /// What the server said when it refused it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// What was missing at the end.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub missing: String,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Journal {
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Every object, as in the set.
+    pub objects: Vec<Entry>,
+    /// Why it is not done: empty where it is.
+    pub causes: Vec<Cause>,
+    #[serde(skip)]
+    begun: Instant,
+}
+
+impl Journal {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let entry = |object: &crate::cluster::objects::Object| Entry {
+            object: object.id.to_string(),
+            kind: object.id.kind.clone(),
+            source: object.source.clone(),
+            ..Entry::default()
+        };
+        Self {
+            started: Timestamp::now(),
+            ended: None,
+            objects: plan.objects.iter().map(entry).collect(),
+            causes: Vec::new(),
+            begun: Instant::now(),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn sent(&mut self, at: usize) {
+        let now = self.now();
+        let entry = &mut self.objects[at];
+        entry.tries += 1;
+        entry.sent.get_or_insert(now);
+    }
+
+    pub(super) fn accepted(&mut self, at: usize, accepted: &Accepted) {
+        let now = self.now();
+        let entry = &mut self.objects[at];
+        entry.accepted = Some(now);
+        entry.created = accepted.created;
+        entry.taken.clone_from(&accepted.taken);
+    }
+
+    pub(super) fn refused(&mut self, at: usize, refusal: &Refusal) {
+        self.objects[at].refused = Some(refusal.message.clone());
+    }
+
+    pub(super) fn ready(&mut self, at: usize) {
+        let now = self.now();
+        self.objects[at].ready.get_or_insert(now);
+    }
+
+    pub(super) fn released(&mut self, at: usize) {
+        self.objects[at].released = true;
+    }
+
+    pub(super) fn end(&mut self, at: usize, missing: &str) {
+        missing.clone_into(&mut self.objects[at].missing);
+    }
+
+    /// How many were accepted.
+    pub fn accepted_count(&self) -> usize {
+        let accepted = |entry: &&Entry| entry.accepted.is_some();
+        self.objects.iter().filter(accepted).count()
+    }
+}

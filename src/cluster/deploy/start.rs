@@ -1,0 +1,154 @@
+//! Which objects go now.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::cluster::{
+    apply::{self, Mode},
+    deploy::{Answer, CONCURRENCY, Deployment, State},
+    order::{Need, Strength, Until, Why},
+    ready::Verdict,
+};
+
+/// So long a soft edge holds after the other was accepted.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Whether an object may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// All it needs is there.
+    Free,
+    /// It goes although this is not there.
+    Released(usize),
+    /// Not yet.
+    Blocked,
+}
+
+impl Deployment<'_> {
+    /// Sends whatever may go, as far as there is room: first what was sent before, then by rank.
+    pub(super) fn start(&mut self) {
+        let now = Instant::now();
+        for at in 0..self.items.len() {
+            if self.sending >= CONCURRENCY {
+                return;
+            }
+            if matches!(self.items[at].state, State::Due(due) if due <= now) {
+                self.send(at);
+            }
+        }
+        let floor = self.floor();
+        let mut going = Vec::new();
+        for (rank, wanted, at) in &self.held {
+            if self.sending + going.len() >= CONCURRENCY {
+                break;
+            }
+            if self.plan.graph.level[*at] > floor {
+                continue;
+            }
+            match self.way(*at) {
+                Way::Free => going.push((*rank, *wanted, *at, None)),
+                Way::Released(on) => going.push((*rank, *wanted, *at, Some(on))),
+                Way::Blocked => {}
+            }
+        }
+        for (rank, wanted, at, released) in going {
+            self.held.remove(&(rank, wanted, at));
+            if let Some(on) = released.filter(|_| self.wait) {
+                tracing::warn!(
+                    "{} is applied although {} is not ready: {}",
+                    self.plan.objects[at].id,
+                    self.plan.objects[on].id,
+                    self.items[on].verdict.missing()
+                );
+                self.journal.released(at);
+            }
+            self.send(at);
+        }
+        if !self.wait && !self.last_call && self.sending == 0 && !self.held.is_empty() {
+            let is_due = |state: State| matches!(state, State::Due(_));
+            let waits_for_definitions = self.held.iter().any(|(.., at)| {
+                let mut needs = self.plan.graph.needs[*at].iter();
+                needs.any(|need| !self.is_met(need) && !is_late(need))
+            });
+            if !waits_for_definitions && !self.items.iter().any(|it| is_due(it.state)) {
+                self.last_call = true;
+                self.notify.notify_one();
+            }
+        }
+    }
+
+    /// The lowest level of which something is still to be accepted.
+    fn floor(&self) -> u32 {
+        let open = self.items.iter().zip(&self.plan.graph.level);
+        open.filter(|(item, _)| !matches!(item.state, State::Accepted | State::Refused))
+            .map(|(_, level)| *level)
+            .min()
+            .unwrap_or(0)
+    }
+
+    fn way(&self, at: usize) -> Way {
+        if self.is_outside(at) && !self.last_call {
+            return Way::Blocked;
+        }
+        let mut released = None;
+        for need in &self.plan.graph.needs[at] {
+            if self.is_met(need) {
+                continue;
+            }
+            let soft = need.strength == Strength::Soft
+                && need.until == Until::Ready
+                && (!self.wait || self.is_hopeless(need.on));
+            if soft || (self.last_call && is_late(need)) {
+                released = Some(need.on);
+            } else {
+                return Way::Blocked;
+            }
+        }
+        released.map_or(Way::Free, Way::Released)
+    }
+
+    /// Whether there is no use in waiting any longer for something soft.
+    fn is_hopeless(&self, at: usize) -> bool {
+        let stuck = |at: usize| {
+            matches!(
+                self.items[at].verdict,
+                Verdict::Stuck(_) | Verdict::Failed(_)
+            )
+        };
+        let item = &self.items[at];
+        let behind = self.plan.graph.explains[at]
+            .iter()
+            .any(|need| stuck(need.on));
+        let late = item
+            .accepted_at
+            .is_some_and(|when| when.elapsed() >= PATIENCE);
+        item.state == State::Refused || stuck(at) || behind || late
+    }
+
+    fn send(&mut self, at: usize) {
+        let item = &mut self.items[at];
+        item.state = State::Sending;
+        item.tries += 1;
+        self.sending += 1;
+        self.journal.sent(at);
+        let (client, answer, notify) = (
+            self.client.0.clone(),
+            self.answer.clone(),
+            self.notify.clone(),
+        );
+        let (path, given) = (self.plan.paths[at].clone(), self.plan.given[at].clone());
+        let body = self.plan.objects[at].body().clone();
+        self.requests.spawn(async move {
+            let result = apply::send(&client, &path, &body, Mode::Apply, &given).await;
+            // Whoever asked may have given up.
+            drop(answer.send(Answer::Object(at, result)));
+            notify.notify_one();
+        });
+    }
+}
+
+/// What is not waited for without `wait`, once all else is accepted.
+fn is_late(need: &Need) -> bool {
+    matches!(need.why, Why::Webhook | Why::Profile)
+}

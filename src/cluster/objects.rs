@@ -1,0 +1,376 @@
+//! The objects of a set: who each is, where it was written, what is sent for it.
+//!
+//! Given rendered YAML; refuses documents without kind or name, and two objects of one identity.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use crate::report::{Exit, Explain};
+
+/// How the documents of a text are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Printed by kustomize: plain scalars mean the same in every version of YAML.
+    Rendered,
+    /// Written by people: `0440` is octal, as kubectl reads it.
+    Written,
+}
+
+/// Who an object is: unique in a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectId {
+    /// API group, empty for the core's.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+    /// Namespace, where it has one.
+    pub namespace: Option<String>,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectId {
+    /// Whether it is of this kind.
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        self.kind == kind && self.group == group
+    }
+
+    /// Group and kind in one text: `Deployment.apps`, `Pod.`.
+    pub fn group_kind(&self) -> String {
+        format!("{}.{}", self.kind, self.group)
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
+            None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+/// One object of a set. Its content is kept as JSON text, a tenth of what a tree of values takes.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Who it is.
+    pub id: ObjectId,
+    /// Version within its group.
+    pub version: String,
+    /// Where it was written: `e2e/sample, document 12`.
+    pub source: String,
+    body: Arc<[u8]>,
+}
+
+impl Object {
+    /// `apiVersion` as it is written.
+    pub fn api_version(&self) -> String {
+        if self.id.group.is_empty() {
+            self.version.clone()
+        } else {
+            format!("{}/{}", self.id.group, self.version)
+        }
+    }
+
+    /// Its content.
+    pub fn value(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("it was written from a value")
+    }
+
+    /// Its content as JSON text.
+    pub fn body(&self) -> &Arc<[u8]> {
+        &self.body
+    }
+
+    /// Gives it other content; the identity stays.
+    pub fn replace(&mut self, value: &Value) {
+        self.body = serde_json::to_vec(value)
+            .expect("a value can be written")
+            .into();
+    }
+
+    /// Puts it into a namespace, or into none where its kind has no namespaces.
+    pub fn settle(&mut self, namespace: Option<&str>) {
+        if self.id.namespace.as_deref() == namespace {
+            return;
+        }
+        let mut value = self.value();
+        match (namespace, value["metadata"].as_object_mut()) {
+            (Some(namespace), Some(metadata)) => {
+                metadata.insert("namespace".to_owned(), namespace.into());
+            }
+            (None, Some(metadata)) => {
+                metadata.remove("namespace");
+            }
+            (_, None) => {}
+        }
+        self.replace(&value);
+        self.id.namespace = namespace.map(str::to_owned);
+    }
+}
+
+/// Why a set cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum SetError {
+    /// A document is no YAML.
+    #[error("{at}: not YAML: {reason}")]
+    Malformed {
+        /// Where.
+        at: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A document is no object.
+    #[error("{at}: not a Kubernetes object: it has no {missing}")]
+    Incomplete {
+        /// Where.
+        at: String,
+        /// `kind`, `apiVersion`, `metadata.name`.
+        missing: &'static str,
+    },
+    /// Two objects are one.
+    #[error("{id} is there twice: in {first}, and in {second}")]
+    Duplicate {
+        /// Who.
+        id: Box<ObjectId>,
+        /// Where first.
+        first: String,
+        /// Where again.
+        second: String,
+    },
+    /// Nothing is to be deployed.
+    #[error("the manifests hold no object")]
+    Empty,
+}
+
+impl Explain for SetError {
+    fn exit(&self) -> Exit {
+        Exit::BadInput
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::Malformed { .. } | Self::Empty => return None,
+                Self::Incomplete { .. } => "name kustomize directories and files of manifests only",
+                Self::Duplicate { .. } => "rename or remove one of the two",
+            }
+            .to_owned(),
+        )
+    }
+}
+
+/// Reads the objects of one source: each document, the items of lists one by one, empty documents skipped.
+///
+/// # Errors
+/// [`SetError`] naming the document.
+pub fn read(source: &str, text: &str, dialect: Dialect) -> Result<Vec<Object>, SetError> {
+    let mut objects = Vec::new();
+    for (number, document) in documents(text).enumerate() {
+        let at = format!("{source}, document {}", number + 1);
+        let value = parse(document, dialect).map_err(|reason| SetError::Malformed {
+            at: at.clone(),
+            reason,
+        })?;
+        take(&value, &at, &mut objects)?;
+    }
+    Ok(objects)
+}
+
+fn take(value: &Value, at: &str, objects: &mut Vec<Object>) -> Result<(), SetError> {
+    if value.is_null() {
+        return Ok(());
+    }
+    let text = |pointer: &str| {
+        let text = value.pointer(pointer).and_then(Value::as_str);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let missing = |missing: &'static str| SetError::Incomplete {
+        at: at.to_owned(),
+        missing,
+    };
+    let kind = text("/kind").ok_or_else(|| missing("kind"))?;
+    let api_version = text("/apiVersion").ok_or_else(|| missing("apiVersion"))?;
+    if let Some(items) = value.get("items").and_then(Value::as_array)
+        && kind.ends_with("List")
+    {
+        for (number, item) in items.iter().enumerate() {
+            take(item, &format!("{at}, item {}", number + 1), objects)?;
+        }
+        return Ok(());
+    }
+    let name = text("/metadata/name").ok_or_else(|| missing("metadata.name"))?;
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
+    let mut object = Object {
+        id: ObjectId {
+            group: group.to_owned(),
+            kind,
+            namespace: text("/metadata/namespace"),
+            name,
+        },
+        version: version.to_owned(),
+        source: at.to_owned(),
+        body: Arc::from([]),
+    };
+    object.replace(value);
+    objects.push(object);
+    Ok(())
+}
+
+/// Refuses two objects of one identity, and a set of none.
+///
+/// # Errors
+/// [`SetError::Duplicate`] naming both places, [`SetError::Empty`].
+pub fn distinct(objects: &[Object]) -> Result<(), SetError> {
+    if objects.is_empty() {
+        return Err(SetError::Empty);
+    }
+    let mut seen: HashMap<&ObjectId, &Object> = HashMap::with_capacity(objects.len());
+    for object in objects {
+        if let Some(first) = seen.insert(&object.id, object) {
+            return Err(SetError::Duplicate {
+                id: Box::new(object.id.clone()),
+                first: first.source.clone(),
+                second: object.source.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The documents of a text. A line that begins with `---` and a blank parts them, wherever it stands: YAML allows it in
+/// no scalar.
+pub fn documents(text: &str) -> impl Iterator<Item = &str> {
+    static MARK: LazyLock<regex::Regex> = LazyLock::new(|| {
+        regex::Regex::new(r"(?m)^---(?:[ \t].*)?\r?$\n?").expect("the pattern is valid")
+    });
+    MARK.split(text.trim_start_matches('\u{feff}'))
+        .filter(|document| {
+            document
+                .lines()
+                .any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+        })
+}
+
+fn parse(document: &str, dialect: Dialect) -> Result<Value, String> {
+    match dialect {
+        Dialect::Rendered => {
+            let reader = serde_yaml::Deserializer::from_str(document);
+            Value::deserialize(reader).map_err(|error| error.to_string())
+        }
+        Dialect::Written => {
+            let options = serde_saphyr::options! {
+                legacy_octal_numbers: true,
+                // Or a namespace could not be called `n`.
+                strict_booleans: true,
+            };
+            serde_saphyr::from_str_with_options(document, options).map_err(|error| {
+                // The rest of it is an excerpt, which may show the values of a Secret.
+                let text = error.to_string();
+                text.lines().next().unwrap_or_default().to_owned()
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ids(text: &str) -> Vec<String> {
+        let objects = read("x", text, Dialect::Written).unwrap();
+        objects.iter().map(|o| o.id.to_string()).collect()
+    }
+
+    #[test]
+    fn lists_are_opened_and_empty_documents_skipped() {
+        let text = "---\n# nothing\n---\napiVersion: v1\nkind: List\nitems:\n\
+                    - {apiVersion: v1, kind: Namespace, metadata: {name: a}}\n\
+                    - {apiVersion: apps/v1, kind: Deployment, metadata: {name: b, namespace: a}}\n---\n";
+        assert_eq!(ids(text), ["Namespace a", "Deployment a/b"]);
+    }
+
+    #[test]
+    fn written_scalars_mean_what_kubectl_takes_them_for() {
+        let text =
+            "apiVersion: v1\nkind: X\nmetadata: {name: a}\nmode: 0440\non: n\ntext: '0440'\n";
+        let value = read("x", text, Dialect::Written).unwrap()[0].value();
+        assert_eq!(value["mode"], 288);
+        assert_eq!(value["on"], "n");
+        assert_eq!(value["text"], "0440");
+    }
+
+    #[test]
+    fn what_is_no_object_is_named() {
+        for (text, said) in [
+            (
+                "kind: X\n",
+                "x, document 1: not a Kubernetes object: it has no apiVersion",
+            ),
+            ("a: b\n", "it has no kind"),
+            (
+                "apiVersion: v1\nkind: X\nmetadata: {}\n",
+                "it has no metadata.name",
+            ),
+            (
+                "apiVersion: v1\nkind: X\nmetadata: {name: a}\n---\na: [b\n",
+                "x, document 2: not YAML",
+            ),
+            ("just text\n", "it has no kind"),
+        ] {
+            let error = read("x", text, Dialect::Written).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_of_one_identity_are_both_named() {
+        let text = "{apiVersion: apps/v1, kind: A, metadata: {name: b}}\n---\n\
+                    {apiVersion: apps/v1beta1, kind: A, metadata: {name: b}}";
+        let objects = read("x", text, Dialect::Written).unwrap();
+        assert_eq!(
+            distinct(&objects).unwrap_err().to_string(),
+            "A b is there twice: in x, document 1, and in x, document 2"
+        );
+        assert!(matches!(distinct(&[]), Err(SetError::Empty)));
+    }
+
+    #[test]
+    fn an_object_moves_between_namespaces() {
+        let text = "{apiVersion: v1, kind: A, metadata: {name: b, namespace: c}}";
+        let mut object = read("x", text, Dialect::Written).unwrap().remove(0);
+        object.settle(None);
+        assert_eq!(object.value()["metadata"], serde_json::json!({"name": "b"}));
+        object.settle(Some("d"));
+        assert_eq!(object.value()["metadata"]["namespace"], "d");
+        assert_eq!(object.id.to_string(), "A d/b");
+    }
+
+    proptest! {
+        #[test]
+        fn documents_come_apart_as_they_were_put_together(
+            values in prop::collection::vec(("[a-z]{1,8}", "(?s).{0,60}"), 1..6)
+        ) {
+            let mut text = String::new();
+            for (name, data) in &values {
+                let value = serde_json::json!({"apiVersion": "v1", "kind": "A", "metadata": {"name": name}, "data": data});
+                text.push_str("---\n");
+                text.push_str(&serde_yaml::to_string(&value).unwrap());
+            }
+            let objects = read("x", &text, Dialect::Rendered).unwrap();
+            let again: Vec<_> = objects.iter().map(|o| {
+                let value = o.value();
+                (o.id.name.clone(), value["data"].as_str().unwrap().to_owned())
+            }).collect();
+            prop_assert_eq!(again, values);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Kinds in order: among objects that could go, which goes first.
+
+use crate::cluster::objects::Object;
+
+/// Kinds that go first, in this order; all others follow.
+const FIRST: [&str; 27] = [
+    "Namespace",
+    "CustomResourceDefinition",
+    "PriorityClass",
+    "StorageClass",
+    "ResourceQuota",
+    "LimitRange",
+    "ServiceAccount",
+    "ClusterRole",
+    "Role",
+    "ClusterRoleBinding",
+    "RoleBinding",
+    "NetworkPolicy",
+    "ConfigMap",
+    "Secret",
+    "Service",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "Pod",
+    "Job",
+    "CronJob",
+    "PodDisruptionBudget",
+    "HorizontalPodAutoscaler",
+];
+
+/// Groups of Kubernetes itself have one label, or end so.
+const OWN: [&str; 2] = [".k8s.io", "k8s.io"];
+
+/// Rank of an object in the gated order: lower goes first.
+pub fn rank(object: &Object) -> u32 {
+    let group = &object.id.group;
+    let own = !group.contains('.') || OWN.iter().any(|end| group.ends_with(end));
+    let at = FIRST
+        .iter()
+        .position(|kind| own && *kind == object.id.kind)
+        .unwrap_or(FIRST.len());
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// Upstream's order: what kustomize calls `legacy`.
+const LEGACY: [&str; 21] = [
+    "Namespace",
+    "ResourceQuota",
+    "StorageClass",
+    "CustomResourceDefinition",
+    "MutatingWebhookConfiguration",
+    "ServiceAccount",
+    "PodSecurityPolicy",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "Secret",
+    "Endpoints",
+    "Service",
+    "LimitRange",
+    "PriorityClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Deployment",
+    "StatefulSet",
+];
+const LEGACY_LAST: [&str; 3] = [
+    "CronJob",
+    "PodDisruptionBudget",
+    "ValidatingWebhookConfiguration",
+];
+
+/// Rank of a kind in upstream's order, from 1.
+pub fn legacy_rank(_group: &str, kind: &str) -> u32 {
+    let others = LEGACY.len();
+    let at = LEGACY
+        .iter()
+        .position(|known| *known == kind)
+        .or_else(|| {
+            let last = LEGACY_LAST.iter().position(|known| *known == kind)?;
+            Some(others + 1 + last)
+        })
+        .unwrap_or(others);
+    u32::try_from(at + 1).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,263 @@
+//! Which kinds there are: what the server serves and what the definitions of the set will make it serve.
+//!
+//! Kinds of the set come from its definitions alone: discovery lags behind them.
+
+use std::collections::HashMap;
+
+use kube::{Client, core::discovery::v2::APIGroupDiscoveryList};
+use serde_json::Value;
+
+use crate::cluster::objects::Object;
+
+/// A kind as it is served: what a path is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// API group, empty for the core's.
+    pub group: String,
+    /// Version.
+    pub version: String,
+    /// Kind.
+    pub kind: String,
+    /// Name in paths.
+    pub plural: String,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+}
+
+impl Resource {
+    /// The path of all of them, or of one.
+    pub fn path(&self, namespace: Option<&str>, name: Option<&str>) -> String {
+        let mut path = if self.group.is_empty() {
+            format!("/api/{}", self.version)
+        } else {
+            format!("/apis/{}/{}", self.group, self.version)
+        };
+        if let Some(namespace) = namespace {
+            path.push_str("/namespaces/");
+            path.push_str(namespace);
+        }
+        path.push('/');
+        path.push_str(&self.plural);
+        if let Some(name) = name {
+            path.push('/');
+            path.push_str(&segment(name));
+        }
+        path
+    }
+}
+
+/// A name as one segment of a path: RBAC's may hold colons, and some percent signs.
+fn segment(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => {
+                text.push(char::from(byte));
+            }
+            _ => {
+                text.push('%');
+                text.push_str(&hex::encode_upper([byte]));
+            }
+        }
+    }
+    text
+}
+
+/// Every kind that is or will be served.
+#[derive(Clone, Debug, Default)]
+pub struct Served {
+    kinds: HashMap<(String, String), Vec<Resource>>,
+}
+
+impl Served {
+    /// What the server serves now.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn discover(client: &Client) -> kube::Result<Self> {
+        let (core, groups) = tokio::try_join!(
+            client.list_core_api_versions_aggregated(),
+            client.list_api_groups_aggregated()
+        )?;
+        let mut served = Self::default();
+        served.add(core);
+        served.add(groups);
+        Ok(served)
+    }
+
+    fn add(&mut self, list: APIGroupDiscoveryList) {
+        for group in list.items {
+            let name = group
+                .metadata
+                .and_then(|metadata| metadata.name)
+                .unwrap_or_default();
+            for version in group.versions {
+                for resource in version.resources {
+                    let kind = resource.response_kind.and_then(|kind| kind.kind);
+                    let (Some(kind), Some(plural)) = (kind, resource.resource) else {
+                        continue;
+                    };
+                    self.insert(Resource {
+                        group: name.clone(),
+                        version: version.version.clone().unwrap_or_default(),
+                        kind,
+                        plural,
+                        namespaced: resource.scope.as_deref() == Some("Namespaced"),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Adds one; what came first stays.
+    pub fn insert(&mut self, resource: Resource) {
+        let key = (resource.group.clone(), resource.kind.clone());
+        let versions = self.kinds.entry(key).or_default();
+        if !versions
+            .iter()
+            .any(|known| known.version == resource.version)
+        {
+            versions.push(resource);
+        }
+    }
+
+    /// Adds what a definition of the set will serve. What it says counts more than what is served now.
+    pub fn define(&mut self, definition: &Definition) {
+        let key = (definition.group.clone(), definition.kind.clone());
+        self.kinds.remove(&key);
+        for version in &definition.versions {
+            self.insert(Resource {
+                group: definition.group.clone(),
+                version: version.clone(),
+                kind: definition.kind.clone(),
+                plural: definition.plural.clone(),
+                namespaced: definition.namespaced,
+            });
+        }
+    }
+
+    /// The resource of an object, if it is served in that very version.
+    pub fn of(&self, object: &Object) -> Option<&Resource> {
+        let versions = self.versions(&object.id.group, &object.id.kind);
+        versions.iter().find(|it| it.version == object.version)
+    }
+
+    /// Every version of a kind, preferred first.
+    pub fn versions(&self, group: &str, kind: &str) -> &[Resource] {
+        self.kinds
+            .get(&(group.to_owned(), kind.to_owned()))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The preferred version of a kind.
+    pub fn preferred(&self, group: &str, kind: &str) -> Option<&Resource> {
+        self.versions(group, kind).first()
+    }
+
+    /// Groups that serve a kind of that name.
+    pub fn groups_of(&self, kind: &str) -> Vec<&Resource> {
+        let mut found: Vec<&Resource> = self
+            .kinds
+            .iter()
+            .filter(|((_, other), _)| other == kind)
+            .flat_map(|(_, versions)| versions)
+            .collect();
+        found.sort_by(|a, b| (&a.group, &a.version).cmp(&(&b.group, &b.version)));
+        found
+    }
+}
+
+/// What a `CustomResourceDefinition` of the set defines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// API group.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+    /// Name in paths.
+    pub plural: String,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// Served versions.
+    pub versions: Vec<String>,
+    /// Service of its conversion webhook: namespace and name.
+    pub conversion: Option<(String, String)>,
+}
+
+impl Definition {
+    /// Reads it from the object.
+    pub fn of(value: &Value) -> Option<Self> {
+        let spec = value.get("spec")?;
+        let text = |pointer: &str| Some(spec.pointer(pointer)?.as_str()?.to_owned());
+        let service = spec.pointer("/conversion/webhook/clientConfig/service");
+        let versions = spec.get("versions")?.as_array()?;
+        Some(Self {
+            group: text("/group")?,
+            kind: text("/names/kind")?,
+            plural: text("/names/plural")?,
+            namespaced: spec.get("scope")?.as_str()? == "Namespaced",
+            versions: versions
+                .iter()
+                .filter(|version| version["served"] != false)
+                .filter_map(|version| Some(version.get("name")?.as_str()?.to_owned()))
+                .collect(),
+            conversion: service.and_then(|service| {
+                let part = |key: &str| Some(service.get(key)?.as_str()?.to_owned());
+                Some((part("namespace")?, part("name")?))
+            }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_holds_any_name() {
+        let role = Resource {
+            group: "rbac.authorization.k8s.io".to_owned(),
+            version: "v1".to_owned(),
+            kind: "ClusterRole".to_owned(),
+            plural: "clusterroles".to_owned(),
+            namespaced: false,
+        };
+        assert_eq!(
+            role.path(None, Some("system:a%b c")),
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles/system:a%25b%20c"
+        );
+        let config = Resource {
+            group: String::new(),
+            plural: "configmaps".to_owned(),
+            namespaced: true,
+            ..role
+        };
+        assert_eq!(
+            config.path(Some("a"), Some("b")),
+            "/api/v1/namespaces/a/configmaps/b"
+        );
+    }
+
+    #[test]
+    fn a_definition_says_what_will_be_served() {
+        let definition = Definition::of(&serde_json::json!({"spec": {
+            "group": "a.example", "scope": "Cluster",
+            "names": {"kind": "Realm", "plural": "realms"},
+            "versions": [{"name": "v2", "served": true}, {"name": "v1", "served": false}],
+            "conversion": {"webhook": {"clientConfig": {"service": {"namespace": "n", "name": "s"}}}},
+        }}))
+        .unwrap();
+        assert_eq!(
+            definition.conversion,
+            Some(("n".to_owned(), "s".to_owned()))
+        );
+        let mut served = Served::default();
+        served.define(&definition);
+        let versions = served.versions("a.example", "Realm");
+        assert_eq!(versions.len(), 1);
+        assert_eq!(
+            (versions[0].version.as_str(), versions[0].namespaced),
+            ("v2", false)
+        );
+    }
+}
