@@ -4,6 +4,7 @@
 
 mod it {
     mod deploy_manifests;
+    mod gather_logs;
     mod layout;
     mod run_mnist_notebook_job;
     mod run_sh;

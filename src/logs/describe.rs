@@ -61,9 +61,9 @@ impl Writer {
         let name = format!("{name}:");
         writeln!(
             self.0,
-            "{:indent$}{name:<width$}{value}",
+            "{:indent$}{name:<width$} {value}",
             "",
-            width = 22usize.saturating_sub(indent)
+            width = 21usize.saturating_sub(indent)
         )
         .expect("a string takes any text");
     }
@@ -280,7 +280,7 @@ fn conditions(out: &mut Writer, object: &Object) {
         out.line(
             2,
             format!(
-                "{:<24}{:<9}{} {} {}",
+                "{:<26} {:<8} {} {} {}",
                 part("/type"),
                 part("/status"),
                 part("/lastTransitionTime"),

@@ -165,10 +165,19 @@ fn owner(snapshot: &Snapshot, object: &Object) -> String {
     format!("{kind} {namespace}/{name}")
 }
 
-/// The first line of a message, short enough for one line.
+/// A message on one line, short enough for a sentence.
 fn brief(message: &str) -> String {
+    cut(message, 240)
+}
+
+/// A message on one line as evidence, which may be long.
+fn whole(message: &str) -> String {
+    cut(message, 1200)
+}
+
+fn cut(message: &str, longest: usize) -> String {
     let line = crate::report::one_line(message);
-    match line.char_indices().nth(240) {
+    match line.char_indices().nth(longest) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
     }

@@ -123,7 +123,7 @@ impl Redactor {
     pub fn bytes<'a>(&self, text: &'a [u8]) -> (Cow<'a, [u8]>, usize) {
         let mut count = 0;
         let mut out = self.replace_literals(text, &mut count);
-        for pattern in PATTERNS.iter() {
+        for pattern in candidates(text) {
             let replaced = pattern.regex.replace_all(&out, |found: &Captures<'_>| {
                 let whole = &found[0];
                 let secret = found.get(1).map_or(whole, |part| part.as_bytes());
@@ -158,7 +158,7 @@ impl Redactor {
         // Marks say `redacted`, which may itself be somebody's password: they are looked past.
         MARK.split(text).any(|part| {
             self.literals.is_match(part)
-                || PATTERNS.iter().any(|pattern| {
+                || candidates(part).any(|pattern| {
                     pattern.regex.captures_iter(part).any(|found| {
                         (pattern.holds)(found.get(1).map_or(&found[0], |part| part.as_bytes()))
                     })
@@ -252,42 +252,96 @@ static MARK: LazyLock<Regex> = LazyLock::new(|| {
 
 /// What a secret looks like: the whole match, or its first group where there is one.
 struct Pattern {
+    /// What every match holds, in any case; most text holds none of these, and is done with after one pass.
+    anchors: &'static [&'static str],
     regex: Regex,
     /// Whether a match is one indeed.
     holds: fn(&[u8]) -> bool,
+}
+
+impl Pattern {
+    fn new(anchors: &'static [&'static str], regex: &str, holds: fn(&[u8]) -> bool) -> Self {
+        Self {
+            anchors,
+            regex: Regex::new(regex).expect("a constant expression"),
+            holds,
+        }
+    }
 }
 
 static PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     let always: fn(&[u8]) -> bool = |_| true;
     // `bearer authentication` is prose; a token has digits.
     let has_digit: fn(&[u8]) -> bool = |token| token.iter().any(u8::is_ascii_digit);
-    [
-        (
+    vec![
+        Pattern::new(
+            &["private key-----"],
             r"(?s-u)-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)",
             always,
         ),
-        (r"(?-u)LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}", is_encoded_key as fn(&[u8]) -> bool),
-        (
+        Pattern::new(
+            &["ls0tls1crudjti"],
+            r"(?-u)LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}",
+            is_encoded_key,
+        ),
+        Pattern::new(
+            &[".eyj"],
             r"(?-u)eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
             always,
         ),
-        (r"(?-u)\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", always),
-        (r"(?-u)\bgh[pousr]_[A-Za-z0-9]{36,}", always),
-        (r"(?-u)\bgithub_pat_[A-Za-z0-9_]{40,}", always),
-        (r"(?i-u)\bbearer\s+([A-Za-z0-9._~+/-]{20,}=*)", has_digit),
-        (
+        Pattern::new(
+            &["akia", "asia"],
+            r"(?-u)\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
+            always,
+        ),
+        Pattern::new(
+            &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
+            r"(?-u)\bgh[pousr]_[A-Za-z0-9]{36,}",
+            always,
+        ),
+        Pattern::new(
+            &["github_pat_"],
+            r"(?-u)\bgithub_pat_[A-Za-z0-9_]{40,}",
+            always,
+        ),
+        Pattern::new(
+            &["bearer"],
+            r"(?i-u)\bbearer\s+([A-Za-z0-9._~+/-]{20,}=*)",
+            has_digit,
+        ),
+        Pattern::new(
+            &["authorization"],
             r#"(?i-u)authorization["']?\s*[:=]\s*["']?basic\s+([A-Za-z0-9+/]{6,}=*)"#,
             always,
         ),
-        (r"(?-u)://[^/\s:@<]*:([^/\s@<]{3,})@", always),
+        Pattern::new(&["://"], r"(?-u)://[^/\s:@<]*:([^/\s@<]{3,})@", always),
     ]
-    .into_iter()
-    .map(|(regex, holds)| Pattern {
-        regex: Regex::new(regex).expect("a constant expression"),
-        holds,
-    })
-    .collect()
 });
+
+/// The patterns that a text may match at all.
+fn candidates(text: &[u8]) -> impl Iterator<Item = &'static Pattern> + use<> {
+    static ANCHORS: LazyLock<(AhoCorasick, Vec<usize>)> = LazyLock::new(|| {
+        let (owners, anchors): (Vec<_>, Vec<_>) = PATTERNS
+            .iter()
+            .enumerate()
+            .flat_map(|(at, pattern)| pattern.anchors.iter().map(move |anchor| (at, *anchor)))
+            .unzip();
+        let automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(anchors)
+            .expect("a constant set");
+        (automaton, owners)
+    });
+    let (automaton, owners) = &*ANCHORS;
+    let mut found = vec![false; PATTERNS.len()];
+    for anchor in automaton.find_overlapping_iter(text) {
+        found[owners[anchor.pattern().as_usize()]] = true;
+    }
+    PATTERNS
+        .iter()
+        .zip(found)
+        .filter_map(|(pattern, found)| found.then_some(pattern))
+}
 
 /// Whether base64 of PEM is that of a private key; certificates begin the same way.
 fn is_encoded_key(encoded: &[u8]) -> bool {

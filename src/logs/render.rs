@@ -47,6 +47,8 @@ pub struct Material<'a> {
 pub struct Report {
     /// `passed`, `failed`, `cancelled`, `unknown`.
     pub verdict: &'static str,
+    /// How that looks: `good`, `bad`, or neither.
+    pub tone: &'static str,
     /// The first cause in one line; empty where nothing is wrong.
     pub cause: String,
     /// Repository, where known.
@@ -116,6 +118,11 @@ impl Report {
         let (workloads, workload_count) = snapshot.map_or((Vec::new(), 0), view::workloads);
         Self {
             verdict,
+            tone: match verdict {
+                "passed" => "good",
+                "unknown" if material.findings.is_empty() => "",
+                _ => "bad",
+            },
             cause: cause(failed.copied(), open.copied(), material.findings),
             repository: record.run.repository.clone().unwrap_or_default(),
             run: format!(

@@ -3,15 +3,18 @@
 //! It never changes the verdict: a dead cluster is an entry of the manifest. It fails on bad input, and when the bundle
 //! cannot be written.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
     cli::GatherArgs,
     cluster,
-    limits::humane,
-    logs::{self, Wanted, s3},
+    host::{self, Host, local::LocalHost},
+    limits::{Deadline, humane},
+    logs::{self, Wanted, collect::host::Site, s3},
+    record::HostKind,
     report::Failure,
     stages::{Context, Outputs},
+    tools::{self, Tool},
 };
 
 /// After a cancel everything dies within minutes, and teardown comes next.
@@ -45,6 +48,17 @@ pub async fn run(
     };
     let reaching = deadline.within(REACHING.min(deadline.remaining() / 4));
     let connected = cluster::connect(kubeconfig, &context.env, &context.store, reaching).await;
+    let record = context.store.record();
+    let ours = record.cluster.as_ref().map(|cluster| cluster.name.clone());
+    // Without a host of this job the runner's own disk and memory may tell enough.
+    let (host, place): (Result<Arc<dyn Host>, _>, _) = match &record.host {
+        Some(record) => (host::open(record, &context.env), record.kind),
+        None => (Ok(Arc::new(LocalHost::new(&context.env))), HostKind::Local),
+    };
+    let kind = match &ours {
+        Some(_) if !cancelled => Some(kind_program(place, context, deadline).await),
+        _ => None,
+    };
     let gathered = Box::pin(logs::gather(Wanted {
         output: &args
             .output
@@ -52,8 +66,15 @@ pub async fn run(
             .unwrap_or_else(|| context.store.path("gathered")),
         name: &name,
         cluster: connected.as_ref().map_err(ToString::to_string),
-        host: Err("no host".to_owned()),
-        kind: None,
+        host: host
+            .as_deref()
+            .map(|host| Site {
+                host,
+                kind: place,
+                cluster: ours.as_deref(),
+            })
+            .map_err(ToString::to_string),
+        kind: kind.as_deref(),
         env: &context.env,
         store: &context.store,
         deadline,
@@ -82,4 +103,27 @@ pub async fn run(
         }
     }
     Ok(outputs)
+}
+
+/// The `kind` that made the cluster: on this machine the one that install-kind found, elsewhere the one it left there.
+async fn kind_program(place: HostKind, context: &Context, deadline: Deadline) -> String {
+    let wanted = tools::Wanted {
+        tool: Tool::Kind,
+        version: None,
+        arch: tools::this_arch(),
+        tools_dir: None,
+    };
+    let found = match place {
+        HostKind::Ssh => None,
+        HostKind::Local => {
+            let soon = deadline.within(Duration::from_secs(10));
+            tools::find(wanted, &context.env, &context.store, soon)
+                .await
+                .ok()
+        }
+    };
+    found.map_or_else(
+        || "kind".to_owned(),
+        |found| found.path.display().to_string(),
+    )
 }

@@ -153,12 +153,21 @@ async fn fetch(server: &Server, key: &LogKey) -> Result<Clipped, String> {
         .map_err(|error| error.to_string())
 }
 
+/// The kubelet answers 200 with a sentence in place of a log while it replaces a container; soon after there is one.
+fn there(log: Clipped) -> io::Result<Clipped> {
+    const NONE: &[u8] = b"unable to retrieve container logs for ";
+    if log.bytes.starts_with(NONE) {
+        return Err(io::Error::other(String::from_utf8_lossy(&log.bytes)));
+    }
+    Ok(log)
+}
+
 async fn read(mut stream: Pin<Box<dyn AsyncBufRead + Send>>) -> io::Result<Clipped> {
     let mut clip = Clip::new(HEAD, TAIL);
     let mut buffer = vec![0; 32 * 1024];
     loop {
         match stream.read(&mut buffer).await? {
-            0 => return Ok(clip.finish()),
+            0 => return there(clip.finish()),
             read => clip.push(&buffer[..read]),
         }
     }

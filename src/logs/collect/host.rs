@@ -178,10 +178,13 @@ pub async fn export(
     let script = format!(
         r#"set -e
 umask 077
+read -r kind
+read -r cluster
 d=$(mktemp -d)
 trap 'rm -rf "$d"' EXIT
-timeout -k 2 {limit} {kind} export logs "$d/logs" --name {cluster} >"$d/said" 2>&1 || said=$?
-rm -rf "$d"/logs/*/containers
+timeout -k 2 {limit} "$kind" export logs "$d/logs" --name "$cluster" >"$d/said" 2>&1 || said=$?
+# Copies of `pods`; binary logs, in which no secret could be found.
+rm -rf "$d"/logs/*/containers "$d"/logs/*/journal
 if [ -z "$(ls -A "$d/logs" 2>/dev/null)" ]; then cat "$d/said" >&2; exit "${{said:-1}}"; fi
 cp "$d/said" "$d/logs/kind-export.txt"
 a=$(mktemp /tmp/kind-logs-XXXXXX.tgz)
@@ -189,7 +192,8 @@ tar -C "$d/logs" -cf - . | gzip -1 >"$a"
 chmod 644 "$a"
 printf %s "$a""#
     );
-    let command = site.command(script);
+    // Names come in by standard input: a shell would take a path with a space for two.
+    let command = site.command(script).stdin(format!("{kind}\n{cluster}\n"));
     let output = deadline
         .bound(site.host.run(&command, deadline))
         .await
@@ -243,10 +247,27 @@ pub fn unpack(archive: &Path, mut take: impl FnMut(Found)) -> io::Result<()> {
             continue;
         }
         let clipped = clip(&mut entry)?;
+        if clipped.bytes.is_empty() {
+            continue;
+        }
+        if is_binary(&clipped.bytes) {
+            take(Err(Gap {
+                file,
+                error: "it is binary: no secret could be found in it".to_owned(),
+            }));
+            continue;
+        }
         budget = budget.saturating_sub(clipped.bytes.len() as u64);
         take(Ok((file, clipped)));
     }
     Ok(())
+}
+
+/// Compressed or not text at all.
+fn is_binary(bytes: &[u8]) -> bool {
+    const XZ: &[u8] = b"\xfd7zXZ";
+    const GZIP: &[u8] = b"\x1f\x8b";
+    bytes.starts_with(XZ) || bytes.starts_with(GZIP) || bytes[..bytes.len().min(4096)].contains(&0)
 }
 
 fn clip(entry: &mut impl Read) -> io::Result<Clipped> {

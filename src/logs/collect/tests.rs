@@ -120,12 +120,16 @@ async fn a_failing_or_hanging_kind_is_a_gap_and_the_rest_is_there() {
 
 #[tokio::test]
 async fn one_containers_refusal_does_not_cost_the_others_their_logs() {
+    let asked = Arc::new(AtomicUsize::new(0));
     let router = Router::new().route(
         "/api/v1/namespaces/n/pods/p/log",
         get(
-            |Query(query): Query<std::collections::HashMap<String, String>>| async move {
+            move |Query(query): Query<std::collections::HashMap<String, String>>| async move {
                 match (query["container"].as_str(), query["previous"].as_str()) {
                     ("proxy", _) => status(400),
+                    ("app", "true") if asked.fetch_add(1, Ordering::SeqCst) == 0 => {
+                        "unable to retrieve container logs for containerd://1".into_response()
+                    }
                     (container, previous) => format!("{container} {previous}\n").into_response(),
                 }
             },

@@ -17,6 +17,14 @@ pub fn state(pod: &Object) -> String {
         if !reason.is_empty() && reason != "PodInitializing" {
             words.push(format!("{}: {reason}", container.name));
         }
+        if let Some(code) = container
+            .status
+            .pointer("/state/terminated/exitCode")
+            .and_then(Value::as_i64)
+            .filter(|code| *code != 0)
+        {
+            words.push(format!("{} ended with exit code {code}", container.name));
+        }
         if container.restarts() > 0 {
             words.push(format!(
                 "{} restarted {}×",

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Class, Finding, brief, event, owner};
+use super::{Class, Finding, brief, event, owner, whole};
 use crate::logs::snapshot::{Container, Object, Snapshot, containers, healthy, text};
 
 /// Lines of a log that are shown as evidence.
@@ -44,7 +44,7 @@ fn one(snapshot: &Snapshot, pod: &Object) -> Vec<Finding> {
         return vec![finding(
             Class::Unschedulable,
             unschedulable(message),
-            vec![brief(message)],
+            vec![whole(message)],
         )];
     }
     let mut found: Vec<_> = containers(pod)
@@ -101,7 +101,7 @@ fn trouble(snapshot: &Snapshot, pod: &Object, container: &Container<'_>) -> Opti
                 "image {image} cannot be pulled: {}",
                 pull_reason(&full, waiting)
             );
-            return Some((Class::ImagePull, cause, vec![brief(full.trim())]));
+            return Some((Class::ImagePull, cause, vec![whole(full.trim())]));
         }
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
             let cause = format!(

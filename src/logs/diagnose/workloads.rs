@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Class, Finding, brief, owner};
+use super::{Class, Finding, brief, owner, whole};
 use crate::logs::snapshot::{Object, Snapshot, event_time, text};
 
 pub(super) fn nodes(snapshot: &Snapshot) -> Vec<Finding> {
@@ -74,7 +74,7 @@ pub(super) fn refused(snapshot: &Snapshot) -> Vec<Finding> {
             class,
             affects: vec![owner(snapshot, workload)],
             cause,
-            evidence: vec![brief(message)],
+            evidence: vec![whole(message)],
         });
     }
     found
