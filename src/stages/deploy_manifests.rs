@@ -10,7 +10,7 @@ use crate::{
     cluster::{
         self,
         build::{self, Rendered},
-        deploy::{self, DeployError, Journal, Plan},
+        deploy::{DeployError, Journal, Plan, carry_out},
         images,
     },
     limits::humane,
@@ -57,6 +57,19 @@ pub async fn run(
     context: &mut Context,
 ) -> Result<Outputs, Failure> {
     let rendered = build(args, context).await?;
+    deploy(rendered, args, kubeconfig, context).await
+}
+
+/// Applies what was built, and waits for it.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn deploy(
+    rendered: Rendered,
+    args: &DeployArgs,
+    kubeconfig: Option<&Path>,
+    context: &mut Context,
+) -> Result<Outputs, Failure> {
     let hash = hex::encode(Sha256::digest(rendered.text.as_bytes()));
     write_private(
         &context.store.path("rendered.yaml"),
@@ -84,7 +97,7 @@ pub async fn run(
         connected.server,
         connected.version
     );
-    let (journal, result) = deploy::carry_out(&connected.client, &plan, args.wait, deadline).await;
+    let (journal, result) = carry_out(&connected.client, &plan, args.wait, deadline).await;
 
     let report = context.store.path("deploy.json");
     let text = json!({

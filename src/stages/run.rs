@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     cli::{ProviderKind, RunArgs, TeardownArgs, Whereabouts},
+    cluster::build::Rendered,
     github::files::Files,
     inputs::Environment,
     limits::{Deadline, Limit, humane},
@@ -42,10 +43,13 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancellatio
         },
         exit: Exit::Passed,
     };
-    if let Err((stage, failure)) = check(&args, &chain.context.env) {
-        refuse(Some(stage), &failure, &chain.context.env);
-        return failure.exit;
-    }
+    let rendered = match check(&args, &mut chain.context).await {
+        Ok(rendered) => rendered,
+        Err((stage, failure)) => {
+            refuse(Some(stage), &failure, &chain.context.env);
+            return failure.exit;
+        }
+    };
 
     let limit = args.provision_timeout;
     chain
@@ -62,7 +66,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancellatio
     let limit = args.deploy_timeout;
     chain
         .stage(Stage::DeployManifests, limit, async |context| {
-            deploy_manifests::run(&args.deploy, None, context).await
+            deploy_manifests::deploy(rendered, &args.deploy, None, context).await
         })
         .await;
     let limit = args.test_timeout;
@@ -142,14 +146,16 @@ impl Chain {
     }
 }
 
-/// What can be known to be wrong before anything is made.
-fn check(args: &RunArgs, env: &Environment) -> Result<(), (Stage, Failure)> {
+/// Refuses what can be known to be wrong before anything is made, and builds the manifests.
+async fn check(args: &RunArgs, context: &mut Context) -> Result<Rendered, (Stage, Failure)> {
     let at = |stage| move |failure| (stage, failure);
-    provider::for_launch(&args.provision, env)
+    provider::for_launch(&args.provision, &context.env)
         .map_err(|error| (Stage::ProvisionEc2, error.into()))?;
     install_kind::check(&args.install).map_err(at(Stage::InstallKind))?;
     run_mnist_notebook_job::read(&args.notebook).map_err(at(Stage::RunMnistNotebookJob))?;
-    Ok(())
+    context.deadline = Deadline::after(args.deploy_timeout);
+    let built = deploy_manifests::build(&args.deploy, context).await;
+    built.map_err(at(Stage::DeployManifests))
 }
 
 /// On a runner the record of the job; on a laptop a run of its own, beside the others.
