@@ -5,8 +5,11 @@
 mod it {
     mod deploy_manifests;
     mod gather_logs;
+    mod aws;
     mod layout;
+    mod provision_ec2;
     mod run_mnist_notebook_job;
     mod run_sh;
     mod support;
+    mod teardown;
 }

@@ -59,6 +59,15 @@ pub struct Ec2 {
     env: Environment,
 }
 
+/// What was there before anything was made.
+struct Site {
+    ec2: aws_sdk_ec2::Client,
+    image: image::Chosen,
+    subnets: Vec<network::Subnet>,
+    /// Who may reach port 22.
+    from: Option<wish::Cidr>,
+}
+
 impl Ec2 {
     /// For a launch.
     ///
@@ -116,30 +125,57 @@ impl Ec2 {
         .map_err(untouched)?;
         tracing::info!("image {} ({})", image.id, image.name);
 
-        let begun = Begun::begin(store, wish)?;
+        let site = Site {
+            ec2,
+            image,
+            subnets,
+            from,
+        };
+        self.launch_on(site, wish, store, deadline)
+            .await
+            .map_err(|failure| failure.leaving(Leftover::Tagged))
+    }
+
+    async fn launch_on(
+        &self,
+        site: Site,
+        wish: &Wish,
+        store: &mut Store,
+        deadline: Deadline,
+    ) -> Result<Launched, Failure> {
+        let ec2 = &site.ec2;
+        let begun = &Begun::begin(store, wish)?;
         let mut tags = store.run().tags(begun.expires_at);
         tags.extend(wish.tags.iter().cloned());
-        let group = match (&wish.security_group, from) {
+        let group = match (&wish.security_group, &site.from) {
             (None, Some(from)) => {
-                network::security_group(&ec2, store, wish, &subnets[0].vpc, &from, &tags, deadline)
-                    .await?
+                network::security_group(
+                    ec2,
+                    store,
+                    wish,
+                    &site.subnets[0].vpc,
+                    from,
+                    &tags,
+                    deadline,
+                )
+                .await?
             }
             (named, _) => named.clone().unwrap_or_default(),
         };
         let order = Order {
-            ec2: &ec2,
+            ec2,
             wish,
-            begun: &begun,
-            image: &image,
+            begun,
+            image: &site.image,
             security_group: &group,
             tags: &tags,
             name: &store.run().name("e2e"),
         };
-        let candidates = launch::candidates(store.run(), wish, &begun, &subnets);
+        let candidates = launch::candidates(store.run(), wish, begun, &site.subnets);
         let bargain = order.carry_out(store, candidates, deadline).await?;
         drop(std::fs::remove_file(store.path(launch::HOST_KEY)));
 
-        let address = ready::address(&ec2, wish, &bargain.id, deadline).await?;
+        let address = ready::address(ec2, wish, &bargain.id, deadline).await?;
         let host = HostRecord {
             kind: HostKind::Ssh,
             address: address.clone(),
@@ -150,7 +186,7 @@ impl Ec2 {
         };
         store.update(|record| record.host = Some(host.clone()))?;
         let ssh = SshHost::new(&host, &self.env)?;
-        ready::settle(&ec2, &wish.region, &bargain.id, &ssh, deadline).await?;
+        ready::settle(ec2, &wish.region, &bargain.id, &ssh, deadline).await?;
         let candidate = bargain.candidate;
         Ok(Launched {
             host,
@@ -162,7 +198,7 @@ impl Ec2 {
                 ("availability-zone", candidate.subnet.zone),
                 ("instance-type", candidate.instance_type),
                 ("market", candidate.market.name().to_owned()),
-                ("ami", image.id),
+                ("ami", site.image.id),
             ],
         })
     }
@@ -286,7 +322,8 @@ async fn refuse_a_second(
             Exit::BadInput,
             format!("this job has an instance already: {id}"),
         )
-        .hint("run `teardown` first")),
+        .hint("run `teardown` first")
+        .leaving(Leftover::Tagged)),
     }
 }
 

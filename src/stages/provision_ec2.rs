@@ -41,7 +41,9 @@ pub async fn run(args: &ProvisionArgs, context: &mut Context) -> Result<Outputs,
 /// Asks for the end of what a failed or cancelled launch has made, within seconds; `teardown` does the rest.
 pub async fn unwind(context: &mut Context) {
     let record = context.store.record();
-    if record.launch.is_none() {
+    // A host that an earlier run of this stage launched is none of this failure's business.
+    let begun = record.stages.last().map(|stage| stage.started);
+    if !record.steps.iter().any(|step| Some(step.at) >= begun) {
         return;
     }
     let asked = match provider::for_end(&Whereabouts::default(), record, &context.env) {

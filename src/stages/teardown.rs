@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     cli::{Scope, TeardownArgs},
+    host::tunnel,
     limits::humane,
     provider::{self, Owner, Provider, Resource, ec2},
     report::{Exit, Failure, Leftover, escape_markdown},
@@ -37,7 +38,9 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
         tracing::warn!("{}", failure.line());
     }
     let recorded = context.store.record().launch.as_ref();
-    let recorded = recorded.and_then(|launch| launch.instance_id.clone());
+    let recorded = recorded
+        .filter(|_| known && owner.run == context.run().id)
+        .and_then(|launch| launch.instance_id.clone());
     let mut found = provider.find(&owner, deadline).await?;
     if !found.iter().any(|one| one.kind == "instance") {
         wait::pause(LATE.min(deadline.remaining())).await;
@@ -54,7 +57,7 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     instances.extend(
         recorded
             .as_deref()
-            .filter(|id| !found.iter().any(|one| one.id == *id)),
+            .filter(|id| !found.iter().chain(&left).any(|one| one.id == *id)),
     );
     if !left.is_empty() {
         return Err(leftovers(context, &owner, &left, refused, &instances));
@@ -65,6 +68,7 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     }
     tracing::info!("nothing of {} is left", describe(&owner));
     if known {
+        tunnel::stop(&context.store, deadline).await;
         forget(context)?;
     }
     Ok(Outputs::default()

@@ -312,3 +312,7 @@ impl Order<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "launch_tests.rs"]
+mod tests;

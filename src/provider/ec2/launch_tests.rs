@@ -1,0 +1,142 @@
+//! What a launch asks for, and under which token.
+
+use clap::Parser as _;
+
+use super::*;
+use crate::{
+    cli::{Cli, Command},
+    inputs::Environment,
+};
+
+fn wish(options: &[&str]) -> Wish {
+    let words = ["manifests-e2e", "provision-ec2"].iter().chain(options);
+    let Command::ProvisionEc2(staged) = Cli::try_parse_from(words).unwrap().command else {
+        unreachable!("that is what was typed")
+    };
+    Wish::of(&staged.args, &Environment::default()).unwrap()
+}
+
+fn subnets() -> Vec<Subnet> {
+    let subnet = |zone: &str| Subnet {
+        id: format!("subnet-{zone}"),
+        zone: zone.to_owned(),
+        vpc: "vpc-1".to_owned(),
+    };
+    vec![subnet("us-east-1a"), subnet("us-east-1b")]
+}
+
+fn begun() -> Begun {
+    Begun {
+        nonce: "n".to_owned(),
+        expires_at: "2026-11-21T15:00:00Z".parse().unwrap(),
+        keys: Keys::generate().unwrap(),
+        open: None,
+    }
+}
+
+#[test]
+fn one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal() {
+    let (wish, begun, run) = (
+        wish(&["--market=spot", "--disk-gib=120"]),
+        begun(),
+        Run::random(),
+    );
+    let config = aws_sdk_ec2::Config::builder()
+        .behavior_version_latest()
+        .build();
+    let order = Order {
+        ec2: &Client::from_conf(config),
+        wish: &wish,
+        begun: &begun,
+        image: &Chosen {
+            id: "ami-1".to_owned(),
+            name: "ubuntu".to_owned(),
+            root_device: "/dev/sda1".to_owned(),
+        },
+        security_group: "sg-1",
+        tags: &run.tags(begun.expires_at),
+        name: "e2e-1",
+    };
+    let candidate = candidates(&run, &wish, &begun, &subnets()).remove(0);
+    let input = order
+        .request(&candidate)
+        .as_input()
+        .clone()
+        .build()
+        .unwrap();
+
+    let metadata = input.metadata_options().unwrap();
+    assert_eq!(metadata.http_tokens(), Some(&HttpTokensState::Required));
+    assert_eq!(metadata.http_put_response_hop_limit(), Some(1));
+    let disk = input.block_device_mappings()[0].ebs().unwrap();
+    assert_eq!(disk.volume_type(), Some(&VolumeType::Gp3));
+    assert_eq!(
+        (
+            disk.volume_size(),
+            disk.encrypted(),
+            disk.delete_on_termination()
+        ),
+        (Some(120), Some(true), Some(true))
+    );
+    assert_eq!(
+        input.instance_initiated_shutdown_behavior(),
+        Some(&ShutdownBehavior::Terminate)
+    );
+    assert_eq!((input.min_count(), input.max_count()), (Some(1), Some(1)));
+    assert_eq!(
+        (input.key_name(), input.iam_instance_profile()),
+        (None, None)
+    );
+    assert_eq!(input.security_group_ids(), ["sg-1"]);
+    let spot = input
+        .instance_market_options()
+        .unwrap()
+        .spot_options()
+        .unwrap();
+    assert_eq!(spot.spot_instance_type(), Some(&SpotInstanceType::OneTime));
+    let user_data = BASE64_STANDARD.decode(input.user_data().unwrap()).unwrap();
+    assert!(user_data.starts_with(b"#cloud-config\n"));
+    let kinds: Vec<&str> = input
+        .tag_specifications()
+        .iter()
+        .map(|tags| {
+            let has = |key: &str| tags.tags().iter().any(|tag| tag.key() == Some(key));
+            let all = ["run", "job", "attempt", "expires-at", "created-by-version"];
+            assert!(all.iter().all(|key| has(&format!("manifests-e2e/{key}"))) && has("Name"));
+            tags.resource_type().unwrap().as_str()
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "instance",
+            "volume",
+            "network-interface",
+            "spot-instances-request"
+        ]
+    );
+    assert!(
+        input
+            .client_token()
+            .is_some_and(|token| token.len() == 64 && token.is_ascii())
+    );
+}
+
+#[test]
+fn each_candidate_has_a_token_of_its_own_and_the_open_one_comes_first() {
+    let run = Run::random();
+    let wish = wish(&[
+        "--instance-types=a1.large,b1.large",
+        "--market=spot-then-on-demand",
+    ]);
+    let mut begun = begun();
+    let all = candidates(&run, &wish, &begun, &subnets());
+    let mut tokens: Vec<&str> = all.iter().map(|one| one.token.as_str()).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    assert_eq!((all.len(), tokens.len()), (8, 8));
+    assert_eq!(all[0].market, Bought::Spot);
+    let open = all[5].token.clone();
+    begun.open = Some(open.clone());
+    assert_eq!(candidates(&run, &wish, &begun, &subnets())[0].token, open);
+}

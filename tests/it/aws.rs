@@ -1,0 +1,273 @@
+//! What the tests of `provision-ec2` and `teardown` share: the binary as a step of one job, and the sandbox's cloud.
+//!
+//! The cloud is shared: a test has a run of its own and looks only at what carries its tag.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A job: its environment and its state directory.
+pub(crate) struct Job {
+    pub(crate) run: String,
+    name: &'static str,
+    temp: TempDir,
+    extra: Vec<(String, String)>,
+}
+
+impl Job {
+    /// A job of a run that nobody else has.
+    pub(crate) fn new() -> Self {
+        Self::of(&format!("{}", rand::random::<u32>()), "e2e")
+    }
+
+    /// A job of that run with an empty state directory.
+    pub(crate) fn of(run: &str, name: &'static str) -> Self {
+        Self {
+            run: run.to_owned(),
+            name,
+            temp: tempfile::tempdir().unwrap(),
+            extra: Vec::new(),
+        }
+    }
+
+    /// With one more variable.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.extra.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The run as its tags have it.
+    pub(crate) fn tag(&self) -> String {
+        format!("7-{}", self.run)
+    }
+
+    /// A file of the runner's temporary directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.temp.path().join(name)
+    }
+
+    /// The record as it is on disk now.
+    pub(crate) fn record(&self) -> Value {
+        let text = std::fs::read(self.path("manifests-e2e/record.json")).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_manifests-e2e"));
+        let own =
+            |name: &str| name == "PATH" || name == "INPUT_SSH_CIDR" || name.starts_with("AWS_");
+        command
+            .args(words)
+            .env_clear()
+            .envs(std::env::vars().filter(|(name, _)| own(name)))
+            .env("HOME", self.temp.path())
+            .env("RUNNER_TEMP", self.temp.path())
+            .env("GITHUB_REPOSITORY", "o/r")
+            .env("GITHUB_REPOSITORY_ID", "7")
+            .env("GITHUB_RUN_ID", &self.run)
+            .env("GITHUB_JOB", self.name)
+            .env("GITHUB_OUTPUT", self.path("output"))
+            .env("GITHUB_STEP_SUMMARY", self.path("summary"))
+            .envs(self.extra.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub(crate) fn step(&self, words: &[&str]) -> Step {
+        let Output { status, stderr, .. } = self.command(words).output().unwrap();
+        Step {
+            code: status.code(),
+            said: String::from_utf8_lossy(&stderr).into_owned(),
+        }
+    }
+
+    /// Starts the binary.
+    pub(crate) fn start(&self, words: &[&str]) -> Child {
+        self.command(words).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// An output of the steps so far.
+    pub(crate) fn output(&self, name: &str) -> Option<String> {
+        let text = std::fs::read_to_string(self.path("output")).ok()?;
+        let (_, rest) = text.rsplit_once(&format!("{name}<<"))?;
+        rest.lines().nth(1).map(str::to_owned)
+    }
+
+    /// The job summary.
+    pub(crate) fn summary(&self) -> String {
+        std::fs::read_to_string(self.path("summary")).unwrap_or_default()
+    }
+}
+
+/// How a step ended.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) code: Option<i32>,
+    pub(crate) said: String,
+}
+
+impl Step {
+    /// Asserts the exit code, and shows what was said where it is another.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}", self.said);
+        self
+    }
+
+    /// Asserts that a text was said.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(
+            self.said.contains(text),
+            "`{text}` is not in:\n{}",
+            self.said
+        );
+        self
+    }
+}
+
+/// Looks until something is there, for a minute.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "a test outside of tokio")]
+pub(crate) fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < limit, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A call of EC2 by the sandbox's own client, in us-east-1 or in `Region`.
+pub(crate) fn cloud(call: &str, mut arguments: Value) -> Value {
+    let script = "import boto3, json, sys
+answer = getattr(boto3.client('ec2', region_name=sys.argv[3]), sys.argv[1])(**json.loads(sys.argv[2]))
+print(json.dumps(answer, default=str))";
+    let region = arguments.as_object_mut().unwrap().remove("Region");
+    let region = region
+        .as_ref()
+        .and_then(Value::as_str)
+        .unwrap_or("us-east-1");
+    let output = Command::new(python())
+        .args(["-c", script, call, &arguments.to_string(), region])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{call}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The sandbox's Python, which has boto3.
+fn python() -> PathBuf {
+    let cache = std::env::var_os("SANDBOX_CACHE").map(PathBuf::from);
+    let cache = cache.or_else(|| {
+        // Its programs are on PATH, beside the Python.
+        let path = std::env::var_os("PATH")?;
+        let beside =
+            std::env::split_paths(&path).find(|dir| dir.join("../venv/bin/python").exists());
+        beside.and_then(|dir| dir.parent().map(Path::to_owned))
+    });
+    cache
+        .expect("e2e/sandbox/up puts its tools on PATH")
+        .join("venv/bin/python")
+}
+
+/// Instances of a run that are not terminated.
+pub(crate) fn living(tag: &str) -> Vec<Value> {
+    let filters = json!([{"Name": "tag:manifests-e2e/run", "Values": [tag]}]);
+    let answer = cloud("describe_instances", json!({"Filters": filters}));
+    let reservations = answer["Reservations"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    reservations
+        .iter()
+        .flat_map(|reservation| {
+            reservation["Instances"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default()
+        })
+        .filter(|instance| instance["State"]["Name"] != "terminated")
+        .collect()
+}
+
+/// Everything that carries the tag of a run, in a few words each.
+pub(crate) fn left(tag: &str) -> Vec<String> {
+    let filters = json!({"Filters": [{"Name": "tag:manifests-e2e/run", "Values": [tag]}]});
+    let mut left: Vec<String> = living(tag)
+        .iter()
+        .map(|one| one["InstanceId"].to_string())
+        .collect();
+    for (call, list, id) in [
+        ("describe_security_groups", "SecurityGroups", "GroupId"),
+        ("describe_volumes", "Volumes", "VolumeId"),
+        (
+            "describe_network_interfaces",
+            "NetworkInterfaces",
+            "NetworkInterfaceId",
+        ),
+    ] {
+        let answer = cloud(call, filters.clone());
+        let found = answer[list].as_array().cloned().unwrap_or_default();
+        left.extend(found.iter().map(|one| one[id].to_string()));
+    }
+    left
+}
+
+/// Sets a fault for the requests of one run, beside those that others have set.
+pub(crate) fn fault(mut fault: Value, tag: &str) {
+    fault["match"]["TagSpecification.1.Tag.1.Value"] = json!(tag);
+    let url = format!(
+        "{}/sandbox/faults",
+        std::env::var("AWS_ENDPOINT_URL").unwrap()
+    );
+    let mut faults: Vec<Value> = serde_json::from_slice(&curl(&[&url])).unwrap();
+    faults.push(fault);
+    curl(&["-X", "PUT", &url, "-d", &json!(faults).to_string()]);
+}
+
+fn curl(words: &[&str]) -> Vec<u8> {
+    let output = Command::new("curl")
+        .arg("-fsS")
+        .args(words)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+/// Sends a signal.
+pub(crate) fn signal(child: &Child, signal: rustix::process::Signal) {
+    let id = i32::try_from(child.id()).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
+}
+
+/// Every request that the cloud has seen, as JSON.
+pub(crate) fn calls() -> String {
+    let url = format!(
+        "{}/sandbox/calls",
+        std::env::var("AWS_ENDPOINT_URL").unwrap()
+    );
+    String::from_utf8(curl(&[&url])).unwrap()
+}
