@@ -129,7 +129,7 @@ mod tests {
         );
         assert_eq!(config["ssh_authorized_keys"][0], keys.login_public.as_str());
         assert!(
-            !text.contains(keys.login.lines().nth(1).unwrap()),
+            !text.contains(keys.login.lines().nth(3).unwrap()),
             "the login key stays here"
         );
     }
