@@ -3,9 +3,9 @@
 //! Tests named `sandbox_*` need `e2e/sandbox/up` and `MANIFESTS_E2E_SANDBOX=1`; without them they say so and pass.
 
 mod it {
+    mod aws;
     mod deploy_manifests;
     mod gather_logs;
-    mod aws;
     mod layout;
     mod provision_ec2;
     mod run_mnist_notebook_job;
