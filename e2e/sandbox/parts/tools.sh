@@ -36,9 +36,12 @@ tools() {
     v="-X k8s.io/component-base/version.gitVersion=$K8S -X k8s.io/client-go/pkg/version.gitVersion=$K8S"
     v="$v -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(cut -d. -f2 <<<$K8S)"
     go_build kube "$K8S $of" build -ldflags "-s -w $v" -o "$cache/bin/" ./kube
+    # A kubectl of its own for this machine: what it is measured against starts in a third of the time.
+    made_of kubectl "$K8S $of" || rm -f "$cache/bin/kubectl"
+    go_build kubectl "$K8S $of" build -ldflags "-s -w $v" -o "$cache/bin/kubectl" k8s.io/kubernetes/cmd/kubectl
     go_build coredns "$of" build -ldflags '-s -w' -o "$cache/bin/" ./coredns github.com/rancher/local-path-provisioner
     go_build etcd "$of" build -ldflags '-s -w' -o "$cache/bin/etcd" go.etcd.io/etcd/server/v3
-    for c in kubectl kubeadm kube-apiserver; do ln -sf kube "$cache/bin/$c"; done
+    for c in kubeadm kube-apiserver; do ln -sf kube "$cache/bin/$c"; done
   fi
   [ -z "$own_cache" ] || rm -rf "$own_cache"
 }
