@@ -128,6 +128,7 @@ mod tests {
             keys.host_public.as_str()
         );
         assert_eq!(config["ssh_authorized_keys"][0], keys.login_public.as_str());
+        // Not the first line, which all keys of this kind have in common.
         assert!(
             !text.contains(keys.login.lines().nth(3).unwrap()),
             "the login key stays here"
