@@ -6,6 +6,8 @@ mod it {
     mod aws;
     mod deploy_manifests;
     mod gather_logs;
+    mod host;
+    mod install_kind;
     mod layout;
     mod provision_ec2;
     mod run_mnist_notebook_job;

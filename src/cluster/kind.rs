@@ -215,9 +215,10 @@ pub async fn create(
     config: &str,
     deadline: Deadline,
 ) -> Result<(), KindError> {
-    // The kubeconfig of the user on that host stays as it is.
+    // The kubeconfig of the user on that host stays as it is; and what kind says in the end is not true yet.
     let script = format!(
-        "d=$(mktemp -d) && trap 'rm -rf \"$d\"' EXIT && {} create cluster --name {} --image {} --config - --kubeconfig \"$d\"/kubeconfig --retain --wait 0s",
+        "set -o pipefail; d=$(mktemp -d) && trap 'rm -rf \"$d\"' EXIT && {} create cluster --name {} --image {} --config - \
+         --kubeconfig \"$d\"/kubeconfig --retain --wait 0s 2>&1 | sed -u '/^Set kubectl context/,$d' >&2",
         quoted(kind),
         quoted(name),
         quoted(image)

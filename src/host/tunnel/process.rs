@@ -15,6 +15,9 @@ use crate::{host::HostError, record::write_private, report::one_line};
 /// What the process keeps of our environment. The tracking id lets a runner clean it up at the end of the job.
 const KEPT: [&str; 4] = ["PATH", "HOME", "RUNNER_TRACKING_ID", "SSH_AUTH_SOCK"];
 
+/// Whatever else was left open in this process, the pipe of the step among it, stays behind.
+const WITHOUT_TIES: &str = r#"for fd in /proc/$$/fd/*; do fd=${fd##*/}; [ "$fd" -le 2 ] || eval "exec $fd>&-"; done; exec "$0" "$@""#;
+
 fn note_path(state: &Path) -> PathBuf {
     state.join("tunnel.pid")
 }
@@ -40,7 +43,9 @@ pub(super) fn start(state: &Path) -> Result<(), HostError> {
     let kept = KEPT
         .into_iter()
         .filter_map(|name| Some((name, std::env::var_os(name)?)));
-    Command::new(program)
+    Command::new("bash")
+        .args(["-c", WITHOUT_TIES])
+        .arg(program)
         .arg("tunnel")
         .arg("--state")
         .arg(state)

@@ -1,0 +1,128 @@
+//! `install-kind` on this machine, from the record that `provision-ec2` leaves, as a process of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+use std::{path::Path, process::Command};
+
+use manifests_e2e::{
+    inputs::Environment,
+    limits::{Deadline, Limit},
+    provider::{Owner, Provider as _, local::Local},
+    record::Store,
+    run::Run,
+};
+
+use crate::it::support;
+
+/// The state of a job of its own, with this machine as the host.
+async fn job(dir: &Path) -> (Run, Local) {
+    let mut store = Store::open_in(dir.join("manifests-e2e"), None).unwrap();
+    let provider = Local::new(&Environment::of_process());
+    let launched = provider.launch(&mut store, soon()).await.unwrap();
+    store
+        .update(|record| record.host = Some(launched.host))
+        .unwrap();
+    (store.run().clone(), provider)
+}
+
+fn soon() -> Deadline {
+    Deadline::after(Limit::secs(120))
+}
+
+fn install(dir: &Path, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_manifests-e2e"));
+    command.arg("install-kind").args(arguments);
+    for name in [
+        "GITHUB_ACTIONS",
+        "GITHUB_RUN_ID",
+        "GITHUB_OUTPUT",
+        "KUBECONFIG",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("RUNNER_TEMP", dir).output().unwrap()
+}
+
+#[tokio::test]
+async fn sandbox_a_local_cluster_is_ready_found_by_name_and_gone() {
+    if !support::sandbox() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (run, provider) = job(dir.path()).await;
+    let output = install(dir.path(), &["--cluster", "it"]);
+    let found = provider.find(&Owner::job(&run), soon()).await.unwrap();
+    let pods = Command::new("kubectl")
+        .arg("--kubeconfig")
+        .arg(dir.path().join("manifests-e2e/kubeconfig"))
+        .args([
+            "-n",
+            "kube-system",
+            "get",
+            "pods",
+            "-l",
+            "k8s-app in (kube-dns,kube-proxy)",
+        ])
+        .args([
+            "-o",
+            "jsonpath={.items[*].status.containerStatuses[*].ready}",
+        ])
+        .output()
+        .unwrap();
+    // Whatever was made goes first, so that a failure leaves nothing.
+    provider.destroy(&found, soon()).await.unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert_eq!(found.len(), 1, "{found:?}");
+    let ready = String::from_utf8_lossy(&pods.stdout);
+    assert!(
+        ready.contains("true"),
+        "neither DNS nor kube-proxy is ready: {ready}"
+    );
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("kubernetes-version=v1."), "{stdout}");
+    assert!(
+        !stderr.contains("Have a nice day"),
+        "kind says it is ready before it is: {stderr}"
+    );
+    let left = provider
+        .prove_gone(&Owner::run(&run.id), soon())
+        .await
+        .unwrap();
+    assert_eq!(left, []);
+}
+
+#[tokio::test]
+async fn sandbox_what_cannot_be_is_said_before_anything_is_made() {
+    if !support::sandbox() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (run, provider) = job(dir.path()).await;
+    for (arguments, exit, said) in [
+        (
+            &["--kubernetes-version", "1.20", "--node-image="][..],
+            2,
+            "no node image is known for v1.20",
+        ),
+        (&["--cluster", "A_b"], 2, "`A_b` is no name of a cluster"),
+        (&["--registry-mirrors", "gcr"], 2, "`gcr` names no mirror"),
+        (&["--config", "/absent.yaml"], 2, "cannot read /absent.yaml"),
+        (&["--tools-dir", "/absent"], 2, "/absent is no directory"),
+        (
+            &["--node-image", "127.0.0.1:1/node:v1.35.4"],
+            3,
+            "cannot pull the node image",
+        ),
+    ] {
+        let output = install(dir.path(), arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {stderr}");
+        assert!(
+            stderr.contains(said) && stderr.contains("hint: "),
+            "{stderr}"
+        );
+        assert!(!stderr.contains("left behind"), "{stderr}");
+    }
+    assert_eq!(provider.find(&Owner::job(&run), soon()).await.unwrap(), []);
+}
