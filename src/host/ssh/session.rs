@@ -9,7 +9,8 @@ use std::{
 };
 
 use russh::{
-    ChannelMsg, Preferred, client,
+    ChannelMsg, Preferred,
+    client::{self, AuthResult},
     keys::{
         HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate,
         agent::{AgentIdentity, client::AgentClient},
@@ -201,10 +202,7 @@ async fn authenticate(
     let socket = match &host.identity {
         Identity::Key(key) => {
             let key = PrivateKeyWithHashAlg::new(Arc::clone(key), None);
-            return Ok(handle
-                .authenticate_publickey(&host.user, key)
-                .await?
-                .success());
+            return accepted(&handle.authenticate_publickey(&host.user, key).await?);
         }
         Identity::Agent(socket) => socket,
     };
@@ -222,12 +220,23 @@ async fn authenticate(
         if let Ok(result) = handle
             .authenticate_publickey_with(&host.user, key, hash, &mut agent)
             .await
-            && result.success()
+            && accepted(&result)?
         {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether we are let in. A refusal that names no other method is how a connection that was lost looks here.
+fn accepted(result: &AuthResult) -> Result<bool, russh::Error> {
+    match result {
+        AuthResult::Success => Ok(true),
+        AuthResult::Failure {
+            remaining_methods, ..
+        } if remaining_methods.is_empty() => Err(russh::Error::Disconnect),
+        AuthResult::Failure { .. } => Ok(false),
+    }
 }
 
 fn reason(error: &io::Error) -> String {
