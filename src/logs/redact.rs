@@ -77,7 +77,8 @@ impl fmt::Debug for Redactor {
 impl Redactor {
     /// One that knows these secrets, in each form in which text may hold them.
     ///
-    /// Short ones and those that are also a name of an object (`spare`) are left out.
+    /// Short ones and those that a name of an object holds (`spare`), and that are no secret for
+    /// that, are left out: without names nothing could be found again.
     pub fn new(
         marker: Marker,
         secrets: &harvest::Secrets,
@@ -85,7 +86,9 @@ impl Redactor {
     ) -> Self {
         let mut forms: BTreeMap<Vec<u8>, String> = BTreeMap::new();
         for secret in secrets.iter() {
-            if is_harmless(secret) || std::str::from_utf8(secret).is_ok_and(|s| spare.contains(s)) {
+            let in_a_name = std::str::from_utf8(secret)
+                .is_ok_and(|secret| spare.iter().any(|name| name.contains(secret.trim())));
+            if is_harmless(secret) || in_a_name {
                 continue;
             }
             let mark = marker.mark(secret);

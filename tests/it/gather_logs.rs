@@ -140,14 +140,19 @@ impl Drop for Namespace {
 fn trouble(namespace: &str) -> String {
     // On every KinD node of the sandbox; elsewhere the image is pulled.
     let image = "sandbox/debian:bookworm";
-    let crash = "echo connecting with $PASSWORD; echo $(echo -n user:$PASSWORD | base64 -w0); echo token $API_TOKEN; echo 'Error: no table users'; exit 3";
+    // It fails once, then runs without being ready: while a container fails again and again the kubelet soon forgets
+    // the log of the run before the last.
+    let crash = "[ -e /state/failed ] && sleep 3600; touch /state/failed; echo connecting with $PASSWORD; echo $(echo -n user:$PASSWORD | base64 -w0); echo token $API_TOKEN; echo 'Error: no table users'; exit 3";
     let container = |name: &str, script: &str| json!({"name": name, "image": image, "imagePullPolicy": "IfNotPresent", "command": ["bash", "-c", script]});
     let mut app = container("app", crash);
     app["env"] = json!([
         {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "planted", "key": "password"}}},
         {"name": "API_TOKEN", "value": IN_ENV},
     ]);
+    app["readinessProbe"] = json!({"exec": {"command": ["test", "-e", "/never"]}});
+    app["volumeMounts"] = json!([{"name": "state", "mountPath": "/state"}]);
     let pod = json!({
+        "volumes": [{"name": "state", "emptyDir": {}}],
         "terminationGracePeriodSeconds": 0,
         "initContainers": [container("prepare", "echo prepared by init")],
         "containers": [container("sidecar", "echo sidecar stays; sleep 3600"), app],

@@ -43,7 +43,7 @@ fn a_known_secret_goes_in_each_of_its_forms_and_keeps_one_mark() {
 
 #[test]
 fn short_values_and_names_of_objects_stay() {
-    let redactor = knowing(&["minio", "true", "minio-service", "xxxxxxxx"]);
+    let redactor = knowing(&["minio", "true", "minio-service", "service", "xxxxxxxx"]);
     let text = "minio at minio-service true xxxxxxxx";
     assert_eq!(redactor.text(text), text);
 }
@@ -179,6 +179,7 @@ proptest! {
     ) {
         let redactor = knowing(&[&secret]);
         let secret = secret.trim();
+        prop_assume!(!"minio-service".contains(secret));
         prop_assume!(secret.len() >= 8 && !is_harmless(secret.as_bytes()) && secret != "minio-service");
         let plain = format!("{before}{secret}{after}");
         let text = if at_base64 { STANDARD.encode(&plain) } else { plain };
