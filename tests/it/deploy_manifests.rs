@@ -64,7 +64,7 @@ fn bad_input_is_refused_before_a_cluster_is_asked() {
         ),
         (
             vec![nowhere, "--manifests=Cargo.lock"],
-            "Cargo.lock, document 1: not YAML",
+            "Cargo.lock, document 1: not a Kubernetes object: it has no kind",
         ),
         (
             vec![nowhere, "--manifests=e2e/sample", "--timeout=45"],

@@ -168,10 +168,10 @@ fn told(causes: &[Cause]) -> (String, Vec<String>) {
 
 impl Deployment<'_> {
     fn said(&self, at: usize) -> String {
-        let message = self.items[at]
-            .refusal
-            .as_ref()
-            .map_or("", |it| it.message.as_str());
+        let message = self.items[at].refusal.as_ref().map_or(
+            "not sent, since something that it needs was not accepted",
+            |it| it.message.as_str(),
+        );
         format!("{}: {message}", self.plan.objects[at].id)
     }
 

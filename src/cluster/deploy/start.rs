@@ -65,17 +65,35 @@ impl Deployment<'_> {
             }
             self.send(at);
         }
-        if !self.wait && !self.last_call && self.sending == 0 && !self.held.is_empty() {
-            let is_due = |state: State| matches!(state, State::Due(_));
-            let waits_for_definitions = self.held.iter().any(|(.., at)| {
-                let mut needs = self.plan.graph.needs[*at].iter();
-                needs.any(|need| !self.is_met(need) && !is_late(need))
-            });
-            if !waits_for_definitions && !self.items.iter().any(|it| is_due(it.state)) {
-                self.last_call = true;
-                self.notify.notify_one();
+        if !self.wait {
+            self.near_the_end();
+        }
+    }
+
+    /// Without `wait`: once nothing moves by itself any more, what is held is sent as it is, and then given up.
+    fn near_the_end(&mut self) {
+        let is_moving = |state: State| matches!(state, State::Due(_) | State::Sending);
+        if self.held.is_empty() || self.items.iter().any(|it| is_moving(it.state)) {
+            return;
+        }
+        let comes_by_itself = |need: &Need| {
+            let other = &self.items[need.on];
+            matches!(need.why, Why::Definition | Why::Namespace)
+                && other.state == State::Accepted
+                && !other.was_ready
+                && !matches!(other.verdict, Verdict::Failed(_))
+        };
+        let mut held = self.held.iter();
+        if held.any(|(.., at)| self.plan.graph.needs[*at].iter().any(comes_by_itself)) {
+            return;
+        }
+        if self.last_call {
+            for (.., at) in std::mem::take(&mut self.held) {
+                self.items[at].state = State::Refused;
             }
         }
+        self.last_call = true;
+        self.notify.notify_one();
     }
 
     /// The lowest level of which something is still to be accepted.
@@ -96,9 +114,10 @@ impl Deployment<'_> {
             if self.is_met(need) {
                 continue;
             }
+            let is_refused = self.items[need.on].state == State::Refused;
             let soft = need.strength == Strength::Soft
-                && need.until == Until::Ready
-                && (!self.wait || self.is_hopeless(need.on));
+                && (is_refused
+                    || need.until == Until::Ready && (!self.wait || self.is_hopeless(need.on)));
             if soft || (self.last_call && is_late(need)) {
                 released = Some(need.on);
             } else {
