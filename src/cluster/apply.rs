@@ -258,7 +258,7 @@ fn strip(value: &mut Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::objects::{self, Dialect};
+    use crate::cluster::objects;
 
     #[test]
     fn a_placeholder_for_a_ca_is_not_sent() {
@@ -267,9 +267,7 @@ apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata: {name: a, uid: x}
 webhooks: [{clientConfig: {caBundle: Cg==}}, {clientConfig: {caBundle: QUJD}}]";
-        let mut object = objects::read("x", text, Dialect::Written)
-            .unwrap()
-            .remove(0);
+        let mut object = objects::read("x", text).unwrap().remove(0);
         prepare(&mut object);
         let value = object.value();
         assert_eq!(value["metadata"], serde_json::json!({"name": "a"}));

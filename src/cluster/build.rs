@@ -11,7 +11,7 @@ use std::{
 use tokio::process::Command;
 
 use crate::{
-    cluster::objects::{self, Dialect, Object, SetError},
+    cluster::objects::{self, Object, SetError},
     limits::Deadline,
     report::{Exit, Explain},
     wait,
@@ -213,33 +213,31 @@ pub async fn render(
         objects: Vec::new(),
     };
     for (line, source) in sources {
-        let (text, dialect) = match source {
+        let text = match source {
             Source::File(path) => {
                 let read = tokio::fs::read_to_string(path).await;
                 let text = read.map_err(|error| BuildError::Unreadable {
                     path: line.clone(),
                     reason: error.to_string(),
                 })?;
-                (text, Dialect::Written)
+                (text)
             }
             Source::Download(url) => {
                 let text = attempts(line, deadline, || download(url)).await?;
-                (text, Dialect::Written)
+                (text)
             }
             Source::Directory(path) => {
                 let target = path.as_os_str();
                 let text = attempts(line, deadline, || build(line, kustomize, target)).await?;
-                (text, Dialect::Rendered)
+                (text)
             }
             Source::Remote(url) => {
                 let target = url.as_ref();
                 let text = attempts(line, deadline, || build(line, kustomize, target)).await?;
-                (text, Dialect::Rendered)
+                (text)
             }
         };
-        rendered
-            .objects
-            .extend(objects::read(line, &text, dialect)?);
+        rendered.objects.extend(objects::read(line, &text)?);
         if !rendered.text.is_empty() {
             rendered.text.push_str("\n---\n");
         }

@@ -102,7 +102,7 @@ fn each(value: &mut Value, visit: &mut impl FnMut(&mut String)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::objects::{self, Dialect};
+    use crate::cluster::objects;
 
     #[test]
     fn an_override_is_a_reference_a_name_or_a_beginning() {
@@ -132,7 +132,7 @@ mod tests {
     fn containers_are_found_at_any_depth() {
         let text = "apiVersion: v1\nkind: X\nmetadata: {name: a, labels: {image: no}}\n\
                     spec: {deep: [{template: {spec: {containers: [{image: 'a:1'}], initContainers: [{image: b}]}}}]}\n";
-        let mut objects = objects::read("x", text, Dialect::Written).unwrap();
+        let mut objects = objects::read("x", text).unwrap();
         let overrides = "a=c\nb=d:2".parse().unwrap();
         override_all(&mut objects, &overrides);
         let images = of(&objects[0].value());

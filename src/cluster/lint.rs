@@ -184,10 +184,7 @@ fn dangling(objects: &[Object], facts: &[Facts]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{
-        objects::{self, Dialect},
-        served::Resource,
-    };
+    use crate::cluster::{objects, served::Resource};
 
     fn served() -> Served {
         let mut served = Served::default();
@@ -213,7 +210,7 @@ mod tests {
 {apiVersion: autoscaling/v2beta2, kind: HorizontalPodAutoscaler, metadata: {name: a, namespace: b}}
 ---
 {apiVersion: x.example/v1, kind: Thing, metadata: {name: a}}";
-        let objects = objects::read("f.yaml", text, Dialect::Written).unwrap();
+        let objects = objects::read("f.yaml", text).unwrap();
         let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
         let error = check(&objects, &facts, &served(), "v1.35.4").unwrap_err();
         assert_eq!(
@@ -235,7 +232,7 @@ mod tests {
 {apiVersion: v1, kind: Namespace, metadata: {name: a, namespace: b}}
 ---
 {apiVersion: v1, kind: Service, metadata: {name: a}}";
-        let mut objects = objects::read("x", text, Dialect::Written).unwrap();
+        let mut objects = objects::read("x", text).unwrap();
         settle(&mut objects, &served(), "default");
         let ids: Vec<String> = objects.iter().map(|it| it.id.to_string()).collect();
         assert_eq!(ids, ["Namespace a", "Service default/a"]);
@@ -248,7 +245,7 @@ apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata: {name: a}
 webhooks: [{name: w, clientConfig: {service: {namespace: n, name: gone}}}]";
-        let objects = objects::read("x", text, Dialect::Written).unwrap();
+        let objects = objects::read("x", text).unwrap();
         let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
         assert_eq!(
             dangling(&objects, &facts),

@@ -3,10 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::cluster::{
-    objects::{self, Dialect},
-    served::Resource,
-};
+use crate::cluster::{objects, served::Resource};
 
 fn served() -> Served {
     let mut served = Served::default();
@@ -30,7 +27,7 @@ fn served() -> Served {
 }
 
 fn graph(text: &str) -> (Vec<Object>, Graph) {
-    let objects = objects::read("x", text, Dialect::Written).unwrap();
+    let objects = objects::read("x", text).unwrap();
     let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
     let graph = Graph::gated(&objects, &facts, &served(), &Existing::default());
     (objects, graph)
