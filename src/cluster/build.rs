@@ -216,25 +216,19 @@ pub async fn render(
         let text = match source {
             Source::File(path) => {
                 let read = tokio::fs::read_to_string(path).await;
-                let text = read.map_err(|error| BuildError::Unreadable {
+                read.map_err(|error| BuildError::Unreadable {
                     path: line.clone(),
                     reason: error.to_string(),
-                })?;
-                (text)
+                })?
             }
-            Source::Download(url) => {
-                let text = attempts(line, deadline, || download(url)).await?;
-                (text)
-            }
+            Source::Download(url) => attempts(line, deadline, || download(url)).await?,
             Source::Directory(path) => {
                 let target = path.as_os_str();
-                let text = attempts(line, deadline, || build(line, kustomize, target)).await?;
-                (text)
+                attempts(line, deadline, || build(line, kustomize, target)).await?
             }
             Source::Remote(url) => {
                 let target = url.as_ref();
-                let text = attempts(line, deadline, || build(line, kustomize, target)).await?;
-                (text)
+                attempts(line, deadline, || build(line, kustomize, target)).await?
             }
         };
         rendered.objects.extend(objects::read(line, &text)?);

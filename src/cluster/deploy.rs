@@ -6,6 +6,7 @@ mod error;
 mod gates;
 mod journal;
 mod look;
+mod plan;
 mod start;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -20,17 +21,13 @@ use tokio::{
 
 pub use error::DeployError;
 pub use journal::{Entry, Journal};
+pub use plan::Plan;
 
 use crate::{
     cluster::{
         apply::{Accepted, Refusal},
-        errors::{Class, Given},
-        facts::Facts,
-        lint,
-        objects::Object,
-        order::{Existing, Graph},
+        errors::Class,
         ready::Verdict,
-        served::Served,
         view::Watches,
     },
     limits::Deadline,
@@ -43,114 +40,10 @@ const CONCURRENCY: usize = 16;
 const LOOK: Every<'_> = Every::millis(100);
 /// Nothing moved for so long: then it is over if all that blocks will hardly come.
 const QUIET: Duration = Duration::from_mins(8);
+/// No answer at all for so long: the server is lost.
+const LOST: Duration = Duration::from_mins(2);
 /// Without `wait`, a webhook may refuse so often.
 const TRIES: u32 = 3;
-
-/// What is to be done, derived before anything is written.
-#[derive(Debug)]
-pub struct Plan {
-    /// The objects, where they belong.
-    pub objects: Vec<Object>,
-    /// In which order.
-    pub graph: Graph,
-    /// Every kind that is or will be served.
-    pub served: Served,
-    paths: Vec<String>,
-    given: Vec<Arc<Given>>,
-}
-
-impl Plan {
-    /// Reads what the server has, lints the set and derives its order. Nothing is written.
-    ///
-    /// # Errors
-    /// [`DeployError::Lint`], [`DeployError::Server`].
-    pub async fn new(
-        client: &Client,
-        version: &str,
-        mut objects: Vec<Object>,
-        legacy: bool,
-    ) -> Result<Self, DeployError> {
-        let (mut served, existing) = tokio::try_join!(Served::discover(client), existing(client))
-            .map_err(DeployError::Server)?;
-        for object in &mut objects {
-            crate::cluster::apply::prepare(object);
-        }
-        let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
-        for definition in facts.iter().filter_map(|facts| facts.definition.as_ref()) {
-            served.define(definition);
-        }
-        lint::check(&objects, &facts, &served, version).map_err(DeployError::Lint)?;
-        lint::settle(&mut objects, &served, client.default_namespace());
-        crate::cluster::objects::distinct(&objects).map_err(DeployError::Set)?;
-        let graph = if legacy {
-            Graph::legacy(&objects, &facts, &existing)
-        } else {
-            Graph::gated(&objects, &facts, &served, &existing)
-        };
-        for (at, need) in &graph.dropped {
-            tracing::debug!(
-                "a circle is broken: {} does not wait for {}",
-                objects[*at].id,
-                objects[need.on].id
-            );
-        }
-        let (paths, given) = addresses(&objects, &facts, &served);
-        Ok(Self {
-            objects,
-            graph,
-            served,
-            paths,
-            given,
-        })
-    }
-}
-
-fn addresses(
-    objects: &[Object],
-    facts: &[Facts],
-    served: &Served,
-) -> (Vec<String>, Vec<Arc<Given>>) {
-    let services = objects.iter().filter(|object| object.id.is("", "Service"));
-    let outer = Given {
-        services: services
-            .map(|object| {
-                let namespace = object.id.namespace.clone().unwrap_or_default();
-                (namespace, object.id.name.clone())
-            })
-            .collect(),
-        defines_kind: false,
-    };
-    let inner = Arc::new(Given {
-        defines_kind: true,
-        ..outer.clone()
-    });
-    let outer = Arc::new(outer);
-    let defined: BTreeSet<(&str, &str)> = facts
-        .iter()
-        .filter_map(|facts| facts.definition.as_ref())
-        .map(|it| (it.group.as_str(), it.kind.as_str()))
-        .collect();
-    let each = |object: &Object| {
-        let id = &object.id;
-        let resource = served.of(object).expect("the lint refuses all others");
-        let path = resource.path(id.namespace.as_deref(), Some(&id.name));
-        let is_defined = defined.contains(&(id.group.as_str(), id.kind.as_str()));
-        (path, if is_defined { &inner } else { &outer }.clone())
-    };
-    objects.iter().map(each).unzip()
-}
-
-async fn existing(client: &Client) -> kube::Result<Existing> {
-    let api: kube::Api<k8s_openapi::api::core::v1::Namespace> = kube::Api::all(client.clone());
-    let list = api.list_metadata(&kube::api::ListParams::default()).await?;
-    let namespaces = list.items.into_iter().filter_map(|namespace| {
-        let metadata = namespace.metadata;
-        Some((metadata.name?, metadata.labels.unwrap_or_default()))
-    });
-    Ok(Existing {
-        namespaces: namespaces.collect(),
-    })
-}
 
 /// How far one object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +94,8 @@ struct Deployment<'a> {
     done: (usize, usize),
     moved: Instant,
     spoken: (Instant, String),
+    /// Since when no request is answered, and what the last one met.
+    lost: Option<(Instant, String)>,
     /// Without `wait`: all else is done, what is still held is sent as it is.
     last_call: bool,
 }
@@ -296,6 +191,7 @@ impl<'a> Deployment<'a> {
             done: (0, 0),
             moved: Instant::now(),
             spoken: (Instant::now(), String::new()),
+            lost: None,
             last_call: false,
         }
     }
@@ -321,6 +217,16 @@ impl<'a> Deployment<'a> {
 
     fn take(&mut self, at: usize, result: Result<Accepted, Refusal>, refused: &mut Vec<usize>) {
         self.sending -= 1;
+        match &result {
+            Err(refusal) if refusal.code == 0 => {
+                let since = self
+                    .lost
+                    .as_ref()
+                    .map_or_else(Instant::now, |(since, _)| *since);
+                self.lost = Some((since, refusal.message.clone()));
+            }
+            _ => self.lost = None,
+        }
         let item = &mut self.items[at];
         match result {
             Ok(accepted) => {
@@ -397,6 +303,16 @@ impl<'a> Deployment<'a> {
             .iter()
             .filter(|it| it.state == State::Refused)
             .count();
+        if let Some((since, reason)) = self
+            .lost
+            .as_ref()
+            .filter(|(since, _)| since.elapsed() >= LOST)
+        {
+            return Err(DeployError::Lost {
+                silent: since.elapsed(),
+                reason: reason.clone(),
+            });
+        }
         if (accepted, ready) != self.done {
             self.done = (accepted, ready);
             self.moved = Instant::now();

@@ -27,6 +27,14 @@ pub enum DeployError {
     /// The server does not answer; nothing was written.
     #[error("cannot ask the cluster what it serves")]
     Server(#[source] kube::Error),
+    /// The server stopped answering.
+    #[error("the API server has not answered for {}: {reason}", humane(*silent))]
+    Lost {
+        /// For how long.
+        silent: Duration,
+        /// What the last request met.
+        reason: String,
+    },
     /// The server will not have an object.
     #[error("the cluster refused {object}: {message}")]
     Refused {
@@ -81,6 +89,7 @@ impl Explain for DeployError {
             Self::Lint(error) => error.exit(),
             Self::Set(error) => error.exit(),
             Self::Server(_)
+            | Self::Lost { .. }
             | Self::NotAccepted { .. }
             | Self::Refused {
                 class: Class::Forbidden,
@@ -95,7 +104,7 @@ impl Explain for DeployError {
         let text = match self {
             Self::Lint(error) => return error.hint(),
             Self::Set(error) => return error.hint(),
-            Self::Server(_) => "is the cluster still up?",
+            Self::Server(_) | Self::Lost { .. } => "is the cluster still up?",
             Self::Refused { message, class, .. } => match class {
                 Class::Forbidden => {
                     "the credentials of the kubeconfig do not suffice for this object"
@@ -131,7 +140,7 @@ impl Explain for DeployError {
             Self::Refused { others, .. } => others.clone(),
             Self::NotAccepted { list, .. } => list.clone(),
             Self::Stuck { tree, .. } | Self::TimedOut { tree, .. } => tree.clone(),
-            Self::Set(_) | Self::Server(_) | Self::Failed { .. } => Vec::new(),
+            Self::Set(_) | Self::Server(_) | Self::Lost { .. } | Self::Failed { .. } => Vec::new(),
         }
     }
 }
