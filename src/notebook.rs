@@ -3,6 +3,7 @@
 //! Given a client and a deadline; knows nothing of hosts or of how the cluster came to be. The Job's pod has two
 //! containers of one image: `test` runs the file, `keeper` holds the results until they were fetched.
 
+pub mod attend;
 pub mod follow;
 pub mod job;
 pub mod junit;

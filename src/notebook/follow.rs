@@ -143,7 +143,11 @@ impl Memory {
     /// What a state means, given what was before it.
     fn take(&mut self, state: State, warnings: &[String]) -> Result<Status<Ended>, NotebookError> {
         for warning in warnings {
-            if self.said.insert(warning.clone()) {
+            // What keeps the pod from beginning is told below, without the names that change with each try.
+            let told = ["FailedCreate: ", "Failed: ", "InspectFailed: ", "BackOff: "];
+            if !told.iter().any(|reason| warning.starts_with(reason))
+                && self.said.insert(warning.clone())
+            {
                 tracing::warn!("{warning}");
             }
         }
@@ -181,8 +185,11 @@ impl Memory {
                         hint: trouble.hint,
                     });
                 }
+                if self.said.insert(trouble.what.clone()) {
+                    tracing::warn!("the test: {status}");
+                }
                 self.trouble = Some((trouble, since));
-                status
+                return Ok(Status::NotYet(status));
             }
         };
         if status != self.status {

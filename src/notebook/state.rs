@@ -274,12 +274,15 @@ fn waiting_trouble(container: &ContainerStatus) -> Option<Trouble> {
         }
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
             let what = format!("cannot start container {}", container.name);
-            let hint = if message.contains("runAsNonRoot") {
-                "the namespace lets no pod run as root: use an image whose user is not root"
+            let (patience, hint) = if message.contains("runAsNonRoot") {
+                (
+                    0,
+                    "the namespace lets no pod run as root: use an image whose user is not root",
+                )
             } else {
-                "the message says what the container lacks"
+                (60, "the message says what the container lacks")
             };
-            Some(Trouble::new(what, message, 60, hint))
+            Some(Trouble::new(what, message, patience, hint))
         }
         _ => None,
     }
