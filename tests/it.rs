@@ -7,6 +7,7 @@ mod it {
     mod deploy_manifests;
     mod gather_logs;
     mod host;
+    mod iam;
     mod install_kind;
     mod layout;
     mod provision_ec2;

@@ -42,7 +42,7 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
         .filter(|_| known && owner.run == context.run().id)
         .and_then(|launch| launch.instance_id.clone());
     let mut found = provider.find(&owner, deadline).await?;
-    if !found.iter().any(|one| one.kind == "instance") {
+    if found.iter().all(|one| one.kind == "security group") {
         wait::pause(LATE.min(deadline.remaining())).await;
         found = provider.find(&owner, deadline).await?;
     }
