@@ -180,6 +180,8 @@ pub async fn export(
 umask 077
 read -r kind
 read -r cluster
+# Where install-kind leaves it on a host, whoever root is there.
+command -v "$kind" >/dev/null || kind=$(ls -t {{"$HOME",/home/*,/root}}/.cache/manifests-e2e/bin/kind-* 2>/dev/null | head -n 1)
 d=$(mktemp -d)
 trap 'rm -rf "$d"' EXIT
 timeout -k 2 {limit} "$kind" export logs "$d/logs" --name "$cluster" >"$d/said" 2>&1 || said=$?
