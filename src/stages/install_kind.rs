@@ -43,7 +43,7 @@ pub async fn run(args: &InstallArgs, context: &mut Context) -> Result<Outputs, F
         choice: versions::choose(
             args.kind_version.as_deref(),
             args.kubernetes_version.as_deref(),
-            args.node_image.as_deref(),
+            args.node_image.as_deref().filter(|image| !image.is_empty()),
         )?,
         config: kind::config(args.config.as_deref(), args.workers)?,
         mirrors: kind::mirrors(args.registry_mirrors.as_ref().map_or(&[], |lines| &lines.0))?,

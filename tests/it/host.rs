@@ -210,8 +210,21 @@ impl Server {
         }
     }
 
+    /// Ends the connections there are; where there is none, because one is just made again, the next.
+    async fn cut_now(&self) {
+        while self.cut.send(()).is_err() {
+            wait::pause(Duration::from_millis(5)).await;
+        }
+    }
+
     fn host(&self) -> SshHost {
         SshHost::new(&self.record(), &Environment::default()).unwrap()
+    }
+}
+
+async fn appears(path: &Path) {
+    while !path.exists() {
+        wait::pause(Duration::from_millis(20)).await;
     }
 }
 
@@ -290,9 +303,10 @@ async fn a_detached_command_goes_on_when_the_wire_is_cut_and_runs_once() {
     .detached("count");
     let run = host.run(&command, soon());
     let cut = async {
+        appears(&server.home.path().join("ran")).await;
         for _ in 0..3 {
-            wait::pause(Duration::from_millis(700)).await;
-            server.cut.send(()).unwrap();
+            server.cut_now().await;
+            wait::pause(Duration::from_millis(500)).await;
         }
     };
     let (output, ()) = tokio::join!(run, cut);
@@ -317,10 +331,10 @@ async fn a_detached_command_goes_on_when_the_wire_is_cut_and_runs_once() {
 async fn a_command_that_is_not_detached_fails_when_the_wire_is_cut() {
     let server = Server::start().await;
     let host = server.host();
-    let command = Command::new("sleep 20");
+    let command = Command::new("touch begun; exec sleep 20");
     let cut = async {
-        wait::pause(Duration::from_millis(700)).await;
-        server.cut.send(()).unwrap();
+        appears(&server.home.path().join("begun")).await;
+        server.cut_now().await;
     };
     let (output, ()) = tokio::join!(host.run(&command, soon()), cut);
     assert!(
@@ -384,7 +398,7 @@ async fn a_port_of_the_host_is_reached_again_after_a_cut() {
         let mut answer = [0; 4];
         stream.read_exact(&mut answer).await.unwrap();
         assert_eq!(&answer, b"ping");
-        server.cut.send(()).unwrap();
+        server.cut_now().await;
         let ended = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut answer)).await;
         assert!(matches!(ended, Ok(Ok(0) | Err(_))), "{ended:?}");
     }
