@@ -99,7 +99,7 @@ pub async fn deploy(
     );
     let (journal, result) = carry_out(&connected.client, &plan, args.wait, deadline).await;
 
-    let report = context.store.path("deploy.json");
+    let report = context.store.path("deploy-report.json");
     let text = json!({
         "server": connected.version,
         "sha256": hash,

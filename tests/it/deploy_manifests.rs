@@ -86,7 +86,7 @@ fn sandbox_the_sample_is_deployed_once_and_whole() {
     let state = tempfile::tempdir().unwrap();
     let (output, _) = on_cluster(state.path(), &["--manifests=e2e/sample", "--timeout=4m"]);
     assert!(output.status.success(), "{}", said(&output));
-    let report = std::fs::read(state.path().join("manifests-e2e/deploy.json")).unwrap();
+    let report = std::fs::read(state.path().join("manifests-e2e/deploy-report.json")).unwrap();
     let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
     let objects = report["deployment"]["objects"].as_array().unwrap();
     assert!(objects.len() > 20);
