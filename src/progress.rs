@@ -53,7 +53,38 @@ where
             Level::WARN => write!(writer, "warning: ")?,
             _ => {}
         }
-        context.format_fields(writer.by_ref(), event)?;
-        writeln!(writer)
+        let mut text = String::new();
+        context.format_fields(Writer::new(&mut text), event)?;
+        writeln!(
+            writer,
+            "{}",
+            if self.clock { text } else { harmless(&text) }
+        )
+    }
+}
+
+/// Text in which a runner finds no workflow command, wherever it came from (`::error::`, `##[error]`).
+fn harmless(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let quoted = if line.trim_start().starts_with("::") {
+            "| "
+        } else {
+            ""
+        };
+        format!("{quoted}{}", line.replace("##[", "# #["))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_cluster_says_is_no_command_to_the_runner() {
+        assert_eq!(
+            harmless("a\n  ::set-output name=x::y\n##[error]z"),
+            "a\n|   ::set-output name=x::y\n# #[error]z"
+        );
     }
 }

@@ -3,9 +3,7 @@
 //! It is a convenience. Whatever has to be found again without it is found by tags.
 
 use std::{
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +16,11 @@ use crate::{
     report::{Exit, Explain},
     run::Run,
 };
+
+mod private;
+
+use private::make_private;
+pub use private::write_private;
 
 const VERSION: u32 = 1;
 
@@ -359,40 +362,6 @@ impl Store {
     }
 }
 
-/// Writes a file that only its owner can read: whole or not at all, also when the machine dies.
-///
-/// # Errors
-/// [`RecordError::Io`] naming the file.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), RecordError> {
-    let attempt = || -> io::Result<()> {
-        let parent = path.parent().unwrap_or(Path::new("."));
-        // tempfile makes it 0600.
-        let mut file = tempfile::NamedTempFile::new_in(parent)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        fs::File::open(parent)?.sync_all()
-    };
-    attempt().map_err(|source| RecordError::Io {
-        what: "write",
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn make_private(dir: &Path) -> Result<(), RecordError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .and_then(|()| fs::set_permissions(dir, fs::Permissions::from_mode(0o700)))
-        .map_err(|source| RecordError::Io {
-            what: "create",
-            path: dir.to_owned(),
-            source,
-        })
-}
-
 fn same_job(a: &Run, b: &Run) -> bool {
     (&a.id, &a.job, a.attempt) == (&b.id, &b.job, b.attempt)
 }
@@ -410,62 +379,4 @@ fn set_aside(path: &Path, why: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(id: &str) -> Run {
-        Run {
-            id: id.to_owned(),
-            ..Run::random()
-        }
-    }
-
-    #[test]
-    fn the_intent_is_on_disk_before_the_deed() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open_in(dir.path().to_owned(), None).unwrap();
-        store.intend("RunInstances", Value::from(1)).unwrap();
-        let seen = Store::open_in(dir.path().to_owned(), None).unwrap();
-        assert!(seen.found());
-        assert!(seen.open_step("RunInstances").is_some());
-        store.achieve("RunInstances", Value::from("i-1")).unwrap();
-        assert!(
-            Store::open_in(dir.path().to_owned(), None)
-                .unwrap()
-                .open_step("RunInstances")
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn only_the_owner_reads_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open_in(dir.path().join("s"), None).unwrap();
-        store.update(|_| {}).unwrap();
-        let mode = |p: &Path| fs::metadata(p).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(store.dir()), 0o700);
-        assert_eq!(mode(&store.path("record.json")), 0o600);
-    }
-
-    #[test]
-    fn a_broken_or_foreign_record_is_kept_aside() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("record.json"), "{").unwrap();
-        let mut store = Store::open_in(dir.path().to_owned(), Some(run("a"))).unwrap();
-        assert!(!store.found());
-        store.update(|_| {}).unwrap();
-        let other = Store::open_in(dir.path().to_owned(), Some(run("b"))).unwrap();
-        assert_eq!((other.found(), other.run().id.as_str()), (false, "b"));
-        let kept = fs::read_dir(dir.path()).unwrap().count();
-        assert_eq!(kept, 2);
-    }
-
-    #[test]
-    fn a_laptop_keeps_its_random_run() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open_in(dir.path().to_owned(), None).unwrap();
-        store.update(|_| {}).unwrap();
-        let again = Store::open_in(dir.path().to_owned(), None).unwrap();
-        assert_eq!(store.run(), again.run());
-    }
-}
+mod tests;

@@ -1,0 +1,272 @@
+//! The inputs of each stage, as typed.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::StageArgs;
+use crate::{
+    inputs::{Lines, List, Pairs},
+    limits::Limit,
+};
+
+impl StageArgs for ProvisionArgs {
+    const LIMIT: &'static str = "10m";
+}
+
+impl StageArgs for InstallArgs {
+    const LIMIT: &'static str = "15m";
+}
+
+impl StageArgs for DeployArgs {
+    const LIMIT: &'static str = "45m";
+}
+
+impl StageArgs for NotebookArgs {
+    const LIMIT: &'static str = "20m";
+}
+
+impl StageArgs for GatherArgs {
+    const LIMIT: &'static str = "5m";
+}
+
+impl StageArgs for TeardownArgs {
+    const LIMIT: &'static str = "10m";
+}
+
+/// Where the host comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProviderKind {
+    /// A new EC2 instance
+    Ec2,
+    /// A host that you have, reached over SSH
+    Ssh,
+    /// This machine
+    Local,
+}
+
+impl ProviderKind {
+    /// The name as typed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ec2 => "ec2",
+            Self::Ssh => "ssh",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// What kind of capacity to buy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Market {
+    /// On-demand only
+    #[default]
+    OnDemand,
+    /// Spot only
+    Spot,
+    /// Spot where there is any, else on-demand
+    SpotThenOnDemand,
+}
+
+/// Processor architecture of the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Arch {
+    /// x86-64
+    #[default]
+    Amd64,
+    /// 64-bit ARM
+    Arm64,
+}
+
+/// Inputs of `provision-ec2`.
+#[derive(Clone, Debug, Args)]
+pub struct ProvisionArgs {
+    /// Where the host comes from [default: ec2; local for `run`]
+    #[arg(long, value_enum)]
+    pub provider: Option<ProviderKind>,
+    /// AWS region [default: $AWS_REGION, else us-east-1]
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Instance types in order of preference, each with 8 vCPU and 32 GiB by default
+    #[arg(long, value_name = "LIST")]
+    pub instance_types: Option<List>,
+    /// Availability zones to try [default: all of the region that have the type]
+    #[arg(long, value_name = "LIST")]
+    pub availability_zones: Option<List>,
+    /// Subnets to launch into [default: those of the default VPC]
+    #[arg(long, value_name = "LIST")]
+    pub subnet_ids: Option<List>,
+    /// Security group to use instead of one made for this job
+    #[arg(long, value_name = "ID")]
+    pub security_group_id: Option<String>,
+    /// Role that the binary assumes by the workflow's OIDC token when the session would end too early
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
+    /// Who may reach port 22 [default: this runner's address]
+    #[arg(long, value_name = "CIDR")]
+    pub ssh_cidr: Option<String>,
+    /// What kind of capacity to buy
+    #[arg(long, value_enum, default_value_t)]
+    pub market: Market,
+    /// Ubuntu release; its newest image of Canonical is taken
+    #[arg(long, default_value = "24.04", value_name = "RELEASE")]
+    pub ubuntu: String,
+    /// Processor architecture
+    #[arg(long, value_enum, default_value_t)]
+    pub arch: Arch,
+    /// Image to launch instead of the newest Ubuntu
+    #[arg(long, value_name = "ID")]
+    pub ami: Option<String>,
+    /// Size of the root volume in GiB
+    #[arg(long, default_value_t = 80, value_name = "GIB", value_parser = clap::value_parser!(i32).range(8..=16384))]
+    pub disk_gib: i32,
+    /// The host powers itself off and is terminated after this time, whatever happens here
+    #[arg(long, default_value_t = Limit::secs(3 * 3600))]
+    pub ttl: Limit,
+    /// Further tags, `key=value`, one a line
+    #[arg(long, value_name = "PAIRS")]
+    pub tags: Option<Pairs>,
+    /// The host for provider ssh: user@address or user@address:port
+    #[arg(long, value_name = "USER@ADDRESS")]
+    pub host: Option<String>,
+    /// The host's key for provider ssh, as in a .pub file [default: your known_hosts]
+    #[arg(long, value_name = "KEY")]
+    pub host_key: Option<String>,
+    /// File with the private key for provider ssh [default: the agent, then your id_ed25519]
+    #[arg(long, value_name = "FILE")]
+    pub private_key: Option<PathBuf>,
+}
+
+/// Inputs of `install-kind`.
+#[derive(Clone, Debug, Args)]
+pub struct InstallArgs {
+    /// Name of the cluster
+    #[arg(long, default_value = "kind", value_name = "NAME")]
+    pub cluster: String,
+    /// Version of kind, one of kind/versions.json unless tools-dir has it
+    #[arg(long, value_name = "VERSION")]
+    pub kind_version: Option<String>,
+    /// Kubernetes version, `v1.35.8` or `1.35`; picks the node image from kind/versions.json
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<String>,
+    /// Node image to use instead
+    #[arg(long, value_name = "IMAGE")]
+    pub node_image: Option<String>,
+    /// Worker nodes beside the control plane; 0 is one node that does both
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
+    pub workers: u8,
+    /// KinD configuration to use instead of the templates
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Registry mirrors, one a line: `docker.io=https://mirror.gcr.io`, or a bare URL for all registries
+    #[arg(long, value_name = "LINES")]
+    pub registry_mirrors: Option<Lines>,
+    /// Directory with kind (and kustomize) to use instead of a download, for a host without a way out
+    #[arg(long, value_name = "DIR")]
+    pub tools_dir: Option<PathBuf>,
+}
+
+/// In which order objects are applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// By what each object needs, webhooks proven reachable before what they guard
+    #[default]
+    Gated,
+    /// By kind, as kustomize sorts them
+    Legacy,
+}
+
+/// Inputs of `deploy-manifests`.
+#[derive(Clone, Debug, Args)]
+pub struct DeployArgs {
+    /// Kustomize directories, files or URLs, one a line
+    #[arg(long, value_name = "LINES")]
+    pub manifests: Option<Lines>,
+    /// In which order objects are applied
+    #[arg(long, value_enum, default_value_t)]
+    pub order: Order,
+    /// Wait until everything is ready; false ends once each object is accepted
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub wait: bool,
+    /// Images to use in place of others, `old=new`, one a line
+    #[arg(long, value_name = "PAIRS")]
+    pub image_overrides: Option<Pairs>,
+}
+
+/// Inputs of `run-mnist-notebook-job`.
+#[derive(Clone, Debug, Args)]
+pub struct NotebookArgs {
+    /// Notebook to run [default: a small digit classifier that needs no Kubeflow]
+    #[arg(long, value_name = "FILE")]
+    pub notebook: Option<PathBuf>,
+    /// Python or shell file to run instead of a notebook
+    #[arg(long, value_name = "FILE", conflicts_with = "notebook")]
+    pub script: Option<PathBuf>,
+    /// Namespace of the Job; made where it does not exist, and kept for gather-logs
+    #[arg(long, default_value = "kubeflow-user-example-com")]
+    pub namespace: String,
+    /// Image with Jupyter
+    #[arg(long, default_value = "quay.io/jupyter/scipy-notebook:2025-12-31")]
+    pub image: String,
+    /// Service account of the Job [default: default-editor where it exists, else default]
+    #[arg(long, value_name = "NAME")]
+    pub service_account: Option<String>,
+    /// Parameters of the notebook (environment of a script), `name=value`, one a line
+    #[arg(long, value_name = "PAIRS")]
+    pub parameters: Option<Pairs>,
+    /// Python packages to install before the run, one a line, as in a requirements file
+    #[arg(long, value_name = "LINES")]
+    pub requirements: Option<Lines>,
+}
+
+/// Inputs of `gather-logs`.
+#[derive(Clone, Debug, Args)]
+pub struct GatherArgs {
+    /// Name of the bundle [default: made of run and job]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Directory for the bundle and the report [default: a directory of this job's state]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Days that the artifact is kept, 1 to 90
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=90))]
+    pub retention_days: u8,
+    /// Where to put the bundle in S3 too: `s3://bucket/prefix`
+    #[arg(long, value_name = "URI")]
+    pub s3_uri: Option<String>,
+}
+
+/// How far teardown reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Scope {
+    /// What this job made
+    #[default]
+    Job,
+    /// What any job and attempt of the run made
+    Run,
+}
+
+/// Inputs of `teardown`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TeardownArgs {
+    /// How far it reaches
+    #[arg(long, value_enum, default_value_t)]
+    pub scope: Scope,
+    /// Run to tear down [default: this one]
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<String>,
+    /// Where to look.
+    #[command(flatten)]
+    pub whereabouts: Whereabouts,
+}
+
+/// Where a teardown without a record looks; in a chain the record and `provision-ec2`'s inputs tell.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Whereabouts {
+    /// Where the host came from [default: as recorded, else ec2]
+    #[arg(long, value_enum)]
+    pub provider: Option<ProviderKind>,
+    /// AWS region [default: as recorded, else every region of the account]
+    #[arg(long)]
+    pub region: Option<String>,
+}
