@@ -208,7 +208,7 @@ where
     F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
 {
     let started = Timestamp::now();
-    context.store.update(|record| {
+    let begun = context.store.update(|record| {
         record.stages.push(StageRecord {
             stage: stage.name().to_owned(),
             started,
@@ -216,7 +216,14 @@ where
             exit: None,
             cause: String::new(),
         });
-    })?;
+    });
+    // A full disk must not keep anybody from collecting what there is, or from ending what costs.
+    match begun {
+        Err(error) if matches!(stage, Stage::GatherLogs | Stage::Teardown) => {
+            tracing::warn!("{error}");
+        }
+        begun => begun?,
+    }
     let cancelled = context.cancelled.clone();
     let (limit, last) = (context.deadline.limit(), context.deadline.instant() + GRACE);
     let result = tokio::select! {
@@ -242,7 +249,9 @@ where
         }
     });
     match (result, noted) {
-        (Ok(_), Err(error)) => Err(error.into()),
+        (Ok(_), Err(error)) if !matches!(stage, Stage::GatherLogs | Stage::Teardown) => {
+            Err(error.into())
+        }
         (result, Err(error)) => {
             tracing::warn!("{error}");
             result

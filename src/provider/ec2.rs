@@ -235,9 +235,14 @@ impl Ec2 {
             .await
             .map_err(Ec2Error::waited)?
         };
-        store.intend("TerminateInstances", json!({"ids": ids}))?;
+        // A record that cannot be written any more must not keep the instance alive.
+        if let Err(error) = store.intend("TerminateInstances", json!({"ids": ids})) {
+            tracing::warn!("{error}");
+        }
         destroy::terminate(&ec2, &region, &ids, deadline).await?;
-        store.achieve("TerminateInstances", json!({"asked": true}))?;
+        if let Err(error) = store.achieve("TerminateInstances", json!({"asked": true})) {
+            tracing::warn!("{error}");
+        }
         Ok(())
     }
 }
@@ -304,6 +309,19 @@ async fn refuse_a_second(
     deadline: Deadline,
 ) -> Result<(), Failure> {
     let recorded = store.record().launch.as_ref();
+    let region = recorded.and_then(|launch| launch.region.as_deref());
+    if region.is_some_and(|region| region != wish.region)
+        && (store.open_step(STEP).is_some()
+            || recorded.is_some_and(|launch| launch.instance_id.is_some()))
+    {
+        let region = region.unwrap_or_default();
+        return Err(Failure::new(
+            Exit::BadInput,
+            format!("this job has launched in {region} already"),
+        )
+        .hint("run `teardown` first")
+        .leaving(Leftover::Tagged));
+    }
     let Some(id) = recorded.and_then(|launch| launch.instance_id.clone()) else {
         return Ok(());
     };

@@ -22,6 +22,16 @@ const CANCELLED: Duration = Duration::from_mins(1);
 /// How long to try to reach a cluster that may be gone.
 const REACHING: Duration = Duration::from_secs(20);
 
+/// Refuses inputs that cannot be, before anything is made.
+///
+/// # Errors
+/// [`Failure`] with exit code 2.
+pub fn check(args: &GatherArgs) -> Result<(), Failure> {
+    args.s3_uri.as_deref().map(s3::Target::parse).transpose()?;
+    args.name.as_deref().map(logs::bundle::name).transpose()?;
+    Ok(())
+}
+
 /// Carries the stage out.
 ///
 /// # Errors

@@ -70,6 +70,7 @@ pub fn check(args: &InstallArgs) -> Result<(), Failure> {
     versions::choose(kind, kubernetes, args.node_image.as_deref())?;
     kind::config(args.config.as_deref(), args.workers)?;
     kind::mirrors(args.registry_mirrors.as_ref().map_or(&[], |lines| &lines.0))?;
+    check_name(&args.cluster)?;
     Ok(())
 }
 
@@ -165,6 +166,16 @@ fn host_of(context: &Context) -> Result<HostRecord, Failure> {
 
 /// On a host of our own the name as given; on one that others use, too, one that teardown finds without a record.
 fn cluster_name(cluster: &str, context: &Context) -> Result<String, BadInput> {
+    check_name(cluster)?;
+    let launch = context.store.record().launch.as_ref();
+    Ok(if launch.is_some_and(|launch| launch.provider == "ec2") {
+        cluster.to_owned()
+    } else {
+        clusters::name(cluster, context.run())
+    })
+}
+
+fn check_name(cluster: &str) -> Result<(), BadInput> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if cluster.is_empty()
         || cluster.len() > 40
@@ -177,12 +188,7 @@ fn cluster_name(cluster: &str, context: &Context) -> Result<String, BadInput> {
             remedy: Some("use at most 40 of a-z, 0-9 and -".to_owned()),
         });
     }
-    let launch = context.store.record().launch.as_ref();
-    Ok(if launch.is_some_and(|launch| launch.provider == "ec2") {
-        cluster.to_owned()
-    } else {
-        clusters::name(cluster, context.run())
-    })
+    Ok(())
 }
 
 /// Where kind is on the host; put there when the host is another machine.

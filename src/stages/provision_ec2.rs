@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    cli::{ProvisionArgs, Whereabouts},
+    cli::{ProviderKind, ProvisionArgs, Whereabouts},
     limits::{Deadline, Limit, humane},
     provider::{self, Launched},
-    report::{Failure, escape_markdown},
+    report::{Exit, Failure, Leftover, escape_markdown},
     stages::{Context, Outputs},
 };
 
@@ -19,6 +19,7 @@ const UNWIND: Limit = Limit::secs(5);
 /// [`Failure`]; exit code 2 before anything is made.
 pub async fn run(args: &ProvisionArgs, context: &mut Context) -> Result<Outputs, Failure> {
     let provider = provider::for_launch(args, &context.env)?;
+    refuse_another(args, context)?;
     let deadline = context.deadline;
     let launched = provider.launch(&mut context.store, deadline).await?;
     context
@@ -36,6 +37,28 @@ pub async fn run(args: &ProvisionArgs, context: &mut Context) -> Result<Outputs,
         outputs = outputs.with("expires-at", expires_at.to_string());
     }
     Ok(outputs.with("run-id", context.run().id.clone()))
+}
+
+/// A launch on EC2 that a host from elsewhere displaced in the record would be forgotten.
+fn refuse_another(args: &ProvisionArgs, context: &Context) -> Result<(), Failure> {
+    let other = args.provider.is_some_and(|kind| kind != ProviderKind::Ec2);
+    let open = context.store.open_step("RunInstances").is_some();
+    let launch = context.store.record().launch.as_ref();
+    match launch.filter(|launch| other && launch.provider == "ec2") {
+        Some(launch) if launch.instance_id.is_some() || open => {
+            let what = launch
+                .instance_id
+                .as_deref()
+                .unwrap_or("one that is being launched");
+            Err(Failure::new(
+                Exit::BadInput,
+                format!("this job has an EC2 instance already: {what}"),
+            )
+            .hint("run `teardown` first")
+            .leaving(Leftover::Tagged))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Asks for the end of what a failed or cancelled launch has made, within seconds; `teardown` does the rest.

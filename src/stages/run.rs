@@ -16,7 +16,7 @@ use crate::{
     limits::{Deadline, Limit, humane},
     provider,
     record::{RecordError, Store, state_directory},
-    report::{Exit, Failure},
+    report::{Exit, Failure, Leftover},
     run::Run,
 };
 
@@ -43,13 +43,21 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancellatio
         },
         exit: Exit::Passed,
     };
-    let rendered = match check(&args, &mut chain.context).await {
-        Ok(rendered) => rendered,
-        Err((stage, failure)) => {
-            refuse(Some(stage), &failure, &chain.context.env);
-            return failure.exit;
+    let cancelled = chain.context.cancelled.clone();
+    let checked = tokio::select! {
+        checked = check(&args, &mut chain.context) => checked,
+        () = cancelled.cancelled() => {
+            Err((Stage::DeployManifests, Failure::new(Exit::Cancelled, "cancelled by a signal")))
         }
     };
+    let rendered =
+        match checked.map_err(|(stage, failure)| (stage, failure.leaving(Leftover::None))) {
+            Ok(rendered) => rendered,
+            Err((stage, failure)) => {
+                refuse(Some(stage), &failure, &chain.context.env);
+                return failure.exit;
+            }
+        };
 
     let limit = args.provision_timeout;
     chain
@@ -153,6 +161,7 @@ async fn check(args: &RunArgs, context: &mut Context) -> Result<Rendered, (Stage
         .map_err(|error| (Stage::ProvisionEc2, error.into()))?;
     install_kind::check(&args.install).map_err(at(Stage::InstallKind))?;
     run_mnist_notebook_job::read(&args.notebook).map_err(at(Stage::RunMnistNotebookJob))?;
+    gather_logs::check(&args.gather).map_err(at(Stage::GatherLogs))?;
     context.deadline = Deadline::after(args.deploy_timeout);
     let built = deploy_manifests::build(&args.deploy, context).await;
     built.map_err(at(Stage::DeployManifests))

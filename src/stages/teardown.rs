@@ -28,18 +28,19 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     let deadline = context.deadline;
     let known = launched_here(context);
     let owner = owner(args, context, known)?;
+    // What is known here is of this run alone.
+    let known = known && owner.run == context.run().id;
     let provider = provider::for_end(&args.whereabouts, context.store.record(), &context.env)?;
     // After a cancel there are minutes left: the end is asked for before anything is looked for.
     if known
         && context.job_cancelled()
-        && owner.run == context.run().id
         && let Err(failure) = provider.let_go(&mut context.store, deadline).await
     {
         tracing::warn!("{}", failure.line());
     }
     let recorded = context.store.record().launch.as_ref();
     let recorded = recorded
-        .filter(|_| known && owner.run == context.run().id)
+        .filter(|_| known)
         .and_then(|launch| launch.instance_id.clone());
     let mut found = provider.find(&owner, deadline).await?;
     if found.iter().all(|one| one.kind == "security group") {
@@ -72,7 +73,7 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
         forget(context)?;
     }
     Ok(Outputs::default()
-        .with("terminated", instances.join(" "))
+        .with("terminated", instances.join("\n"))
         .with("leftovers", ""))
 }
 
@@ -86,11 +87,17 @@ fn launched_here(context: &Context) -> bool {
 /// Whose things are meant.
 fn owner(args: &TeardownArgs, context: &Context, known: bool) -> Result<Owner, Failure> {
     let workflow = Run::of_workflow(&context.env);
-    if args.run_id.is_none() && workflow.is_none() && !known {
+    // An unset variable of a shell is typed as an empty text.
+    let asked = args
+        .run_id
+        .as_deref()
+        .map(str::trim)
+        .filter(|id| !id.is_empty());
+    if asked.is_none() && workflow.is_none() && !known {
         return Err(Failure::new(Exit::BadInput, "nothing says which run to tear down")
             .hint("name it by `run-id`, as provision-ec2 printed it, or run this where provision-ec2 ran"));
     }
-    let run = match (&args.run_id, &workflow) {
+    let run = match (asked, &workflow) {
         (None, _) => context.run().id.clone(),
         // The bare number of a workflow run, as `github.run_id` has it.
         (Some(id), Some(run)) if id.bytes().all(|b| b.is_ascii_digit()) => {
@@ -100,7 +107,7 @@ fn owner(args: &TeardownArgs, context: &Context, known: bool) -> Result<Owner, F
                 .map_or("", |(repository, _)| repository);
             format!("{repository}-{id}")
         }
-        (Some(id), _) => id.clone(),
+        (Some(id), _) => id.to_owned(),
     };
     Ok(Owner {
         run,
@@ -153,7 +160,7 @@ fn leftovers(
         failure.details.extend(refused.details);
     }
     tell_leftovers(context, left);
-    if let Err(error) = context.files.output("terminated", &terminated.join(" ")) {
+    if let Err(error) = context.files.output("terminated", &terminated.join("\n")) {
         tracing::warn!("cannot set the output `terminated`: {error}");
     }
     failure
@@ -162,7 +169,7 @@ fn leftovers(
 /// The output is set although the step fails: that is when it is wanted.
 fn tell_leftovers(context: &Context, left: &[Resource]) {
     let left: Vec<&str> = left.iter().map(|resource| resource.id.as_str()).collect();
-    if let Err(error) = context.files.output("leftovers", &left.join(" ")) {
+    if let Err(error) = context.files.output("leftovers", &left.join("\n")) {
         tracing::warn!("cannot set the output `leftovers`: {error}");
     }
 }
