@@ -100,20 +100,7 @@ where
     let started = Instant::now();
     let mut spoken = started;
     let mut last = "no answer yet".to_owned();
-    loop {
-        match tokio::time::timeout_at(deadline.instant(), check()).await {
-            Ok(Ok(Status::Ready(value))) => return Ok(value),
-            Ok(Ok(Status::NotYet(missing))) => last = missing,
-            Ok(Err(error)) => return Err(WaitError::Failed(error)),
-            Err(_) => {}
-        }
-        if deadline.passed() {
-            return Err(WaitError::TimedOut {
-                what: what.to_string(),
-                last,
-                waited: started.elapsed(),
-            });
-        }
+    let mut speak = |last: &str| {
         if spoken.elapsed() >= SPEAK {
             spoken = Instant::now();
             tracing::info!(
@@ -122,7 +109,34 @@ where
                 humane(deadline.remaining())
             );
         }
-        let speak_at = spoken + SPEAK;
+        spoken + SPEAK
+    };
+    loop {
+        let look = check();
+        tokio::pin!(look);
+        // A look that hangs is no reason to fall silent.
+        let seen = loop {
+            let until = deadline.instant().min(speak(&last));
+            match tokio::time::timeout_at(until, &mut look).await {
+                Ok(seen) => break Some(seen),
+                Err(_) if deadline.passed() => break None,
+                Err(_) => {}
+            }
+        };
+        match seen {
+            Some(Ok(Status::Ready(value))) => return Ok(value),
+            Some(Ok(Status::NotYet(missing))) => last = missing,
+            Some(Err(error)) => return Err(WaitError::Failed(error)),
+            None => {}
+        }
+        if deadline.passed() {
+            return Err(WaitError::TimedOut {
+                what: what.to_string(),
+                last,
+                waited: started.elapsed(),
+            });
+        }
+        let speak_at = speak(&last);
         every.pass(deadline.instant().min(speak_at)).await;
     }
 }
