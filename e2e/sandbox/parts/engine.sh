@@ -29,7 +29,9 @@ engine() {
     install -m 755 "$here/runc-trim" /usr/local/bin/runc-trim
     local runtime=runc
     whole_capabilities || runtime=trim
-    start engine dockerd --storage-driver=overlay2 --add-runtime trim=/usr/local/bin/runc-trim --default-runtime $runtime
+    # Its own settings: a flag that /etc/docker/daemon.json names as well keeps dockerd from starting.
+    echo '{}' >"$cache/daemon.json"
+    start engine dockerd --config-file="$cache/daemon.json" --storage-driver=overlay2 --add-runtime trim=/usr/local/bin/runc-trim --default-runtime $runtime
     for _ in $(seq 120); do docker info >/dev/null 2>&1 && break; runs engine || break; sleep 0.5; done
     docker info >/dev/null 2>&1 || { tail -5 "$cache/log/engine.log" >&2; fail "dockerd does not start (log: $cache/log/engine.log)"; }
   elif ! whole_capabilities && [ "$(docker info -f '{{.DefaultRuntime}}')" != trim ]; then
