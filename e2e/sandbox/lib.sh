@@ -29,6 +29,8 @@ start() { # part, command...: detached, and holding nothing of the caller's, its
   shift
   setsid nohup "$@" >"$cache/log/$part.log" 2>&1 </dev/null 9>&- &
   echo $! >"$cache/$part.pid"
+  # Until it is that program it is a copy of this shell, which must not pass for one that ended.
+  for _ in $(seq 40); do runs "$part" && break; sleep 0.05; done
 }
 
 halt() { # part
