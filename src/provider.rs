@@ -125,7 +125,9 @@ pub trait Provider: Send + Sync {
         &'a self,
         owner: &'a Owner,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>>;
+    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
+        self.find(owner, deadline)
+    }
 }
 
 /// The provider that inputs ask for, each input checked as far as it can be without a request.

@@ -291,14 +291,6 @@ impl Provider for Ec2 {
             Err(failure)
         })
     }
-
-    fn prove_gone<'a>(
-        &'a self,
-        owner: &'a Owner,
-        deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
-        self.find(owner, deadline)
-    }
 }
 
 /// A second instance would be paid for and never used: the record has room for one.

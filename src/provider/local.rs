@@ -101,14 +101,6 @@ impl Provider for Local {
         }
         .boxed()
     }
-
-    fn prove_gone<'a>(
-        &'a self,
-        owner: &'a Owner,
-        deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
-        self.find(owner, deadline)
-    }
 }
 
 /// What the record says of a host that was not launched.

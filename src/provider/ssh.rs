@@ -149,14 +149,6 @@ impl Provider for Ssh {
         }
         .boxed()
     }
-
-    fn prove_gone<'a>(
-        &'a self,
-        owner: &'a Owner,
-        deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
-        self.find(owner, deadline)
-    }
 }
 
 /// User, address and port of `user@address[:port]`.

@@ -65,7 +65,7 @@ pub(super) fn derive(
                 let facts = &index.facts[at];
                 let of = object.id.namespace.as_ref();
                 let namespace = of.and_then(|name| namespaces.get(name));
-                if sees_object(webhook, object, facts, served, namespace) {
+                if guarded(webhook, object, facts, served, namespace) {
                     if webhook.fails {
                         let need = edge(configuration, Strength::Hard, Why::Webhook);
                         graph.needs[at].push(need);
@@ -126,16 +126,6 @@ fn namespaces(index: &Index<'_>, existing: &Existing) -> std::collections::HashM
 
 /// Whether a webhook is asked about this object when it is created.
 pub fn guarded(
-    webhook: &Webhook,
-    object: &Object,
-    facts: &Facts,
-    served: &Served,
-    namespace: Option<&Labels>,
-) -> bool {
-    sees_object(webhook, object, facts, served, namespace)
-}
-
-fn sees_object(
     webhook: &Webhook,
     object: &Object,
     facts: &Facts,
