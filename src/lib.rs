@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Modules in the order of the chain. Stages call rooms; rooms never call stages.
-//! Only `main`, [`report`], [`progress`] and [`github`] print; rooms speak through `tracing`.
+//! Only `main`, [`report`], [`progress`] and [`github`] print; rooms speak through `tracing` and [`progress::Bar`].
 
 pub mod cli;
 pub mod inputs;
@@ -14,6 +14,7 @@ pub mod inputs;
 pub mod record;
 pub mod run;
 
+pub mod cancel;
 pub mod limits;
 pub mod wait;
 

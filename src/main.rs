@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use manifests_e2e::{
+    cancel::{Answer, Cancel},
     cli::{Cli, Command},
     inputs::{self, Environment},
     progress,
@@ -11,7 +12,6 @@ use manifests_e2e::{
     stages,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
     let env = Environment::of_process();
@@ -58,7 +58,7 @@ fn arguments(env: &Environment) -> Result<Cli, u8> {
 }
 
 async fn carry_out(cli: Cli, env: Environment) -> Exit {
-    let cancelled = CancellationToken::new();
+    let cancelled = Cancel::default();
     tokio::spawn(watch_signals(cancelled.clone()));
     match cli.command {
         Command::Run(args) => stages::run::run(*args, env, cancelled).await,
@@ -66,9 +66,8 @@ async fn carry_out(cli: Cli, env: Environment) -> Exit {
     }
 }
 
-/// The first signal cancels; the second ends the process at once.
 #[expect(clippy::exit, reason = "the second signal means now")]
-async fn watch_signals(cancelled: CancellationToken) {
+async fn watch_signals(cancelled: Cancel) {
     let stream = |kind| signal(kind).expect("these signals can be caught");
     let mut interrupt = stream(SignalKind::interrupt());
     let mut terminate = stream(SignalKind::terminate());
@@ -79,10 +78,12 @@ async fn watch_signals(cancelled: CancellationToken) {
             _ = terminate.recv() => "SIGTERM",
             _ = hangup.recv() => "SIGHUP",
         };
-        if cancelled.is_cancelled() {
-            std::process::exit(i32::from(Exit::Cancelled.code()));
+        match cancelled.signal() {
+            Answer::Cancels => tracing::warn!("{name}: cancelling; a second signal exits at once"),
+            Answer::GoesOn => tracing::warn!(
+                "{name}: logs are gathered and the host is torn down; a second signal exits at once and leaves that undone"
+            ),
+            Answer::Exits => std::process::exit(i32::from(Exit::Cancelled.code())),
         }
-        tracing::warn!("{name}: cancelling; a second signal exits at once");
-        cancelled.cancel();
     }
 }

@@ -2,13 +2,12 @@
 
 use std::{io::Write as _, path::PathBuf};
 
-use tokio_util::sync::CancellationToken;
-
 use super::{
     Context, Outputs, Stage, carry_out, conclude, deploy_manifests, gather_logs, install_kind,
     provision_ec2, refuse, run_mnist_notebook_job, teardown,
 };
 use crate::{
+    cancel::Cancel,
     cli::{ProviderKind, RunArgs, TeardownArgs, Whereabouts},
     cluster::build::Rendered,
     github::files::Files,
@@ -21,7 +20,7 @@ use crate::{
 };
 
 /// Carries out every stage and ends with the first failure's exit code, or teardown's.
-pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: CancellationToken) -> Exit {
+pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> Exit {
     let provider = *args.provision.provider.get_or_insert(ProviderKind::Local);
     // The chain's own cluster, whatever cluster the caller's shell speaks to.
     env.set("KUBECONFIG", "");
@@ -145,12 +144,12 @@ impl Chain {
         result.ok()
     }
 
-    /// From here on the first signal has been spent: what follows knows of it, and is not stopped by it.
+    /// What follows knows of a signal that came, and is not stopped by it or by another.
     fn shield_from_cancel(&mut self) {
         if self.context.cancelled.is_cancelled() {
             self.context.env.set("JOB_STATUS", "cancelled");
         }
-        self.context.cancelled = CancellationToken::new();
+        self.context.cancelled.only_ending_is_left();
     }
 }
 
