@@ -20,6 +20,8 @@ pub enum Exit {
     Infrastructure = 3,
     /// Something is left behind.
     Leftovers = 4,
+    /// A bug of ours.
+    Bug = 101,
     /// The stage's time limit passed.
     TimeLimit = 124,
     /// Cancelled by a signal.

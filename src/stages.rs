@@ -1,11 +1,12 @@
 //! One recipe per action, under the same name, and what every recipe is given.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures::FutureExt as _;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
+    cancel::Cancel,
     cli::Command,
     github::files::Files,
     inputs::Environment,
@@ -104,7 +105,7 @@ pub struct Context {
     /// Outputs and summary of the step.
     pub files: Files,
     /// Cancelled by the first signal. `main` drops the stage then; only `run` looks at it itself.
-    pub cancelled: CancellationToken,
+    pub cancelled: Cancel,
 }
 
 impl Context {
@@ -144,7 +145,7 @@ impl Outputs {
 const GRACE: Duration = Duration::from_secs(3);
 
 /// Carries out one stage as a process of its own and reports it: outputs, summary, annotation, record.
-pub async fn one(command: Command, env: Environment, cancelled: CancellationToken) -> Exit {
+pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit {
     let Some(stage) = command.stage() else {
         let Command::Tunnel(args) = command else {
             unreachable!("`run` has its own recipe");
@@ -227,7 +228,7 @@ where
     let cancelled = context.cancelled.clone();
     let (limit, last) = (context.deadline.limit(), context.deadline.instant() + GRACE);
     let result = tokio::select! {
-        result = tokio::time::timeout_at(last, body(&mut *context)) => result.unwrap_or_else(|_| {
+        result = tokio::time::timeout_at(last, unwinding(Box::pin(body(&mut *context)))) => result.unwrap_or_else(|_| {
             Err(Failure::new(Exit::TimeLimit, format!("timed out after {}", humane(limit))))
         }),
         () = cancelled.cancelled() => {
@@ -258,6 +259,23 @@ where
         }
         (result, Ok(())) => result,
     }
+}
+
+/// A bug of ours in one stage must not keep the next from ending what costs.
+async fn unwinding<T>(body: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let caught = AssertUnwindSafe(body).catch_unwind().await;
+    caught.unwrap_or_else(|panic| {
+        let said = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        let cause = format!("a bug of ours: {}", said.unwrap_or("no more is known"));
+        Err(Failure::new(Exit::Bug, cause).hint(concat!(
+            "please report it, with the lines above, at ",
+            env!("CARGO_PKG_REPOSITORY"),
+            "/issues"
+        )))
+    })
 }
 
 /// Tells the runner and the reader how a stage ended.
@@ -307,5 +325,36 @@ pub fn refuse(stage: Option<Stage>, failure: &Failure, env: &Environment) {
         .and_then(|()| files.summary(&report::markdown(stage, failure)));
     if let Err(error) = told {
         tracing::warn!("cannot tell the runner: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_stage_and_not_the_chain() {
+        let dir = tempfile::tempdir().unwrap();
+        let env = Environment::default();
+        let mut context = Context {
+            files: Files::new(&env),
+            env,
+            store: Store::open_in(dir.path().to_owned(), None).unwrap(),
+            deadline: Deadline::after(crate::limits::Limit::secs(9)),
+            cancelled: Cancel::default(),
+        };
+        let result = carry_out(Stage::GatherLogs, &mut context, async |context| {
+            assert_eq!(context.run().id, "", "this is no run");
+            Ok(Outputs::default())
+        })
+        .await;
+        let failure = result.unwrap_err();
+        assert_eq!(failure.exit, Exit::Bug);
+        assert!(
+            failure.cause.contains("this is no run"),
+            "{}",
+            failure.cause
+        );
+        assert_eq!(context.store.record().stages[0].exit, Some(101));
     }
 }
