@@ -17,6 +17,7 @@ use tokio::process::Command;
 
 use crate::{
     cli::Arch,
+    host::{Host, HostError},
     inputs::Environment,
     limits::Deadline,
     record::Store,
@@ -291,4 +292,22 @@ async fn version_of(tool: Tool, path: &Path) -> Option<String> {
         .find(|word| word.starts_with('v') && word.contains('.'))?;
     tracing::debug!("{} of {} says {version}", path.display(), tool.name());
     Some(version.to_owned())
+}
+
+/// Puts kind where the host can run it: under the home directory of another machine; on this one it is there.
+///
+/// # Errors
+/// [`HostError`].
+pub async fn place(
+    host: &dyn Host,
+    found: &Found,
+    home: Option<&str>,
+    deadline: Deadline,
+) -> Result<String, HostError> {
+    let Some(home) = home else {
+        return Ok(found.path.display().to_string());
+    };
+    let remote = format!("{home}/.cache/manifests-e2e/bin/kind-{}", found.version);
+    host.put(&found.path, &remote, 0o755, deadline).await?;
+    Ok(remote)
 }

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Owner, Resource};
+use super::{BadInput, Owner, Resource};
 use crate::{
     host::{HostError, engine::Engine},
     limits::Deadline,
@@ -12,12 +12,36 @@ use crate::{
 /// What a node's container is labelled with, by kind itself.
 const LABEL: &str = "io.x-k8s.kind.cluster";
 
+/// Every process of the host, a line each: its number and its words. Patterns for it have a letter in brackets, so that
+/// they do not find themselves.
+const PROCESSES: &str = "ps -axww -o pid=,args=";
+
 /// The name of a cluster of this job, so that it is found without a record: `kind-1f2e3d-4c5b6a`.
 ///
 /// At most 44 characters, since kind makes host names of it.
 pub fn name(cluster: &str, run: &Run) -> String {
     let cluster = resource_name(&[cluster], 30);
     format!("{cluster}-{}-{}", digits(&run.id), digits(&run.job))
+}
+
+/// Refuses a name that kind would.
+///
+/// # Errors
+/// [`BadInput`].
+pub fn check_name(cluster: &str) -> Result<(), BadInput> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if cluster.is_empty()
+        || cluster.len() > 40
+        || !cluster.chars().all(fits)
+        || cluster.starts_with('-')
+    {
+        return Err(BadInput {
+            input: "cluster",
+            reason: format!("`{cluster}` is no name of a cluster"),
+            remedy: Some("use at most 40 of a-z, 0-9 and -".to_owned()),
+        });
+    }
+    Ok(())
 }
 
 /// Whether a cluster of that name belongs to `owner`.
@@ -41,19 +65,15 @@ pub(super) async fn find(
     owner: &Owner,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, HostError> {
-    let script = format!(
-        "docker ps -a --filter label={LABEL} --format '{{{{.Label \"{LABEL}\"}}}} {{{{.State}}}}'"
-    );
-    let listed = engine.ask("list KinD clusters", script, deadline).await?;
     let mut found: Vec<Resource> = Vec::new();
-    for (name, state) in listed.lines().filter_map(|line| line.split_once(' ')) {
-        if belongs(name, owner) && !found.iter().any(|known| known.id == name) {
+    for (name, state) in all(engine, deadline).await? {
+        if belongs(&name, owner) && !found.iter().any(|known| known.id == name) {
             found.push(Resource {
                 kind: "KinD cluster",
-                id: name.to_owned(),
+                id: name,
                 region: None,
                 job: None,
-                state: state.to_owned(),
+                state,
                 since: None,
             });
         }
@@ -66,12 +86,25 @@ pub(super) async fn find(
 /// # Errors
 /// [`HostError::Failed`] when Docker cannot say.
 pub async fn exists(engine: &Engine, name: &str, deadline: Deadline) -> Result<bool, HostError> {
-    let script = format!("docker ps -aq --filter label={LABEL}={name}");
-    let listed = engine.ask("look for the cluster", script, deadline).await?;
-    Ok(!listed.trim().is_empty())
+    let all = all(engine, deadline).await?;
+    Ok(all.iter().any(|(known, _)| known == name))
 }
 
-/// Removes the nodes of a cluster and their volumes. Needs Docker alone, not kind.
+/// Name and state of each node, and of each cluster that kind is at work on: its creation outlives a lost connection
+/// and a kill of ours, and may have no node yet.
+async fn all(engine: &Engine, deadline: Deadline) -> Result<Vec<(String, String)>, HostError> {
+    let script = format!(
+        "docker ps -a --filter label={LABEL} --format '{{{{.Label \"{LABEL}\"}}}} {{{{.State}}}}' || exit\n\
+         {PROCESSES} | sed -En \"s/.*create[ ]cluster --name '?([a-z0-9-]+).*/\\1 creating/p\""
+    );
+    let listed = engine.ask("list KinD clusters", script, deadline).await?;
+    let pairs = listed.lines().filter_map(|line| line.split_once(' '));
+    Ok(pairs
+        .map(|(name, state)| (name.to_owned(), state.to_owned()))
+        .collect())
+}
+
+/// Removes the nodes of a cluster and their volumes, after a creation that still goes on. Needs Docker alone, not kind.
 ///
 /// # Errors
 /// [`HostError::Failed`] when Docker cannot remove one.
@@ -81,7 +114,11 @@ pub async fn remove(engine: &Engine, name: &str, deadline: Deadline) -> Result<(
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
     );
     let script = format!(
-        "nodes=$(docker ps -aq --filter label={LABEL}={name}) || exit; [ -z \"$nodes\" ] || docker rm -fv $nodes"
+        "creating() {{ {PROCESSES} | sed -En \"s/^ *([0-9]+) .*(create[ ]cluster --name|label {LABEL}[=]) *'?{name}([^a-z0-9-].*)?$/\\1/p\"; }}\n\
+         remove() {{ nodes=$(docker ps -aq --filter label={LABEL}={name}) || exit; [ -z \"$nodes\" ] || docker rm -fv $nodes; }}\n\
+         creation=$(creating)\n\
+         if [ -n \"$creation\" ]; then kill -9 $creation 2>/dev/null; remove; sleep 1; fi\n\
+         remove"
     );
     let what = format!("remove the cluster {name}");
     engine.ask(&what, script, deadline).await.map(drop)

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     cli::InstallArgs,
     cluster::{self, kind, up},
-    host::{self, Host, engine::Engine, prepare, tunnel},
+    host::{self, engine::Engine, prepare, tunnel},
     limits::Deadline,
     provider::{BadInput, clusters},
     record::{ClusterRecord, HostKind, HostRecord, write_private},
@@ -70,7 +70,7 @@ pub fn check(args: &InstallArgs) -> Result<(), Failure> {
     versions::choose(kind, kubernetes, args.node_image.as_deref())?;
     kind::config(args.config.as_deref(), args.workers)?;
     kind::mirrors(args.registry_mirrors.as_ref().map_or(&[], |lines| &lines.0))?;
-    check_name(&args.cluster)?;
+    clusters::check_name(&args.cluster)?;
     Ok(())
 }
 
@@ -94,7 +94,7 @@ async fn make_fit(args: &InstallArgs, wish: &Wish, context: &Context) -> Result<
         };
         let found = tools::find(wanted, &context.env, &context.store, deadline).await?;
         let home = remote.then_some(facts.home.as_str());
-        let kind = place(&*host, &found, home, deadline).await?;
+        let kind = tools::place(&*host, &found, home, deadline).await?;
         Ok::<_, Failure>((kind, found.version))
     };
     let image = async { Ok(kind::image(&engine, &wish.choice.node_image, deadline).await?) };
@@ -166,44 +166,13 @@ fn host_of(context: &Context) -> Result<HostRecord, Failure> {
 
 /// On a host of our own the name as given; on one that others use, too, one that teardown finds without a record.
 fn cluster_name(cluster: &str, context: &Context) -> Result<String, BadInput> {
-    check_name(cluster)?;
+    clusters::check_name(cluster)?;
     let launch = context.store.record().launch.as_ref();
     Ok(if launch.is_some_and(|launch| launch.provider == "ec2") {
         cluster.to_owned()
     } else {
         clusters::name(cluster, context.run())
     })
-}
-
-fn check_name(cluster: &str) -> Result<(), BadInput> {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if cluster.is_empty()
-        || cluster.len() > 40
-        || !cluster.chars().all(fits)
-        || cluster.starts_with('-')
-    {
-        return Err(BadInput {
-            input: "cluster",
-            reason: format!("`{cluster}` is no name of a cluster"),
-            remedy: Some("use at most 40 of a-z, 0-9 and -".to_owned()),
-        });
-    }
-    Ok(())
-}
-
-/// Where kind is on the host; put there when the host is another machine.
-async fn place(
-    host: &dyn Host,
-    found: &tools::Found,
-    home: Option<&str>,
-    deadline: Deadline,
-) -> Result<String, Failure> {
-    let Some(home) = home else {
-        return Ok(found.path.display().to_string());
-    };
-    let remote = format!("{home}/.cache/manifests-e2e/bin/kind-{}", found.version);
-    host.put(&found.path, &remote, 0o755, deadline).await?;
-    Ok(remote)
 }
 
 /// Removes what an interrupted try of this same job left under that name: half a cluster cannot be mended.

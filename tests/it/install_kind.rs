@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, time::Duration};
 
 use manifests_e2e::{
     inputs::Environment,
@@ -10,6 +10,7 @@ use manifests_e2e::{
     provider::{Owner, Provider as _, local::Local},
     record::Store,
     run::Run,
+    wait,
 };
 
 use crate::it::support;
@@ -30,6 +31,10 @@ fn soon() -> Deadline {
 }
 
 fn install(dir: &Path, arguments: &[&str]) -> std::process::Output {
+    command(dir, arguments).output().unwrap()
+}
+
+fn command(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_manifests-e2e"));
     command.arg("install-kind").args(arguments);
     for name in [
@@ -40,7 +45,8 @@ fn install(dir: &Path, arguments: &[&str]) -> std::process::Output {
     ] {
         command.env_remove(name);
     }
-    command.env("RUNNER_TEMP", dir).output().unwrap()
+    command.env("RUNNER_TEMP", dir);
+    command
 }
 
 #[tokio::test]
@@ -90,6 +96,34 @@ async fn sandbox_a_local_cluster_is_ready_found_by_name_and_gone() {
         .await
         .unwrap();
     assert_eq!(left, []);
+}
+
+#[tokio::test]
+async fn sandbox_a_creation_that_outlives_its_killed_parent_is_found_and_ended() {
+    if !support::sandbox() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (run, provider) = job(dir.path()).await;
+    let owner = Owner::run(&run.id);
+    let mut child = command(dir.path(), &["--cluster", "killed"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while provider.find(&owner, soon()).await.unwrap().is_empty() {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended before it began");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let found = provider.find(&owner, soon()).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    provider.destroy(&found, soon()).await.unwrap();
+    // What kind was about to make would be there by then.
+    for _ in 0..5 {
+        assert_eq!(provider.prove_gone(&owner, soon()).await.unwrap(), []);
+        wait::pause(Duration::from_millis(500)).await;
+    }
 }
 
 #[tokio::test]
