@@ -11,14 +11,14 @@ use futures::{FutureExt as _, future::BoxFuture};
 use super::{BadInput, Launched, Owner, Provider, Resource, clusters, local::launch_of};
 use crate::{
     host::{
-        Host,
+        Host, HostError,
         engine::{Engine, EngineError},
         ssh::{SshHost, known_host_key},
     },
     inputs::Environment,
     limits::Deadline,
     record::{HostKind, HostRecord, Store},
-    report::{Failure, Leftover},
+    report::{Explain as _, Failure, Leftover},
 };
 
 /// How long a host that is up already may take to answer.
@@ -77,6 +77,20 @@ impl Ssh {
             user,
             private_key: private_key.map(Path::to_owned),
         };
+        if let Err(error) = SshHost::new(&record, env) {
+            let remedy = error.hint();
+            let (input, reason) = match error {
+                HostError::File { path, source } => {
+                    ("private-key", format!("cannot use {path}: {source}"))
+                }
+                error => ("host-key", error.to_string()),
+            };
+            return Err(BadInput {
+                input,
+                reason,
+                remedy,
+            });
+        }
         Ok(Self::of(record, env))
     }
 
