@@ -29,7 +29,11 @@ use super::{
     snapshot::{Gap, Object, Snapshot, event_time},
 };
 use crate::{
-    cluster::Connected, inputs::Environment, limits::Deadline, record::Store, report::Failure,
+    cluster::{Connected, deploy::REPORT},
+    inputs::Environment,
+    limits::Deadline,
+    record::Store,
+    report::Failure,
 };
 
 /// Longest time that one request may take.
@@ -112,12 +116,15 @@ pub async fn gather(wanted: Wanted<'_>) -> Result<Gathered, Failure> {
         (Ok(_), None) => Some("its API server does not answer".to_owned()),
         (Ok(_), Some(_)) => None,
     };
+    let deploy = files::read(&wanted.store.path(REPORT)).ok();
+    let deploy = deploy.and_then(|file| serde_json::from_slice(&file.bytes).ok());
     let report = Report::of(&Material {
         record: &without_secrets(wanted.store.record(), &redactor),
         snapshot: seen,
         unreachable: unreachable.as_deref(),
         findings: &findings,
         gaps: &bundle.gaps(),
+        deploy: deploy.as_ref(),
         bundle: &format!("{}.zip", wanted.name),
         now: Timestamp::now(),
     });

@@ -3,12 +3,14 @@
 //! Pure: given the record, the snapshot and its findings, all of them already without secrets.
 
 mod view;
+mod waterfall;
 
 use std::fmt::Write as _;
 
 use askama::Template;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     diagnose::Finding,
@@ -35,6 +37,8 @@ pub struct Material<'a> {
     pub findings: &'a [Finding],
     /// What could not be collected.
     pub gaps: &'a [Gap],
+    /// The report of `deploy-manifests`, where it got so far.
+    pub deploy: Option<&'a Value>,
     /// File name of the bundle.
     pub bundle: &'a str,
     /// Now.
@@ -67,6 +71,8 @@ pub struct Report {
     pub stages: Vec<view::StageRow>,
     /// How long all of them took.
     pub took: String,
+    /// The install, object by object.
+    pub install: Option<waterfall::Waterfall>,
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// Workloads that are not as they should be.
@@ -139,6 +145,7 @@ impl Report {
             unreachable: material.unreachable.unwrap_or_default().to_owned(),
             took: view::took(&stages, material.now),
             stages: view::stages(&stages, material.now),
+            install: material.deploy.and_then(waterfall::Waterfall::of),
             findings: material.findings.to_vec(),
             workloads,
             workload_count,

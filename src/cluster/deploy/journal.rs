@@ -4,11 +4,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::cluster::{
-    apply::{Accepted, Refusal},
-    cause::Cause,
-    deploy::Plan,
+use crate::{
+    cluster::{
+        apply::{Accepted, Refusal},
+        cause::Cause,
+        deploy::Plan,
+    },
+    report::one_line,
 };
+
+/// File of the state directory with what was done with each object.
+pub const REPORT: &str = "deploy-report.json";
 
 /// What happened to one object; times are milliseconds since the begin.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -115,5 +121,24 @@ impl Journal {
     pub fn accepted_count(&self) -> usize {
         let accepted = |entry: &&Entry| entry.accepted.is_some();
         self.objects.iter().filter(accepted).count()
+    }
+
+    /// Who was sent, accepted and ready when: tab-separated, a line each, with a head.
+    pub fn table(&self) -> String {
+        let mut table = "object\ttries\tsent_ms\taccepted_ms\tready_ms\tmissing\n".to_owned();
+        let cell = |moment: Option<u64>| moment.map_or(String::new(), |moment| moment.to_string());
+        for entry in &self.objects {
+            let cells = [
+                entry.object.clone(),
+                entry.tries.to_string(),
+                cell(entry.sent),
+                cell(entry.accepted),
+                cell(entry.ready),
+                one_line(&entry.missing).replace('\t', " "),
+            ];
+            table.push_str(&cells.join("\t"));
+            table.push('\n');
+        }
+        table
     }
 }

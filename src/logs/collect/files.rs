@@ -68,7 +68,7 @@ fn is_result(path: &Path) -> bool {
     }
     let extension = path.extension().and_then(|extension| extension.to_str());
     match extension {
-        Some("ipynb" | "xml" | "log") => true,
+        Some("ipynb" | "xml" | "log" | "tsv") => true,
         Some("json") => name.contains("report"),
         Some("yaml" | "yml") => name.contains("rendered"),
         _ => false,

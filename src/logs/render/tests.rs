@@ -37,6 +37,7 @@ fn report(record: &Record, snapshot: Option<&Snapshot>, findings: &[Finding]) ->
         unreachable: None,
         findings,
         gaps: &[],
+        deploy: None,
         bundle: "b.zip",
         now: "2026-01-02T03:10:00Z".parse().unwrap(),
     })
