@@ -1,7 +1,9 @@
-//! Progress lines as people read them: a clock where the runner prints none, no module paths, warnings marked.
+//! Progress as people read it: lines with a clock where the runner prints none, no module paths, warnings marked; a bar
+//! below them on a terminal.
 
-use std::fmt;
+use std::{fmt, io, sync::LazyLock};
 
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{
     EnvFilter,
@@ -9,7 +11,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::{cli::LogLevel, inputs::Environment};
+use crate::{cli::LogLevel, github::commands::harmless, inputs::Environment};
 
 /// Sends what the rooms say to standard error, from now on.
 pub fn start(level: LogLevel, env: &Environment) {
@@ -21,7 +23,7 @@ pub fn start(level: LogLevel, env: &Environment) {
     };
     let started = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
+        .with_writer(|| Above)
         .event_format(Line {
             clock: !env.on_runner(),
         })
@@ -63,17 +65,48 @@ where
     }
 }
 
-/// Text in which a runner finds no workflow command, wherever it came from (`::error::`, `##[error]`).
-fn harmless(text: &str) -> String {
-    let lines = text.lines().map(|line| {
-        let quoted = if line.trim_start().starts_with("::") {
-            "| "
-        } else {
-            ""
-        };
-        format!("{quoted}{}", line.replace("##[", "# #["))
-    });
-    lines.collect::<Vec<_>>().join("\n")
+/// How far long work is: a bar on a terminal, below the lines; nothing elsewhere, where the lines have to do.
+#[derive(Debug)]
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar for so many steps; it goes away with this.
+    pub fn new(steps: usize) -> Self {
+        let style = ProgressStyle::with_template("{elapsed:>4} {bar:24} {pos}/{len} {wide_msg}");
+        let bar = ProgressBar::new(steps as u64)
+            .with_style(style.expect("this template is one that the tests have seen"));
+        Self(BARS.add(bar))
+    }
+
+    /// So many are done; in words.
+    pub fn set(&self, done: usize, words: &str) {
+        if !self.0.is_hidden() {
+            self.0.set_position(done as u64);
+            self.0.set_message(words.to_owned());
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// The bars there are; each is drawn on standard error where that is a terminal.
+static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// Standard error above the bars.
+struct Above;
+
+impl io::Write for Above {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        BARS.suspend(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 #[cfg(test)]
@@ -81,10 +114,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_cluster_says_is_no_command_to_the_runner() {
-        assert_eq!(
-            harmless("a\n  ::set-output name=x::y\n##[error]z"),
-            "a\n|   ::set-output name=x::y\n# #[error]z"
-        );
+    fn a_bar_that_nobody_sees_is_no_trouble() {
+        let bar = Bar::new(3);
+        bar.set(2, "two of three");
     }
 }

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 pub use error::DeployError;
-pub use journal::{Entry, Journal};
+pub use journal::{Entry, Journal, REPORT};
 pub use plan::Plan;
 
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
         view::Watches,
     },
     limits::Deadline,
+    progress::Bar,
     wait::{self, Every, Status, WaitError},
 };
 
@@ -98,6 +99,7 @@ struct Deployment<'a> {
     lost: Option<(Instant, String)>,
     /// Without `wait`: all else is done, what is still held is sent as it is.
     last_call: bool,
+    bar: Bar,
 }
 
 /// A client that can be shown.
@@ -193,6 +195,7 @@ impl<'a> Deployment<'a> {
             spoken: (Instant::now(), String::new()),
             lost: None,
             last_call: false,
+            bar: Bar::new(plan.objects.len()),
         }
     }
 
@@ -350,6 +353,8 @@ impl<'a> Deployment<'a> {
     fn line(&mut self, accepted: usize, ready: usize) -> String {
         const PACE: Duration = Duration::from_secs(5);
         let (when, last) = &self.spoken;
+        let done = if self.wait { ready } else { accepted };
+        self.bar.set(done, last);
         if when.elapsed() < PACE {
             return last.clone();
         }

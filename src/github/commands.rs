@@ -17,14 +17,13 @@ pub fn warning(title: &str, message: &str) {
     println!("::warning title={}::{}", property(title), data(message));
 }
 
-/// Opens a group of log lines.
-pub fn group(title: &str) {
-    println!("::group::{}", data(title));
-}
-
-/// Closes the group.
-pub fn end_group() {
-    println!("::endgroup::");
+/// Lines that the log shows folded under a title.
+pub fn folded(title: &str, lines: &str) {
+    println!(
+        "::group::{}\n{}\n::endgroup::",
+        data(title),
+        harmless(lines)
+    );
 }
 
 /// Masks a secret in all later output: each of its lines of at least eight characters, since shorter ones
@@ -33,6 +32,19 @@ pub fn mask(secret: &str) {
     for line in secret.lines().map(str::trim).filter(|line| line.len() >= 8) {
         println!("::add-mask::{}", data(line));
     }
+}
+
+/// Text in which a runner finds no command, wherever it came from (`::error::`, `##[error]`).
+pub fn harmless(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let quoted = if line.trim_start().starts_with("::") {
+            "| "
+        } else {
+            ""
+        };
+        format!("{quoted}{}", line.replace("##[", "# #["))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn data(text: &str) -> String {
@@ -48,6 +60,14 @@ fn property(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_cluster_says_is_no_command_to_the_runner() {
+        assert_eq!(
+            harmless("a\n  ::set-output name=x::y\n##[error]z"),
+            "a\n|   ::set-output name=x::y\n# #[error]z"
+        );
+    }
 
     #[test]
     fn text_cannot_end_a_command() {

@@ -10,15 +10,19 @@ use crate::{
     cluster::{
         self,
         build::{self, Rendered},
-        deploy::{DeployError, Journal, Plan, carry_out},
+        deploy::{DeployError, Journal, Plan, REPORT, carry_out},
         images,
     },
+    github::commands,
     limits::humane,
     record::write_private,
     report::{Exit, Failure, Leftover, escape_markdown},
     stages::{Context, Outputs},
     tools,
 };
+
+/// The same as a table: tab-separated, times in milliseconds since the begin.
+const TIMING: &str = "deploy-timing.tsv";
 
 /// Builds the manifests and reads their objects; nothing is asked of a cluster.
 ///
@@ -99,7 +103,7 @@ pub async fn deploy(
     );
     let (journal, result) = carry_out(&connected.client, &plan, args.wait, deadline).await;
 
-    let report = context.store.path("deploy-report.json");
+    let report = context.store.path(REPORT);
     let text = json!({
         "server": connected.version,
         "sha256": hash,
@@ -110,6 +114,11 @@ pub async fn deploy(
         "deployment": &journal,
     });
     write_private(&report, text.to_string().as_bytes())?;
+    let table = journal.table();
+    write_private(&context.store.path(TIMING), table.as_bytes())?;
+    if context.env.on_runner() {
+        commands::folded("when each object was sent, accepted and ready", &table);
+    }
     if let Err(error) = context.files.summary(&summary(&journal, result.is_ok())) {
         tracing::warn!("cannot write the job summary: {error}");
     }
