@@ -4,15 +4,19 @@
 
 mod it {
     mod aws;
+    mod deploy_faults;
     mod deploy_manifests;
+    mod deploy_sets;
     mod gather_logs;
     mod host;
     mod iam;
     mod install_kind;
     mod layout;
     mod provision_ec2;
+    mod proxy;
     mod run_mnist_notebook_job;
     mod run_sh;
+    mod sets;
     mod support;
     mod teardown;
 }

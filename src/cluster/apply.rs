@@ -52,6 +52,19 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
+impl Refusal {
+    /// What it met, where nobody answered who knows: nothing came, or a gateway that speaks for a server that is gone.
+    pub fn silence(&self) -> Option<String> {
+        match self.code {
+            0 => Some(self.message.clone()),
+            code if code >= 500 && self.class == Class::Transient => {
+                Some(one_line(&format!("HTTP {code}: {}", self.message)))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// How to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -193,7 +206,8 @@ fn lost(message: &str) -> Refusal {
     }
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+/// What is at the bottom of an error: all above it only says that there was one.
+pub(in crate::cluster) fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;

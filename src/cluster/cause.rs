@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::cluster::order::{Graph, Until};
+use crate::cluster::order::{Graph, Until, Why};
 
 /// What is missing of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +53,14 @@ pub fn roots(
                     .get(&need.on)
                     .is_some_and(|other| need.until == Until::Ready || !other.accepted)
         });
-        let explains = graph.explains[*at]
-            .iter()
-            .filter(|need| blocked.contains_key(&need.on));
+        let explains = graph.explains[*at].iter().filter(|need| {
+            blocked.get(&need.on).is_some_and(|other| match need.why {
+                // A claim that cannot be bound keeps its workload waiting; one that could waits for the workload.
+                Why::Uses => other.terminal,
+                Why::Consumer => !blocked[at].terminal,
+                _ => true,
+            })
+        });
         // The strongest reason first; one that would close a circle is none.
         let mut reasons: Vec<_> = unmet.chain(explains).copied().collect();
         reasons.sort_by_key(|need| std::cmp::Reverse((need.strength, need.why)));
@@ -123,13 +128,38 @@ fn sort(causes: &mut [Cause]) {
 }
 
 impl Cause {
-    /// In one line: `47 objects wait ← webhook ← Deployment: its pod's reason`.
+    /// Whether it is about this object, or about one above it.
+    pub fn holds(&self, at: usize) -> bool {
+        self.at == at || self.below.iter().any(|cause| cause.holds(at))
+    }
+
+    /// As a link of a chain: what refuses is a webhook, not its configuration.
+    fn link(&self) -> String {
+        let mut words = self.object.splitn(2, ' ');
+        match (words.next(), words.next()) {
+            (
+                Some("ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration"),
+                Some(name),
+            ) => format!("webhook {name}"),
+            _ => self.object.clone(),
+        }
+    }
+
+    /// The root itself, with what is missing of it; a pod that keeps it is the last link.
+    fn own(&self) -> String {
+        let (object, missing) = (self.link(), self.missing.as_str());
+        match missing.split_once("pod ") {
+            Some((counts, pod)) if counts.is_empty() || counts.ends_with("ready: ") => {
+                format!("{object} ← pod {pod}")
+            }
+            _ if missing.is_empty() => object,
+            _ => format!("{object}: {missing}"),
+        }
+    }
+
+    /// In one line: `47 objects wait ← webhook ← Deployment ← pod: its reason`.
     pub fn line(&self) -> String {
-        let own = if self.missing.is_empty() {
-            self.object.clone()
-        } else {
-            format!("{}: {}", self.object, self.missing)
-        };
+        let own = self.own();
         if self.waiting == 0 {
             return own;
         }
@@ -140,12 +170,12 @@ impl Cause {
             if next.waiting == 0 || (next.waiting + 1) * 2 < at.waiting {
                 break;
             }
-            chain.push(next.object.clone());
+            chain.push(next.link());
             at = next;
         }
         let count = at.waiting;
         let who = match (count, at.below.first()) {
-            (1, Some(only)) => format!("{} waits", only.object),
+            (1, Some(only)) => format!("{} waits", only.link()),
             _ => format!("{count} objects wait"),
         };
         chain.push(who);
@@ -233,7 +263,7 @@ mod tests {
         assert_eq!(roots.len(), 2);
         assert_eq!(
             roots[0].line(),
-            "4 objects wait ← o1 ← o0: pod p: ImagePullBackOff (not found)"
+            "4 objects wait ← o1 ← o0 ← pod p: ImagePullBackOff (not found)"
         );
         assert_eq!(
             roots[0].tree(),
@@ -247,6 +277,49 @@ mod tests {
             ]
         );
         assert_eq!(roots[1].line(), "o6: starting");
+    }
+
+    #[test]
+    fn the_line_reads_as_people_tell_it() {
+        let cause = |object: &str, missing: &str, below: Vec<Cause>| Cause {
+            at: 0,
+            object: object.to_owned(),
+            missing: missing.to_owned(),
+            terminal: true,
+            waiting: below.iter().map(|it| 1 + it.waiting).sum(),
+            below,
+        };
+        let guarded = (0..47).map(|at| cause(&format!("Isvc n/{at}"), "", Vec::new()));
+        let webhook = "ValidatingWebhookConfiguration validation.kserve.io";
+        let webhook = cause(webhook, "no endpoint", guarded.collect());
+        let missing = "0 of 1 ready: pod k-1: ImagePullBackOff (not found): container m, image i:1";
+        let root = cause("Deployment kubeflow/k", missing, vec![webhook]);
+        assert_eq!(
+            root.line(),
+            "47 objects wait ← webhook validation.kserve.io ← Deployment kubeflow/k ← pod k-1: \
+             ImagePullBackOff (not found): container m, image i:1"
+        );
+        assert_eq!(root.tree()[0], format!("Deployment kubeflow/k: {missing}"));
+    }
+
+    #[test]
+    fn a_claim_and_its_workload_explain_each_other_one_way_only() {
+        let mut graph = Graph {
+            needs: vec![Vec::new(); 2],
+            explains: vec![Vec::new(); 2],
+            ..Graph::default()
+        };
+        graph.explains[0].push(need(1, Why::Consumer));
+        graph.explains[1].push(need(0, Why::Uses));
+        for (hopeless, root) in [(true, 0), (false, 1)] {
+            let blocked = BTreeMap::from([
+                (0, blocker(true, "Pending", hopeless)),
+                (1, blocker(true, "0 of 1 ready", false)),
+            ]);
+            let roots = roots(&blocked, &graph, &|at| at.to_string());
+            assert_eq!(roots.len(), 1);
+            assert_eq!(roots[0].at, root);
+        }
     }
 
     #[test]

@@ -7,7 +7,9 @@ mod gates;
 mod journal;
 mod look;
 mod plan;
+mod pulse;
 mod start;
+mod verdict;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -39,10 +41,8 @@ use crate::{
 const CONCURRENCY: usize = 16;
 /// The loop looks at least so often, for what time alone brings.
 const LOOK: Every<'_> = Every::millis(100);
-/// Nothing moved for so long: then it is over if all that blocks will hardly come.
-const QUIET: Duration = Duration::from_mins(8);
-/// No answer at all for so long: the server is lost.
-const LOST: Duration = Duration::from_mins(2);
+/// A server that wants to be left alone is asked again after so long at most.
+const LONGEST: Duration = Duration::from_mins(1);
 /// Without `wait`, a webhook may refuse so often.
 const TRIES: u32 = 3;
 
@@ -95,8 +95,9 @@ struct Deployment<'a> {
     done: (usize, usize),
     moved: Instant,
     spoken: (Instant, String),
-    /// Since when no request is answered, and what the last one met.
-    lost: Option<(Instant, String)>,
+    pulse: pulse::Pulse,
+    /// The object that ended it, if one did.
+    culprit: Option<usize>,
     /// Without `wait`: all else is done, what is still held is sent as it is.
     last_call: bool,
     bar: Bar,
@@ -114,7 +115,11 @@ impl std::fmt::Debug for Client2 {
 #[derive(Debug)]
 enum Answer {
     Object(usize, Result<Accepted, Refusal>),
-    Gate(usize, Result<(), String>),
+    Gate(usize, Result<(), Refusal>),
+    /// What was met where an answer was asked for.
+    Pulse(Option<String>),
+    /// Whether the view is new.
+    Anew(Result<(), String>),
 }
 
 /// Carries a plan out until everything is ready, or, without `wait`, until everything is accepted.
@@ -193,7 +198,8 @@ impl<'a> Deployment<'a> {
             done: (0, 0),
             moved: Instant::now(),
             spoken: (Instant::now(), String::new()),
-            lost: None,
+            pulse: pulse::Pulse::new(),
+            culprit: None,
             last_call: false,
             bar: Bar::new(plan.objects.len()),
         }
@@ -206,30 +212,35 @@ impl<'a> Deployment<'a> {
         while let Ok(answer) = self.answers.try_recv() {
             match answer {
                 Answer::Object(at, result) => self.take(at, result, &mut refused),
-                Answer::Gate(guard, result) => self.gates.answered(guard, result),
+                Answer::Gate(guard, result) => {
+                    self.pulse
+                        .note(result.as_ref().err().and_then(Refusal::silence));
+                    self.gates.answered(guard, result);
+                }
+                Answer::Pulse(met) => self.pulse.felt(met),
+                Answer::Anew(result) => {
+                    self.pulse.took(result);
+                    self.looked = None;
+                }
             }
         }
         if !refused.is_empty() {
             return Err(self.refused(&refused));
         }
+        self.feel_pulse();
+        self.look_past_broken_watches();
         self.look();
         self.ask_gates();
         self.start();
-        self.verdict()
+        let verdict = self.verdict();
+        self.pulse.is_fresh = false;
+        verdict
     }
 
     fn take(&mut self, at: usize, result: Result<Accepted, Refusal>, refused: &mut Vec<usize>) {
         self.sending -= 1;
-        match &result {
-            Err(refusal) if refusal.code == 0 => {
-                let since = self
-                    .lost
-                    .as_ref()
-                    .map_or_else(Instant::now, |(since, _)| *since);
-                self.lost = Some((since, refusal.message.clone()));
-            }
-            _ => self.lost = None,
-        }
+        self.pulse
+            .note(result.as_ref().err().and_then(Refusal::silence));
         let item = &mut self.items[at];
         match result {
             Ok(accepted) => {
@@ -280,7 +291,7 @@ impl<'a> Deployment<'a> {
 
     fn back_off(&self, at: usize, refusal: &Refusal) -> Duration {
         if let Some(wanted) = refusal.retry_after {
-            return wanted.min(Duration::from_mins(1));
+            return wanted.min(LONGEST);
         }
         let doubled = 0.5 * 2_f64.powi(i32::try_from(self.items[at].tries).unwrap_or(9).min(9) - 1);
         let most = match refusal.class {
@@ -293,91 +304,6 @@ impl<'a> Deployment<'a> {
         Duration::from_secs_f64(doubled.min(most) * jitter)
     }
 
-    /// Whether it is over.
-    fn verdict(&mut self) -> Result<Status<()>, DeployError> {
-        let accepted = self
-            .items
-            .iter()
-            .filter(|it| it.state == State::Accepted)
-            .count();
-        let ready = self.items.iter().filter(|it| it.verdict.is_ready()).count();
-        let refused = self
-            .items
-            .iter()
-            .filter(|it| it.state == State::Refused)
-            .count();
-        if let Some((since, reason)) = self
-            .lost
-            .as_ref()
-            .filter(|(since, _)| since.elapsed() >= LOST)
-        {
-            return Err(DeployError::Lost {
-                silent: since.elapsed(),
-                reason: reason.clone(),
-            });
-        }
-        if (accepted, ready) != self.done {
-            self.done = (accepted, ready);
-            self.moved = Instant::now();
-        }
-        let all = self.items.len();
-        if !self.wait && accepted + refused == all {
-            return if refused == 0 {
-                Ok(Status::Ready(()))
-            } else {
-                Err(self.not_accepted())
-            };
-        }
-        if accepted == all && ready == all {
-            return Ok(Status::Ready(()));
-        }
-        if self.wait {
-            let failed = self
-                .items
-                .iter()
-                .position(|it| matches!(it.verdict, Verdict::Failed(_)));
-            if let Some(at) = failed {
-                return Err(self.failed(at));
-            }
-            if self.moved.elapsed() >= QUIET {
-                let causes = self.causes();
-                if causes.iter().all(|cause| cause.terminal) {
-                    return Err(DeployError::stuck(&causes, self.moved.elapsed()));
-                }
-            }
-        }
-        Ok(Status::NotYet(self.line(accepted, ready)))
-    }
-
-    /// Where it stands, in one line; said aloud when it changed.
-    fn line(&mut self, accepted: usize, ready: usize) -> String {
-        const PACE: Duration = Duration::from_secs(5);
-        let (when, last) = &self.spoken;
-        let done = if self.wait { ready } else { accepted };
-        self.bar.set(done, last);
-        if when.elapsed() < PACE {
-            return last.clone();
-        }
-        let all = self.items.len();
-        let mut line = format!("{accepted} of {all} accepted");
-        if self.wait {
-            line.extend([format!(", {ready} ready")]);
-            let (open, gates) = self.gates.count();
-            if open < gates {
-                line.extend([format!(", {open} of {gates} webhooks reachable")]);
-            }
-        }
-        if let Some(cause) = self.causes().first() {
-            line.push_str("; ");
-            line.push_str(&cause.line());
-        }
-        if line != *last {
-            tracing::info!("{line}");
-        }
-        self.spoken = (Instant::now(), line.clone());
-        line
-    }
-
     fn finish(mut self, causes: Vec<crate::cluster::cause::Cause>) -> Journal {
         for (at, item) in self.items.iter().enumerate() {
             self.journal.end(at, item.verdict.missing());
@@ -387,3 +313,6 @@ impl<'a> Deployment<'a> {
         self.journal
     }
 }
+
+#[cfg(test)]
+mod tests;

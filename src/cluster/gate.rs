@@ -10,7 +10,7 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use crate::cluster::{
-    apply::{self, Mode},
+    apply::{self, Mode, Refusal},
     errors::{Class, Given},
     facts::{list, template},
     objects::Object,
@@ -120,14 +120,14 @@ impl Probe {
 ///
 /// # Errors
 /// Why the webhook was not reached.
-pub async fn ask(client: &Client, probe: &Probe) -> Result<(), String> {
+pub async fn ask(client: &Client, probe: &Probe) -> Result<(), Refusal> {
     let given = Given::default();
     match apply::send(client, &probe.path, &probe.body, Mode::DryRun, &given).await {
         Ok(_) => Ok(()),
         Err(refusal) => match refusal.class {
             // A "no" is an answer; what is invalid shows when it is applied.
             Class::Denied | Class::Invalid | Class::Conflict(_) => Ok(()),
-            _ => Err(refusal.message),
+            _ => Err(refusal),
         },
     }
 }

@@ -25,14 +25,16 @@ use crate::{
 
 /// How long one connection attempt may take; a black hole answers never.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long a cluster may refuse before it counts as out of reach.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a cluster may refuse before it counts as out of reach: an API server that hangs for half a minute comes back.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// A cluster that answered.
 #[derive(Clone)]
 pub struct Connected {
     /// The client.
     pub client: Client,
+    /// A client that tries once: for whoever tells refusals apart, and waits as he sees fit.
+    pub once: Client,
     /// What `KUBECONFIG` of another program has to be: a file, or several with colons in between.
     pub kubeconfig: String,
     /// The context in use.
@@ -119,7 +121,7 @@ impl Explain for KubeconfigError {
 /// Connects to the cluster that is meant, and returns once its API server answered.
 ///
 /// `given` is the input `kubeconfig`; else `$KUBECONFIG` counts, else the cluster of the record. Starts the tunnel again
-/// where it died. Waits at most 20 s for a server that refuses.
+/// where it died. Waits at most 45 s for a server that refuses.
 ///
 /// # Errors
 /// [`KubeconfigError`].
@@ -161,10 +163,13 @@ pub async fn connect(
     if config.cluster_url.host().is_none() {
         return Err(unusable(format!("its server `{server}` is no URL")));
     }
-    let client = Client::try_from(config).map_err(|error| unusable(said(&error)))?;
-    let version = answer(&client, &server, &shown, deadline).await?;
+    let client = Client::try_from(config.clone()).map_err(|error| unusable(said(&error)))?;
+    config.default_retry = false;
+    let once = Client::try_from(config).map_err(|error| unusable(said(&error)))?;
+    let version = answer(&once, &server, &shown, deadline).await?;
     Ok(Connected {
         client,
+        once,
         kubeconfig: shown,
         context,
         server,
@@ -193,7 +198,13 @@ async fn answer(
         deadline.within(PATIENCE),
         Every::millis(500),
         || async {
-            match client.apiserver_version().await {
+            // One that hangs may never answer, while the next is answered at once.
+            let asked = tokio::time::timeout(CONNECT, client.apiserver_version());
+            let Ok(answer) = asked.await else {
+                let seconds = CONNECT.as_secs();
+                return Ok(Status::NotYet(format!("no answer within {seconds} s")));
+            };
+            match answer {
                 Ok(info) => Ok(Status::Ready(info.git_version)),
                 Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => {
                     Err(refused(one_line(&status.message)))

@@ -11,7 +11,7 @@ mod ranks;
 use std::collections::BTreeMap;
 
 pub use guards::{Guard, guarded};
-pub use ranks::{legacy_rank, rank};
+pub use ranks::{is_own, legacy_rank, rank};
 
 use crate::cluster::{
     facts::{Facts, Labels},
@@ -42,6 +42,8 @@ pub enum Strength {
 pub enum Why {
     /// A workload was named by another: explains, holds nothing.
     Mention,
+    /// A workload that uses a claim: explains, holds nothing.
+    Consumer,
     /// Reversed: what backs a webhook goes before it.
     Before,
     /// A Service that selects the workload.

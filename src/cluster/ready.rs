@@ -115,10 +115,12 @@ pub fn needs(id: &ObjectId) -> &'static [(&'static str, &'static str)] {
             ("apps", "StatefulSet"),
             ("", "Pod"),
             ("", "PersistentVolumeClaim"),
+            ("storage.k8s.io", "StorageClass"),
+            ("", "Event"),
         ],
-        ("apps", "DaemonSet") => &[("apps", "DaemonSet"), ("", "Pod")],
+        ("apps", "DaemonSet") => &[("apps", "DaemonSet"), ("", "Pod"), ("", "Event")],
         ("apps", "ReplicaSet") => &[("apps", "ReplicaSet"), ("", "Pod")],
-        ("batch", "Job") => &[("batch", "Job"), ("", "Pod")],
+        ("batch", "Job") => &[("batch", "Job"), ("", "Pod"), ("", "Event")],
         ("", "Pod") => &[("", "Pod")],
         ("", "PersistentVolumeClaim") => &[
             ("", "PersistentVolumeClaim"),
@@ -148,7 +150,10 @@ pub fn needs(id: &ObjectId) -> &'static [(&'static str, &'static str)] {
             ("kubeflow.org", "Profile"),
             ("", "Namespace"),
             ("", "ServiceAccount"),
+            ("rbac.authorization.k8s.io", "RoleBinding"),
+            ("", "Secret"),
         ],
+        ("cert-manager.io", "Certificate") => &[("cert-manager.io", "Certificate"), ("", "Secret")],
         _ => others::needs(&id.group, &id.kind),
     }
 }
@@ -184,5 +189,7 @@ pub fn judge(id: &ObjectId, generation: i64, sight: &Sight<'_>) -> Verdict {
     }
 }
 
+#[cfg(test)]
+mod kubeflow_tests;
 #[cfg(test)]
 mod tests;

@@ -1,24 +1,43 @@
 //! What the cluster looks like now: a copy of the kinds that matter, kept by watches.
 //!
 //! Whoever looks is woken by every change. A watch that breaks is taken up again by itself; meanwhile the copy is old,
-//! never empty.
+//! never empty, and says so. Who must not rely on an old copy has it taken [anew](Watches::anew).
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, future::try_join_all};
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, GroupVersionKind, NotUsed, Object as Slim},
-    runtime::{WatchStreamExt as _, watcher},
+    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, NotUsed, Object as Slim},
+    core::PartialObjectMeta,
+    runtime::watcher,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{sync::Notify, task::JoinSet, time::Instant};
 
-use crate::cluster::served::Resource;
+use crate::{
+    cluster::{apply::innermost, served::Resource},
+    report::one_line,
+    wait,
+};
+
+/// An answer begins within so long, or it is none.
+const ANSWER: Duration = Duration::from_secs(35);
+/// So long the server keeps one request to watch open, in seconds: a connection that died in silence is found out soon.
+const OPEN: u32 = 60;
+/// The pause after a watch broke, at first and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(3));
+
+const DEFINITIONS: &str = "CustomResourceDefinition.apiextensions.k8s.io";
+const SECRETS: &str = "Secret.";
+const EVENTS: &str = "Event.";
+/// Of all events only those of pods that could not be made.
+const TOLD_EVENTS: &str = "reason=FailedCreate";
 
 /// Objects of one kind by namespace (empty for none) and name.
 type Objects = HashMap<(String, String), Arc<Value>>;
@@ -28,6 +47,8 @@ type Objects = HashMap<(String, String), Arc<Value>>;
 pub struct View {
     kinds: HashMap<String, Objects>,
     synced: HashSet<String>,
+    /// Kinds whose watch broke, and when.
+    broken: HashMap<String, Instant>,
     /// Grows with every change.
     pub version: u64,
 }
@@ -65,13 +86,19 @@ impl View {
         }
     }
 
-    fn replace(&mut self, group_kind: &str, values: Vec<Value>) {
+    /// Takes these for all there are of a kind.
+    pub fn replace(&mut self, group_kind: &str, values: Vec<Value>) {
         let objects = values
             .into_iter()
             .map(|value| (key(&value), Arc::new(value)));
         self.kinds.insert(group_kind.to_owned(), objects.collect());
         self.synced.insert(group_kind.to_owned());
         self.version += 1;
+    }
+
+    /// Since when some kind is not watched any more; what is known of it is at least as old.
+    pub fn old_since(&self) -> Option<Instant> {
+        self.broken.values().min().copied()
     }
 }
 
@@ -89,7 +116,7 @@ pub struct Watches {
     client: Client2,
     view: Arc<Mutex<View>>,
     changed: Arc<Notify>,
-    watched: HashSet<String>,
+    watched: HashMap<String, ApiResource>,
     tasks: JoinSet<()>,
 }
 
@@ -102,14 +129,33 @@ impl std::fmt::Debug for Client2 {
     }
 }
 
+/// A client whose answers begin in time, or which fails: a watch may last, but not its begin.
+fn prompt(client: Client) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = tower::service_fn(move |request| {
+        let client = client.clone();
+        async move {
+            match tokio::time::timeout(ANSWER, client.send(request)).await {
+                Ok(answer) => answer.map_err(tower::BoxError::from),
+                Err(_) => Err(no_answer().into()),
+            }
+        }
+    });
+    Client::new(service, namespace)
+}
+
+fn no_answer() -> String {
+    format!("no answer within {} s", ANSWER.as_secs())
+}
+
 impl Watches {
     /// A view of nothing as yet; `changed` is told of each change.
     pub fn new(client: Client, changed: Arc<Notify>) -> Self {
         Self {
-            client: Client2(client),
+            client: Client2(prompt(client)),
             view: Arc::default(),
             changed,
-            watched: HashSet::new(),
+            watched: HashMap::new(),
             tasks: JoinSet::new(),
         }
     }
@@ -122,50 +168,131 @@ impl Watches {
     /// Keeps a kind in view from now on. To be called once its definition is served.
     pub fn keep(&mut self, resource: &Resource) {
         let group_kind = format!("{}.{}", resource.kind, resource.group);
-        if !self.watched.insert(group_kind.clone()) {
+        if self.watched.contains_key(&group_kind) {
             return;
         }
         let gvk = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
         let api = ApiResource::from_gvk_with_plural(&gvk, &resource.plural);
+        self.watched.insert(group_kind.clone(), api.clone());
         let (client, view, changed) = (
             self.client.0.clone(),
             self.view.clone(),
             self.changed.clone(),
         );
-        // Of definitions only what became of them matters; their schemas are megabytes.
-        if group_kind == "CustomResourceDefinition.apiextensions.k8s.io" {
-            let api = Api::<Slim<NotUsed, Value>>::all_with(client, &api);
-            self.tasks.spawn(follow(api, group_kind, view, changed));
-        } else {
-            let api = Api::<DynamicObject>::all_with(client, &api);
-            self.tasks.spawn(follow(api, group_kind, view, changed));
+        match group_kind.as_str() {
+            // Of definitions only what became of them matters; their schemas are megabytes.
+            DEFINITIONS => {
+                let api = Api::<Slim<NotUsed, Value>>::all_with(client, &api);
+                self.tasks.spawn(follow(api, group_kind, view, changed));
+            }
+            // What is in a Secret is nobody's business.
+            SECRETS => {
+                let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(client, &api);
+                self.tasks.spawn(follow(api, group_kind, view, changed));
+            }
+            _ => {
+                let api = Api::<DynamicObject>::all_with(client, &api);
+                self.tasks.spawn(follow(api, group_kind, view, changed));
+            }
         }
     }
+
+    /// Takes the copy anew, whatever the watches say: all kinds but definitions, which stay what they have become.
+    ///
+    /// # Errors
+    /// Why some kind could not be listed; the copy is then what it was.
+    pub fn anew(&self) -> impl Future<Output = Result<(), String>> + Send + use<> {
+        let (client, view) = (self.client.0.clone(), self.view.clone());
+        let kinds = self.watched.clone().into_iter();
+        let lists = kinds
+            .filter(|(group_kind, _)| group_kind != DEFINITIONS)
+            .map(move |(group_kind, api)| {
+                let client = client.clone();
+                async move {
+                    match list(client, &group_kind, &api).await {
+                        Ok(values) => Ok((group_kind, values)),
+                        Err(error) => Err(format!(
+                            "listing {group_kind}: {}",
+                            one_line(&innermost(&error))
+                        )),
+                    }
+                }
+            });
+        let lists = try_join_all(lists.collect::<Vec<_>>());
+        async move {
+            let listed = tokio::time::timeout(ANSWER, lists)
+                .await
+                .map_err(|_| no_answer())??;
+            let mut view = view.lock().unwrap_or_else(PoisonError::into_inner);
+            for (group_kind, values) in listed {
+                view.replace(&group_kind, values);
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn list(client: Client, group_kind: &str, api: &ApiResource) -> kube::Result<Vec<Value>> {
+    let mut wanted = ListParams::default();
+    if group_kind == EVENTS {
+        wanted = wanted.fields(TOLD_EVENTS);
+    }
+    let api = Api::<DynamicObject>::all_with(client, api);
+    Ok(if group_kind == SECRETS {
+        let list = api.list_metadata(&wanted).await?;
+        list.items.into_iter().map(plain).collect()
+    } else {
+        let list = api.list(&wanted).await?;
+        list.items.into_iter().map(plain).collect()
+    })
 }
 
 async fn follow<K>(api: Api<K>, group_kind: String, view: Arc<Mutex<View>>, changed: Arc<Notify>)
 where
     K: kube::Resource + Clone + Serialize + DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
-    let events = watcher(api, watcher::Config::default().any_semantic()).default_backoff();
-    let mut events = std::pin::pin!(events);
-    let mut listed = Vec::new();
-    while let Some(event) = events.next().await {
-        let lock = || view.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Ok(watcher::Event::Apply(object)) => lock().put(&group_kind, plain(object)),
-            Ok(watcher::Event::Delete(object)) => lock().remove(&group_kind, &plain(object)),
-            Ok(watcher::Event::Init) => listed.clear(),
-            Ok(watcher::Event::InitApply(object)) => listed.push(plain(object)),
-            Ok(watcher::Event::InitDone) => {
-                lock().replace(&group_kind, std::mem::take(&mut listed));
+    // The server's own copy will do for a begin, but not after a break: it may be older than what was seen before.
+    let mut config = watcher::Config::default().any_semantic().timeout(OPEN);
+    if group_kind == EVENTS {
+        config = config.fields(TOLD_EVENTS);
+    }
+    let mut pause = PAUSE.0;
+    loop {
+        let mut events = std::pin::pin!(watcher(api.clone(), config.clone()));
+        let mut listed = Vec::new();
+        while let Some(event) = events.next().await {
+            let lock = || view.lock().unwrap_or_else(PoisonError::into_inner);
+            match event {
+                Ok(watcher::Event::Apply(object)) => lock().put(&group_kind, plain(object)),
+                Ok(watcher::Event::Delete(object)) => lock().remove(&group_kind, &plain(object)),
+                Ok(watcher::Event::Init) => {
+                    listed.clear();
+                    continue;
+                }
+                Ok(watcher::Event::InitApply(object)) => {
+                    listed.push(plain(object));
+                    continue;
+                }
+                Ok(watcher::Event::InitDone) => {
+                    pause = PAUSE.0;
+                    let mut view = lock();
+                    view.replace(&group_kind, std::mem::take(&mut listed));
+                    view.broken.remove(&group_kind);
+                }
+                Err(error) => {
+                    tracing::debug!("watching {group_kind}: {error}");
+                    let mut view = lock();
+                    view.broken
+                        .entry(group_kind.clone())
+                        .or_insert_with(Instant::now);
+                    break;
+                }
             }
-            Err(error) => {
-                tracing::debug!("watching {group_kind}: {error}");
-                continue;
-            }
+            changed.notify_one();
         }
-        changed.notify_one();
+        wait::pause(pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
+        pause = (pause * 2).min(PAUSE.1);
+        config.list_semantic = watcher::ListSemantic::MostRecent;
     }
 }
 

@@ -90,7 +90,7 @@ pub async fn deploy(
     let deadline = context.deadline;
     let connected = cluster::connect(kubeconfig, &context.env, &context.store, deadline).await?;
     let legacy = args.order == Order::Legacy;
-    let planning = Plan::new(&connected.client, &connected.version, objects, legacy);
+    let planning = Plan::new(&connected.once, &connected.version, objects, legacy);
     let plan = deadline
         .bound(planning)
         .await
@@ -101,7 +101,7 @@ pub async fn deploy(
         connected.server,
         connected.version
     );
-    let (journal, result) = carry_out(&connected.client, &plan, args.wait, deadline).await;
+    let (journal, result) = carry_out(&connected.once, &plan, args.wait, deadline).await;
 
     let report = context.store.path(REPORT);
     let text = json!({

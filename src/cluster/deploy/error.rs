@@ -25,10 +25,10 @@ pub enum DeployError {
     #[error(transparent)]
     Set(SetError),
     /// The server does not answer; nothing was written.
-    #[error("cannot ask the cluster what it serves")]
-    Server(#[source] kube::Error),
+    #[error("cannot ask the cluster what it serves: {0}")]
+    Server(String),
     /// The server stopped answering.
-    #[error("the API server has not answered for {}: {reason}", humane(*silent))]
+    #[error("the API server is lost: no answer for {}: {reason}", humane(Duration::from_secs(silent.as_secs())))]
     Lost {
         /// For how long.
         silent: Duration,
@@ -44,7 +44,7 @@ pub enum DeployError {
         message: String,
         /// What it means.
         class: Class,
-        /// Others that it refused at the same time.
+        /// Others that it refused at the same time, and what waits for it.
         others: Vec<String>,
     },
     /// Without `wait`: some were not accepted.
@@ -60,6 +60,8 @@ pub enum DeployError {
     Failed {
         /// The object and its reason.
         cause: String,
+        /// What hangs below it, and other causes.
+        tree: Vec<String>,
     },
     /// Nothing moves any more.
     #[error("nothing moved for {}: {cause}", humane(*quiet))]
@@ -139,40 +141,37 @@ impl Explain for DeployError {
             Self::Lint(error) => error.details(),
             Self::Refused { others, .. } => others.clone(),
             Self::NotAccepted { list, .. } => list.clone(),
-            Self::Stuck { tree, .. } | Self::TimedOut { tree, .. } => tree.clone(),
-            Self::Set(_) | Self::Server(_) | Self::Lost { .. } | Self::Failed { .. } => Vec::new(),
+            Self::Failed { tree, .. } | Self::Stuck { tree, .. } | Self::TimedOut { tree, .. } => {
+                tree.clone()
+            }
+            Self::Set(_) | Self::Server(_) | Self::Lost { .. } => Vec::new(),
         }
-    }
-}
-
-impl DeployError {
-    pub(super) fn stuck(causes: &[Cause], quiet: Duration) -> Self {
-        let (cause, tree) = told(causes);
-        Self::Stuck { cause, tree, quiet }
     }
 }
 
 /// How many causes are told in full.
 const TOLD: usize = 5;
 
-/// The first cause in one line, and all of them as trees.
-fn told(causes: &[Cause]) -> (String, Vec<String>) {
-    let first = causes.first().map_or_else(String::new, Cause::line);
-    let mut tree = Vec::new();
+/// The causes as trees; nothing where the line `said` tells it all.
+fn trees(causes: &[Cause], said: &str) -> Vec<String> {
+    let mut trees = Vec::new();
     for cause in causes.iter().take(TOLD) {
-        tree.extend(cause.tree());
+        trees.extend(cause.tree());
     }
     for cause in causes.iter().skip(TOLD).take(30) {
-        tree.push(cause.line());
+        trees.push(cause.line());
     }
     let rest = causes.len().saturating_sub(TOLD + 30);
     if rest > 0 {
-        tree.push(format!("and {rest} more"));
+        trees.push(format!("and {rest} more"));
     }
-    if tree.len() == 1 && tree[0] == first {
-        tree.clear();
+    if let [cause] = causes
+        && cause.waiting == 0
+        && cause.line() == said
+    {
+        trees.clear();
     }
-    (first, tree)
+    trees
 }
 
 impl Deployment<'_> {
@@ -184,14 +183,20 @@ impl Deployment<'_> {
         format!("{}: {message}", self.plan.objects[at].id)
     }
 
-    pub(super) fn refused(&self, refused: &[usize]) -> DeployError {
+    pub(super) fn refused(&mut self, refused: &[usize]) -> DeployError {
         let first = refused[0];
+        self.culprit = Some(first);
         let refusal = self.items[first].refusal.as_ref();
+        let mut others: Vec<String> = refused[1..].iter().map(|at| self.said(*at)).collect();
+        let causes = self.causes();
+        if let Some(cause) = causes.first().filter(|cause| cause.waiting > 0) {
+            others.extend(cause.tree());
+        }
         DeployError::Refused {
             object: self.plan.objects[first].id.to_string(),
             message: refusal.map_or_else(String::new, |it: &Refusal| it.message.clone()),
             class: refusal.map_or(Class::Invalid, |it| it.class.clone()),
-            others: refused[1..].iter().map(|at| self.said(*at)).collect(),
+            others,
         }
     }
 
@@ -203,22 +208,32 @@ impl Deployment<'_> {
         }
     }
 
-    pub(super) fn failed(&self, at: usize) -> DeployError {
+    pub(super) fn failed(&mut self, at: usize) -> DeployError {
+        self.culprit = Some(at);
+        let missing = self.items[at].verdict.missing();
+        let object = &self.plan.objects[at].id;
         DeployError::Failed {
-            cause: format!(
-                "{} failed: {}",
-                self.plan.objects[at].id,
-                self.items[at].verdict.missing()
-            ),
+            cause: format!("{object} failed: {missing}"),
+            tree: trees(&self.causes(), &format!("{object}: {missing}")),
+        }
+    }
+
+    pub(super) fn stuck(&self, causes: &[Cause]) -> DeployError {
+        let cause = self.explanation(causes);
+        DeployError::Stuck {
+            tree: trees(causes, &cause),
+            cause,
+            quiet: self.moved.elapsed(),
         }
     }
 
     pub(super) fn timed_out(&self, deadline: Deadline) -> DeployError {
-        let (cause, tree) = told(&self.causes());
+        let causes = self.causes();
+        let cause = self.explanation(&causes);
         DeployError::TimedOut {
             limit: deadline.limit(),
+            tree: trees(&causes, &cause),
             cause,
-            tree,
         }
     }
 }

@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use crate::cluster::{
-    deploy::{Answer, Deployment, State},
+    apply::Refusal,
+    deploy::{Answer, Deployment, LONGEST, State},
     gate::{self, Probe},
     order::{Graph, Guard, Until, Why},
     ready::Verdict,
@@ -46,10 +47,14 @@ impl Gates {
         }
     }
 
-    pub(super) fn answered(&mut self, at: usize, result: Result<(), String>) {
+    pub(super) fn answered(&mut self, at: usize, result: Result<(), Refusal>) {
         let gate = &mut self.gates[at];
         gate.asking = false;
-        gate.next = Instant::now() + gate::APART;
+        let wanted = result
+            .as_ref()
+            .err()
+            .and_then(|refusal| refusal.retry_after);
+        gate.next = Instant::now() + wanted.map_or(gate::APART, |it| it.min(LONGEST));
         match result {
             Ok(()) => {
                 gate.answers += 1;
@@ -58,9 +63,9 @@ impl Gates {
                     tracing::info!("webhook {} is reachable", gate.guard.webhook);
                 }
             }
-            Err(missing) => {
+            Err(refusal) => {
                 gate.answers = 0;
-                gate.last = missing;
+                gate.last = refusal.message;
             }
         }
     }
@@ -116,17 +121,8 @@ impl Deployment<'_> {
             match self.probe(&gate.guard) {
                 Some(probe) => {
                     self.gates.gates[at].asking = true;
-                    let (client, answer, notify) = (
-                        self.client.0.clone(),
-                        self.answer.clone(),
-                        self.notify.clone(),
-                    );
-                    self.requests.spawn(async move {
-                        let result = gate::ask(&client, &probe).await;
-                        // Whoever asked may have given up.
-                        drop(answer.send(Answer::Gate(at, result)));
-                        notify.notify_one();
-                    });
+                    let client = self.client.0.clone();
+                    self.ask(async move { Answer::Gate(at, gate::ask(&client, &probe).await) });
                 }
                 None => "nothing that it guards can be sent yet"
                     .clone_into(&mut self.gates.gates[at].last),

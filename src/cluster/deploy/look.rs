@@ -92,7 +92,12 @@ impl Deployment<'_> {
             blocked.insert(at, self.blocker(at));
         }
         let name = |at: usize| self.plan.objects[at].id.to_string();
-        cause::roots(&blocked, &self.plan.graph, &name)
+        let mut causes = cause::roots(&blocked, &self.plan.graph, &name);
+        // What ended it is what it is about.
+        if let Some(culprit) = self.culprit {
+            causes.sort_by_key(|cause| !cause.holds(culprit));
+        }
+        causes
     }
 
     fn blocker(&self, at: usize) -> Blocker {
@@ -106,7 +111,7 @@ impl Deployment<'_> {
             State::Held => match &self.plan.graph.outside[at] {
                 Some(namespace) if self.is_outside(at) => (
                     format!(
-                        "namespace {namespace} does not exist, and nothing of the set makes it"
+                        "namespace {namespace} does not exist: neither the set nor, so far, a controller makes it"
                     ),
                     true,
                 ),

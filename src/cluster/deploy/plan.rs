@@ -1,19 +1,27 @@
 //! What is to be done, derived before anything is written.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use kube::Client;
 
-use crate::cluster::{
-    apply,
-    deploy::DeployError,
-    errors::Given,
-    facts::Facts,
-    lint,
-    objects::{self, Object},
-    order::{Existing, Graph},
-    served::Served,
+use crate::{
+    cluster::{
+        apply::{self, innermost},
+        deploy::{DeployError, verdict::LOST},
+        errors::Given,
+        facts::Facts,
+        lint,
+        objects::{self, Object},
+        order::{Existing, Graph, is_own},
+        served::Served,
+    },
+    limits::{Deadline, Limit},
+    report::one_line,
+    wait::{self, Every, Status, WaitError},
 };
+
+/// An answer comes within so long, or it is asked for again.
+const ANSWER: Duration = Duration::from_secs(35);
 
 /// What is to be done, derived before anything is written.
 #[derive(Debug)]
@@ -24,6 +32,8 @@ pub struct Plan {
     pub graph: Graph,
     /// Every kind that is or will be served.
     pub served: Served,
+    /// Whether something of the set may make further objects: a workload, or what a controller looks after.
+    pub makes_more: bool,
     pub(super) paths: Vec<String>,
     pub(super) given: Vec<Arc<Given>>,
 }
@@ -36,11 +46,26 @@ impl Plan {
     pub async fn new(
         client: &Client,
         version: &str,
-        mut objects: Vec<Object>,
+        objects: Vec<Object>,
         legacy: bool,
     ) -> Result<Self, DeployError> {
-        let (mut served, existing) = tokio::try_join!(Served::discover(client), existing(client))
-            .map_err(DeployError::Server)?;
+        let (served, existing) = ask(client).await?;
+        let default = client.default_namespace();
+        Self::derive(objects, served, &existing, version, default, legacy)
+    }
+
+    /// The same for a server that serves this, and has that.
+    ///
+    /// # Errors
+    /// [`DeployError::Lint`], [`DeployError::Set`].
+    pub fn derive(
+        mut objects: Vec<Object>,
+        mut served: Served,
+        existing: &Existing,
+        version: &str,
+        default_namespace: &str,
+        legacy: bool,
+    ) -> Result<Self, DeployError> {
         for object in &mut objects {
             apply::prepare(object);
         }
@@ -49,12 +74,12 @@ impl Plan {
             served.define(definition);
         }
         lint::check(&objects, &facts, &served, version).map_err(DeployError::Lint)?;
-        lint::settle(&mut objects, &served, client.default_namespace());
+        lint::settle(&mut objects, &served, default_namespace);
         objects::distinct(&objects).map_err(DeployError::Set)?;
         let graph = if legacy {
-            Graph::legacy(&objects, &facts, &existing)
+            Graph::legacy(&objects, &facts, existing)
         } else {
-            Graph::gated(&objects, &facts, &served, &existing)
+            Graph::gated(&objects, &facts, &served, existing)
         };
         for (at, need) in &graph.dropped {
             tracing::debug!(
@@ -64,10 +89,14 @@ impl Plan {
             );
         }
         let (paths, given) = addresses(&objects, &facts, &served);
+        let is_custom = |object: &Object| !is_own(&object.id.group);
+        let makes_more =
+            facts.iter().any(|facts| facts.pod.is_some()) || objects.iter().any(is_custom);
         Ok(Self {
             objects,
             graph,
             served,
+            makes_more,
             paths,
             given,
         })
@@ -107,6 +136,38 @@ fn addresses(
         (path, if is_defined { &inner } else { &outer }.clone())
     };
     objects.iter().map(each).unzip()
+}
+
+/// What the server serves and has. One in trouble for a while is asked again.
+async fn ask(client: &Client) -> Result<(Served, Existing), DeployError> {
+    wait::until(
+        "what the cluster serves",
+        Deadline::after(Limit::secs(LOST.as_secs())),
+        Every::secs(1),
+        || async {
+            let both = async { tokio::try_join!(Served::discover(client), existing(client)) };
+            match tokio::time::timeout(ANSWER, both).await {
+                Ok(Ok(both)) => Ok(Status::Ready(both)),
+                Ok(Err(kube::Error::Api(status)))
+                    if (400..500).contains(&status.code) && !matches!(status.code, 408 | 429) =>
+                {
+                    Err(one_line(&status.message))
+                }
+                Ok(Err(error)) => Ok(Status::NotYet(one_line(&innermost(&error)))),
+                Err(_) => Ok(Status::NotYet(format!(
+                    "no answer within {} s",
+                    ANSWER.as_secs()
+                ))),
+            }
+        },
+    )
+    .await
+    .map_err(|error| {
+        DeployError::Server(match error {
+            WaitError::TimedOut { last, .. } => last,
+            WaitError::Failed(reason) => reason,
+        })
+    })
 }
 
 async fn existing(client: &Client) -> kube::Result<Existing> {

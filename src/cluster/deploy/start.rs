@@ -151,18 +151,12 @@ impl Deployment<'_> {
         item.tries += 1;
         self.sending += 1;
         self.journal.sent(at);
-        let (client, answer, notify) = (
-            self.client.0.clone(),
-            self.answer.clone(),
-            self.notify.clone(),
-        );
+        let client = self.client.0.clone();
         let (path, given) = (self.plan.paths[at].clone(), self.plan.given[at].clone());
         let body = self.plan.objects[at].body().clone();
-        self.requests.spawn(async move {
+        self.ask(async move {
             let result = apply::send(&client, &path, &body, Mode::Apply, &given).await;
-            // Whoever asked may have given up.
-            drop(answer.send(Answer::Object(at, result)));
-            notify.notify_one();
+            Answer::Object(at, result)
         });
     }
 }

@@ -125,6 +125,11 @@ pub(super) fn derive(index: &Index<'_>, existing: &Existing, soft: bool) -> Grap
             if let Some(pod) = &facts.pod {
                 needs.extend(pod_needs(index, at, pod, &accounts));
                 graph.explains[at].extend(mentions(index, at, pod));
+                for on in claims(index, at, pod) {
+                    let explained = |on, why| need(on, Until::Ready, Strength::Soft, why);
+                    graph.explains[at].push(explained(on, Why::Uses));
+                    graph.explains[on].push(explained(at, Why::Consumer));
+                }
             }
             for (group, kind, name) in &facts.refers {
                 let on = index
@@ -199,6 +204,16 @@ fn pod_needs(
         }
     }
     needs
+}
+
+/// The claims of the set that a pod mounts.
+fn claims(index: &Index<'_>, at: usize, pod: &PodFacts) -> Vec<usize> {
+    let namespace = index.objects[at].id.namespace.as_deref();
+    let names = pod.uses.iter().filter_map(|(kind, name)| {
+        let claim = *kind == "PersistentVolumeClaim";
+        claim.then(|| index.find("", kind, namespace, name))?
+    });
+    names.collect()
 }
 
 /// The workloads behind Services that a pod names in its commands, arguments or environment.

@@ -36,10 +36,14 @@ const FIRST: [&str; 27] = [
 /// Groups of Kubernetes itself have one label, or end so.
 const OWN: [&str; 2] = [".k8s.io", "k8s.io"];
 
+/// Whether a group is of Kubernetes itself.
+pub fn is_own(group: &str) -> bool {
+    !group.contains('.') || OWN.iter().any(|end| group.ends_with(end))
+}
+
 /// Rank of an object in the gated order: lower goes first.
 pub fn rank(object: &Object) -> u32 {
-    let group = &object.id.group;
-    let own = !group.contains('.') || OWN.iter().any(|end| group.ends_with(end));
+    let own = is_own(&object.id.group);
     let at = FIRST
         .iter()
         .position(|kind| own && *kind == object.id.kind)

@@ -3,10 +3,15 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::cluster::{
-    objects::ObjectId,
-    ready::{Condition, Sight, Verdict},
+use crate::{
+    cluster::{
+        objects::ObjectId,
+        ready::{Condition, Sight, Verdict},
+    },
+    report::one_line,
 };
+
+const BINDINGS: &str = "RoleBinding.rbac.authorization.k8s.io";
 
 /// What tells how far an object of a kind is.
 struct Rule {
@@ -86,7 +91,6 @@ pub(super) fn needs(group: &str, kind: &str) -> &'static [(&'static str, &'stati
         };
     }
     table![
-        ("cert-manager.io", "Certificate"),
         ("cert-manager.io", "Issuer"),
         ("cert-manager.io", "ClusterIssuer"),
         ("serving.kserve.io", "InferenceService"),
@@ -127,7 +131,10 @@ fn by_rule(rule: &Rule, live: &Value, sight: &Sight<'_>) -> Verdict {
         return Verdict::Waiting("its controller has not seen the change yet".to_owned());
     }
     if rule.ready.iter().any(|kind| Condition::holds(live, kind)) {
-        return Verdict::Ready;
+        return match missing_secret(rule, live, sight) {
+            Some(missing) => Verdict::Waiting(missing),
+            None => Verdict::Ready,
+        };
     }
     for kind in rule.failed {
         if let Some(failed) = Condition::of(live, kind).filter(|it| it.is("True")) {
@@ -135,9 +142,17 @@ fn by_rule(rule: &Rule, live: &Value, sight: &Sight<'_>) -> Verdict {
         }
     }
     if rule.kind == "InferenceService" {
-        let status = live["status"]["modelStatus"]["transitionStatus"].as_str();
-        if let Some(status @ ("BlockedByFailedLoad" | "InvalidSpec")) = status {
-            return Verdict::Stuck(status.to_owned());
+        let model = &live["status"]["modelStatus"];
+        let status = model["transitionStatus"].as_str();
+        let failed = model["states"]["targetModelState"] == "FailedToLoad";
+        let failed = failed.then_some("FailedToLoad");
+        let hopeless = status.filter(|it| matches!(*it, "BlockedByFailedLoad" | "InvalidSpec"));
+        if let Some(status) = hopeless.or(failed) {
+            let said = model["lastFailureInfo"]["message"].as_str();
+            return Verdict::Stuck(match said {
+                Some(said) => format!("{status}: {}", one_line(said)),
+                None => status.to_owned(),
+            });
         }
     }
     match Condition::of(live, rule.ready[0]) {
@@ -152,6 +167,17 @@ fn by_rule(rule: &Rule, live: &Value, sight: &Sight<'_>) -> Verdict {
         Some(it) => Verdict::Waiting(it.text()),
         None => Verdict::Waiting("no controller has looked at it yet".to_owned()),
     }
+}
+
+/// The Secret that a Certificate is for, where it is gone.
+fn missing_secret(rule: &Rule, live: &Value, sight: &Sight<'_>) -> Option<String> {
+    if rule.kind != "Certificate" {
+        return None;
+    }
+    let name = live["spec"]["secretName"].as_str()?;
+    let namespace = live["metadata"]["namespace"].as_str();
+    let there = sight.view.get("Secret.", namespace, name).is_some();
+    (!there).then(|| format!("there is no Secret {name}"))
 }
 
 fn definition(live: &Value) -> Verdict {
@@ -195,16 +221,30 @@ fn profile(id: &ObjectId, live: &Value, sight: &Sight<'_>) -> Verdict {
     if namespace["status"]["phase"] != "Active" || part_of != "kubeflow-profile" {
         return Verdict::Waiting("its namespace is not set up".to_owned());
     }
-    let missing: Vec<&str> = ["default-editor", "default-viewer"]
+    // The Secret of the artifact store is made by the pipelines' own controller, where there is one.
+    let has_pipelines = sight
+        .view
+        .all("Deployment.apps")
+        .any(|it| it["metadata"]["name"] == "kubeflow-pipelines-profile-controller");
+    let wanted = [
+        ("service account", "ServiceAccount.", "default-editor"),
+        ("service account", "ServiceAccount.", "default-viewer"),
+        ("role binding", BINDINGS, "default-editor"),
+        ("role binding", BINDINGS, "default-viewer"),
+        ("role binding", BINDINGS, "namespaceAdmin"),
+        ("Secret", "Secret.", "mlpipeline-minio-artifact"),
+    ];
+    let missing: Vec<String> = wanted
         .into_iter()
-        .filter(|account| {
-            let live = sight.view.get("ServiceAccount.", Some(&id.name), account);
-            live.is_none()
+        .filter(|(_, kind, name)| {
+            (has_pipelines || *kind != "Secret.")
+                && sight.view.get(kind, Some(&id.name), name).is_none()
         })
+        .map(|(what, _, name)| format!("{what} {name}"))
         .collect();
     if missing.is_empty() {
         Verdict::Ready
     } else {
-        Verdict::Waiting(format!("no service account {}", missing.join(", ")))
+        Verdict::Waiting(format!("its namespace has no {}", missing.join(", ")))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{
     cluster::{
         facts::list,
-        ready::{Condition, Sight, Verdict},
+        ready::{Condition, Sight, Verdict, workloads},
     },
     report::one_line,
 };
@@ -56,6 +56,9 @@ fn trouble(pod: &Value, sight: &Sight<'_>) -> Option<Verdict> {
         )));
     }
     if let Some(scheduled) = Condition::of(pod, "PodScheduled").filter(|it| it.is("False")) {
+        if let Some(stuck) = unbound(pod, sight) {
+            return Some(Verdict::Stuck(stuck));
+        }
         let what = scheduled.text();
         return Some(if scheduled.since(sight) > GRACE {
             Verdict::Stuck(what)
@@ -73,6 +76,29 @@ fn trouble(pod: &Value, sight: &Sight<'_>) -> Option<Verdict> {
         .iter()
         .position(|it| matches!(it, Verdict::Stuck(_)));
     (!troubles.is_empty()).then(|| troubles.swap_remove(worst.unwrap_or(0)))
+}
+
+/// A claim of a pod that cannot be bound. The scheduler only counts them.
+fn unbound(pod: &Value, sight: &Sight<'_>) -> Option<String> {
+    let (namespace, pod_name) = (
+        pod["metadata"]["namespace"].as_str(),
+        pod["metadata"]["name"].as_str().unwrap_or_default(),
+    );
+    list(&pod["spec"]["volumes"]).find_map(|volume| {
+        let name = if volume["ephemeral"].is_null() {
+            let claimed = &volume["persistentVolumeClaim"]["claimName"];
+            claimed.as_str()?.to_owned()
+        } else {
+            format!("{pod_name}-{}", volume["name"].as_str()?)
+        };
+        let live = sight.view.get("PersistentVolumeClaim.", namespace, &name)?;
+        match workloads::claim(live, sight) {
+            Verdict::Stuck(why) | Verdict::Failed(why) => {
+                Some(format!("PersistentVolumeClaim {name}: {why}"))
+            }
+            _ => None,
+        }
+    })
 }
 
 fn container(status: &Value, age: SignedDuration) -> Option<Verdict> {
@@ -99,7 +125,7 @@ fn container(status: &Value, age: SignedDuration) -> Option<Verdict> {
                 } else {
                     because(innermost(&message))
                 };
-                let what = format!("container {name}: {reason} {image}{why}");
+                let what = format!("{reason}{why}: container {name}, image {image}");
                 Some(if gone && age > GRACE {
                     Verdict::Stuck(what)
                 } else {

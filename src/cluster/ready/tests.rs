@@ -33,6 +33,9 @@ fn pod(owner: &str, spec: Value, status: Value) -> Value {
 fn verdict(id: &ObjectId, objects: Vec<(&str, Value)>) -> Verdict {
     let mut view = View::default();
     for (group_kind, value) in objects {
+        if !view.is_synced(group_kind) {
+            view.replace(group_kind, Vec::new());
+        }
         view.put(group_kind, value);
     }
     let sight = Sight::new(&view, NOW.parse().unwrap());
@@ -146,12 +149,12 @@ fn a_pod_says_why_it_waits_and_when_it_is_stuck() {
         (
             waiting("ImagePullBackOff", "rpc error: code = NotFound", 0),
             true,
-            "1 ready: pod p: container c: ImagePullBackOff i:1 (not found)",
+            "1 ready: pod p: ImagePullBackOff (not found): container c, image i:1",
         ),
         (
             waiting("ImagePullBackOff", "a: b: c: dial tcp: i/o timeout", 0),
             false,
-            "ImagePullBackOff i:1 (c: dial tcp: i/o timeout)",
+            "ImagePullBackOff (c: dial tcp: i/o timeout): container c, image i:1",
         ),
         (
             waiting("CrashLoopBackOff", "", 2),
@@ -226,7 +229,7 @@ fn a_claim_that_nobody_uses_may_wait_for_its_first_consumer() {
 }
 
 #[test]
-fn sets_and_kubeflows_kinds_are_judged_by_their_own_rules() {
+fn sets_and_definitions_are_judged_by_their_own_rules() {
     let conditions = |pairs: &[(&str, &str)]| {
         let list: Vec<Value> = pairs
             .iter()
@@ -277,42 +280,6 @@ fn sets_and_kubeflows_kinds_are_judged_by_their_own_rules() {
             conditions(&[("NamesAccepted", "True")]),
             false,
         ),
-        (
-            "serving.kserve.io",
-            "InferenceService",
-            json!({}),
-            conditions(&[("PredictorReady", "True")]),
-            false,
-        ),
-        (
-            "serving.kserve.io",
-            "InferenceService",
-            json!({}),
-            conditions(&[("Ready", "True")]),
-            true,
-        ),
-        (
-            "kubeflow.org",
-            "Notebook",
-            json!({}),
-            json!({"readyReplicas": 1}),
-            true,
-        ),
-        (
-            "trainer.kubeflow.org",
-            "TrainJob",
-            json!({}),
-            conditions(&[("Complete", "True")]),
-            true,
-        ),
-        (
-            "sparkoperator.k8s.io",
-            "SparkApplication",
-            json!({}),
-            json!({"applicationState": {"state": "RUNNING"}}),
-            false,
-        ),
-        ("kubeflow.org", "Profile", json!({}), json!({}), false),
     ] {
         let id = id(group, kind);
         let live = live(&id, spec, status.clone());

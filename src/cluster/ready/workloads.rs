@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
-use crate::cluster::{
-    facts::list,
-    ready::{Condition, Sight, Verdict, pods},
+use crate::{
+    cluster::{
+        facts::list,
+        ready::{Condition, Sight, Verdict, pods},
+    },
+    report::one_line,
 };
 
 fn number(value: &Value) -> i64 {
@@ -118,8 +121,22 @@ fn by_pods(live: &Value, sight: &Sight<'_>, done: bool, have: i64, wanted: i64) 
             Verdict::Waiting(format!("{counts}: pod {pod}: {}", verdict.missing()))
         }
         None if done => Verdict::Ready,
-        None => Verdict::Waiting(counts),
+        None => match refused(live, sight) {
+            Some(why) if why.contains("violates PodSecurity") => {
+                Verdict::Stuck(format!("{counts}: {why}"))
+            }
+            Some(why) => Verdict::Waiting(format!("{counts}: {why}")),
+            None => Verdict::Waiting(counts),
+        },
     }
+}
+
+/// What the server said last when it refused to make a pod of a workload. Only Deployments have a condition for that.
+fn refused(live: &Value, sight: &Sight<'_>) -> Option<String> {
+    let of = |event: &&Value| event["involvedObject"]["uid"] == live["metadata"]["uid"];
+    let events = sight.view.all("Event.").filter(of);
+    let last = events.max_by_key(|event| event["lastTimestamp"].as_str().unwrap_or_default())?;
+    Some(one_line(last["message"].as_str()?))
 }
 
 pub(super) fn job(live: &Value, sight: &Sight<'_>) -> Verdict {
@@ -148,7 +165,11 @@ pub(super) fn job(live: &Value, sight: &Sight<'_>) -> Verdict {
         )
     });
     let Some(pod) = running else {
-        return Verdict::Waiting("not complete".to_owned());
+        return Verdict::Waiting(if pods.is_empty() {
+            refused(live, sight).unwrap_or_else(|| "not complete".to_owned())
+        } else {
+            "not complete".to_owned()
+        });
     };
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     match pods::of(pod, sight) {
@@ -178,6 +199,9 @@ pub(super) fn claim(live: &Value, sight: &Sight<'_>) -> Verdict {
         None => classes().find(is_default),
     };
     let Some(class) = class else {
+        if !sight.view.is_synced("StorageClass.storage.k8s.io") {
+            return Verdict::Waiting(phase.to_owned());
+        }
         return match name {
             Some("") => Verdict::Waiting(format!("{phase}: no volume matches it")),
             Some(name) => Verdict::Stuck(format!("{phase}: there is no StorageClass {name}")),

@@ -1,0 +1,353 @@
+//! Whole deployments against a server in this process, on a clock that does not wait.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::body::Body as Answered;
+use futures::{StreamExt as _, stream};
+use http::{Method, Request, Response};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    cluster::{
+        objects,
+        order::Existing,
+        served::{Resource, Served},
+    },
+    limits::Limit,
+    report::{Exit, Explain as _},
+};
+
+/// What the server does in place of an answer.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// Nothing, until it is over.
+    Hangs,
+    /// It ends the connection.
+    Resets,
+    /// It answers with a code.
+    Says(u16),
+}
+
+/// A server, and what it will do when; times are seconds since its begin.
+struct Server {
+    begun: Instant,
+    faults: Vec<(u64, u64, Fault)>,
+    /// What is listed, by plural: each list is given once, the last one for ever.
+    lists: Mutex<HashMap<&'static str, Vec<Vec<Value>>>>,
+    /// From when on deployments are listed as this.
+    becomes: Option<(u64, Value)>,
+    /// What a watch tells of a kind, and when.
+    events: Vec<(u64, &'static str, Value)>,
+    /// Answers to what is applied, by name, before it is accepted: code and `Retry-After`.
+    refusals: Mutex<HashMap<&'static str, (u16, &'static str)>>,
+    /// When each object was sent, by name.
+    sent: Mutex<Vec<(u64, String)>>,
+}
+
+impl Server {
+    fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            faults: Vec::new(),
+            lists: Mutex::default(),
+            becomes: None,
+            events: Vec::new(),
+            refusals: Mutex::default(),
+            sent: Mutex::default(),
+        }
+    }
+
+    fn lists(self, plural: &'static str, lists: Vec<Vec<Value>>) -> Self {
+        self.lists.lock().unwrap().insert(plural, lists);
+        self
+    }
+
+    fn seconds(&self) -> u64 {
+        self.begun.elapsed().as_secs()
+    }
+
+    async fn until(&self, second: u64) {
+        let moment = Duration::from_secs(second);
+        wait::pause(moment.saturating_sub(self.begun.elapsed())).await;
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Answered>, tower::BoxError> {
+        let now = self.seconds();
+        let fault = self.faults.iter().find(|(a, b, _)| (*a..*b).contains(&now));
+        match fault {
+            Some((_, end, Fault::Hangs)) => self.until(*end).await,
+            Some((.., Fault::Resets)) => return Err("connection reset by peer".into()),
+            Some((.., Fault::Says(code))) => {
+                let text = json!({"message": "the server is in trouble"}).to_string();
+                return Ok(Response::builder().status(*code).body(text.into())?);
+            }
+            None => {}
+        }
+        let path = request.uri().path().to_owned();
+        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        if request.method() == Method::PATCH {
+            self.sent
+                .lock()
+                .unwrap()
+                .push((self.seconds(), name.clone()));
+            if let Some((code, after)) = self.refusals.lock().unwrap().remove(name.as_str()) {
+                let text = json!({"message": "refused for now"}).to_string();
+                let refused = Response::builder()
+                    .status(code)
+                    .header("Retry-After", after);
+                return Ok(refused.body(text.into())?);
+            }
+            let accepted = json!({"metadata": {"name": name, "uid": "u", "generation": 1}});
+            return Ok(Response::new(accepted.to_string().into()));
+        }
+        let is_watch = request
+            .uri()
+            .query()
+            .is_some_and(|it| it.contains("watch=true"));
+        if is_watch {
+            let begun = self.begun;
+            let told: Vec<_> = self
+                .events
+                .iter()
+                .filter(|(at, plural, _)| *plural == name && *at >= now)
+                .cloned()
+                .collect();
+            let told = stream::iter(told).then(move |(at, _, object)| async move {
+                let moment = Duration::from_secs(at);
+                wait::pause(moment.saturating_sub(begun.elapsed())).await;
+                let event = json!({"type": "MODIFIED", "object": object});
+                Ok::<_, std::io::Error>(format!("{event}\n"))
+            });
+            return Ok(Response::new(Answered::from_stream(
+                told.chain(stream::pending()),
+            )));
+        }
+        let mut lists = self.lists.lock().unwrap();
+        let become_so = self.becomes.as_ref();
+        let become_so = become_so.filter(|(at, _)| name == "deployments" && self.seconds() >= *at);
+        let items = match become_so {
+            Some((_, now)) => vec![now.clone()],
+            None => match lists.get_mut(name.as_str()) {
+                Some(lists) if lists.len() > 1 => lists.remove(0),
+                Some(lists) => lists[0].clone(),
+                None => Vec::new(),
+            },
+        };
+        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items});
+        Ok(Response::new(list.to_string().into()))
+    }
+
+    /// Deploys a set there; how it ended, after how many seconds, and the server.
+    async fn deploy(self, set: &str, limit: &str) -> (Result<(), DeployError>, u64, Arc<Self>) {
+        let server = Arc::new(self);
+        let answering = server.clone();
+        let service = tower::service_fn(move |request| {
+            let server = answering.clone();
+            async move { server.answer(request).await }
+        });
+        let client = Client::new(service, "default");
+        let plan = plan(set);
+        let limit: Limit = limit.parse().unwrap();
+        let (_, result) = carry_out(&client, &plan, true, Deadline::after(limit)).await;
+        let took = server.seconds();
+        (result, took, server)
+    }
+}
+
+fn plan(set: &str) -> Plan {
+    let mut served = Served::default();
+    for (group, kind, plural) in [
+        ("", "Namespace", "namespaces"),
+        ("", "ConfigMap", "configmaps"),
+        ("", "Pod", "pods"),
+        ("apps", "Deployment", "deployments"),
+        ("apps", "ReplicaSet", "replicasets"),
+    ] {
+        served.insert(Resource {
+            group: group.to_owned(),
+            version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+            namespaced: kind != "Namespace",
+        });
+    }
+    let existing = Existing {
+        namespaces: [("default".to_owned(), std::collections::BTreeMap::new())].into(),
+    };
+    let objects = objects::read("set.yaml", set).unwrap();
+    Plan::derive(objects, served, &existing, "v1.35.4", "default", false).unwrap()
+}
+
+const DEPLOYMENT: &str = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, \
+                          spec: {template: {spec: {containers: []}}}}";
+const CONFIG: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}";
+
+fn deployment(available: u64) -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "Deployment",
+           "metadata": {"name": "a", "namespace": "default", "uid": "u", "generation": 1, "resourceVersion": "2"},
+           "spec": {"replicas": 1},
+           "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": available}})
+}
+
+/// A pod of the deployment, as it is when its image is nowhere.
+fn without_image() -> (Value, Value) {
+    let owned = |name: &str, by: &str| {
+        json!({"name": name, "namespace": "default", "uid": name, "resourceVersion": "2",
+        "creationTimestamp": "2026-01-01T00:00:00Z", "ownerReferences": [{"controller": true, "uid": by}]})
+    };
+    let waiting =
+        json!({"reason": "ImagePullBackOff", "message": "Back-off pulling image: not found"});
+    let set = json!({"metadata": owned("rs", "u"), "spec": {"replicas": 1}});
+    let pod = json!({"metadata": owned("a-1", "rs"), "spec": {"containers": [{"name": "c"}]},
+        "status": {"phase": "Pending", "containerStatuses": [{"name": "c", "image": "gone:1", "state": {"waiting": waiting}}]}});
+    (set, pod)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_silent_for_two_minutes_is_lost_though_all_was_sent() {
+    for fault in [
+        Fault::Hangs,
+        Fault::Resets,
+        Fault::Says(503),
+        Fault::Says(500),
+    ] {
+        let mut server = Server::new().lists("deployments", vec![vec![deployment(0)]]);
+        server.faults = vec![(10, 100_000, fault)];
+        let (result, took, _) = server.deploy(DEPLOYMENT, "45m").await;
+        let error = result.unwrap_err();
+        assert!(
+            matches!(error, DeployError::Lost { .. }),
+            "{fault:?}: {error}"
+        );
+        assert_eq!(error.exit(), Exit::Infrastructure);
+        assert!((125..=135).contains(&took), "{fault:?}: {took}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_comes_back_was_not_lost() {
+    for fault in [
+        Fault::Hangs,
+        Fault::Resets,
+        Fault::Says(503),
+        Fault::Says(429),
+    ] {
+        let mut server = Server::new().lists("deployments", vec![vec![deployment(0)]]);
+        server.faults = vec![(0, 30, fault), (40, 100, fault)];
+        server.events = vec![(160, "deployments", deployment(1))];
+        server.becomes = Some((160, deployment(1)));
+        let (result, took, server) = server.deploy(DEPLOYMENT, "45m").await;
+        result.unwrap();
+        assert!((160..=176).contains(&took), "{fault:?}: {took}");
+        let sent = server.sent.lock().unwrap().len();
+        assert_eq!(sent, 1, "{fault:?}: it was accepted once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_before_a_server_died_is_no_verdict() {
+    // The watch has told that it is ready; that is the last that is heard.
+    let mut server = Server::new().lists("deployments", vec![vec![deployment(0)]]);
+    server.events = vec![(20, "deployments", deployment(1))];
+    server.faults = vec![(18, 100_000, Fault::Hangs)];
+    let (result, took, _) = server.deploy(DEPLOYMENT, "1m").await;
+    let error = result.unwrap_err();
+    assert_eq!(error.exit(), Exit::TimeLimit);
+    assert!(
+        error
+            .to_string()
+            .contains("the API server has not answered for 4"),
+        "{error}"
+    );
+    assert_eq!(took, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_watch_says_is_looked_at_anew_before_it_counts() {
+    // A watch that hangs: by a list it is not ready any more, and later it is again.
+    let (up, down) = (vec![deployment(1)], vec![deployment(0)]);
+    let mut server = Server::new().lists("deployments", vec![up.clone(), down, up]);
+    server.events = vec![(30, "deployments", deployment(1))];
+    let (result, took, _) = server.deploy(DEPLOYMENT, "5m").await;
+    result.unwrap();
+    assert!((30..=32).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come() {
+    let (set, pod) = without_image();
+    let server = || {
+        Server::new()
+            .lists("deployments", vec![vec![deployment(0)]])
+            .lists("replicasets", vec![vec![set.clone()]])
+            .lists("pods", vec![vec![pod.clone()]])
+    };
+    let (result, took, _) = server().deploy(DEPLOYMENT, "45m").await;
+    let error = result.unwrap_err();
+    assert_eq!(error.exit(), Exit::TestFailed);
+    assert_eq!(
+        error.to_string(),
+        "nothing moved for 8m: Deployment default/a ← pod a-1: ImagePullBackOff (not found): container c, image gone:1"
+    );
+    assert!((480..=490).contains(&took), "{took}");
+
+    // Another that may still come is waited for.
+    let both = format!(
+        "{DEPLOYMENT}\n---\n{}",
+        DEPLOYMENT.replace("name: a", "name: b")
+    );
+    let (result, took, _) = server().deploy(&both, "20m").await;
+    assert_eq!(result.unwrap_err().exit(), Exit::TimeLimit);
+    assert_eq!(took, 1200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_a_controller_may_make_is_waited_for() {
+    let member = CONFIG.replace("name: c", "name: c, namespace: made");
+    let made = json!({"metadata": {"name": "made", "resourceVersion": "3"}, "status": {"phase": "Active"}});
+    let set = format!("{DEPLOYMENT}\n---\n{member}");
+    let mut server = Server::new().lists("deployments", vec![vec![deployment(1)]]);
+    server.events = vec![(90, "namespaces", made.clone())];
+    let server = server.lists("namespaces", vec![Vec::new(), vec![made]]);
+    let (result, took, server) = server.deploy(&set, "45m").await;
+    result.unwrap();
+    assert!((90..=92).contains(&took), "{took}");
+    let of_member = |(_, name): &&(u64, String)| name == "c";
+    let times = server.sent.lock().unwrap().iter().filter(of_member).count();
+    assert_eq!(times, 1);
+
+    // Where nothing of the set could make it, not for long.
+    for (set, seconds) in [(set, 480), (member, 60)] {
+        let server = Server::new().lists("deployments", vec![vec![deployment(1)]]);
+        let (result, took, _) = server.deploy(&set, "45m").await;
+        let error = result.unwrap_err();
+        assert_eq!(error.exit(), Exit::TestFailed);
+        assert!(
+            error.to_string().contains("namespace made does not exist"),
+            "{error}"
+        );
+        assert!((seconds..=seconds + 5).contains(&took), "{took}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_wants_to_be_left_alone_is() {
+    for (code, after, at) in [
+        (429, "7", 7..=8),
+        (503, "20", 20..=21),
+        (429, "9999", 60..=61),
+    ] {
+        let server = Server::new();
+        server.refusals.lock().unwrap().insert("c", (code, after));
+        let (result, _, server) = server.deploy(CONFIG, "5m").await;
+        result.unwrap();
+        let sent = server.sent.lock().unwrap();
+        assert_eq!(sent.len(), 2);
+        assert!(at.contains(&sent[1].0), "{code} {after}: {sent:?}");
+    }
+}
