@@ -140,9 +140,10 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let bytes = axum::body::to_bytes(Answered::new(body), usize::MAX).await?;
     let path = parts.uri.path().to_owned();
-    let target = parts.uri.path_and_query().map_or("/", |it| it.as_str());
+    let target = parts.uri.path_and_query();
+    let target = target.map_or("/", |it| it.as_str()).to_owned();
     let is_apply = parts.method == Method::PATCH && !target.contains("dryRun");
-    let mut asked = Request::builder().method(parts.method).uri(target);
+    let mut asked = Request::builder().method(parts.method).uri(&target);
     for (name, value) in &parts.headers {
         if name != header::HOST && name != header::CONTENT_LENGTH {
             asked = asked.header(name, value);
@@ -157,8 +158,12 @@ async fn answer(
     }
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::TRANSFER_ENCODING);
-    let chunks = Answered::new(body).into_data_stream();
-    // An answer that goes on for long meets the faults, too.
+    let body = Answered::new(body);
+    // What was done is told, or it would be done again; an answer that goes on for long meets the faults, too.
+    if !target.contains("watch=true") {
+        return Ok(Response::from_parts(parts, body));
+    }
+    let chunks = body.into_data_stream();
     let through = stream::unfold((chunks, fault), |(mut chunks, mut fault)| async move {
         loop {
             let now = *fault.borrow_and_update();

@@ -167,13 +167,14 @@ fn plan(set: &str) -> Plan {
         ("", "Pod", "pods"),
         ("apps", "Deployment", "deployments"),
         ("apps", "ReplicaSet", "replicasets"),
+        ("kubeflow.org", "Profile", "profiles"),
     ] {
         served.insert(Resource {
             group: group.to_owned(),
             version: "v1".to_owned(),
             kind: kind.to_owned(),
             plural: plural.to_owned(),
-            namespaced: kind != "Namespace",
+            namespaced: !matches!(kind, "Namespace" | "Profile"),
         });
     }
     let existing = Existing {
@@ -295,6 +296,16 @@ async fn when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come() {
         "nothing moved for 8m: Deployment default/a ← pod a-1: ImagePullBackOff (not found): container c, image gone:1"
     );
     assert!((480..=490).contains(&took), "{took}");
+
+    // What waits for a controller is no hope where one is beyond help, but otherwise it is.
+    let profile = "{apiVersion: kubeflow.org/v1, kind: Profile, metadata: {name: p}}";
+    let (result, took, _) = server()
+        .deploy(&format!("{DEPLOYMENT}\n---\n{profile}"), "45m")
+        .await;
+    assert_eq!(result.unwrap_err().exit(), Exit::TestFailed);
+    assert!((480..=490).contains(&took), "{took}");
+    let (result, ..) = server().deploy(profile, "20m").await;
+    assert_eq!(result.unwrap_err().exit(), Exit::TimeLimit);
 
     // Another that may still come is waited for.
     let both = format!(

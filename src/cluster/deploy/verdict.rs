@@ -8,6 +8,7 @@ use crate::{
     cluster::{
         cause::Cause,
         deploy::{DeployError, Deployment, State},
+        order::is_own,
         ready::Verdict,
     },
     limits::humane,
@@ -69,11 +70,18 @@ impl Deployment<'_> {
         let patience = if self.nobody_comes() { NOBODY } else { QUIET };
         if self.moved.elapsed() >= patience && self.pulse.silence().is_none() {
             let causes = self.causes();
-            if causes.iter().all(|cause| cause.terminal) {
+            let is_over = |cause: &Cause| cause.terminal || self.waits_for_a_controller(cause.at);
+            if causes.iter().all(is_over) && causes.iter().any(|cause| cause.terminal) {
                 return Err(self.stuck(&causes));
             }
         }
         Ok(())
+    }
+
+    /// Whether a controller of the set has to see to an object: one that is not up will not.
+    fn waits_for_a_controller(&self, at: usize) -> bool {
+        let is_custom = !is_own(&self.plan.objects[at].id.group);
+        is_custom && self.items[at].state == State::Accepted
     }
 
     /// Whether all that is missing are namespaces that nothing of the set could make.
