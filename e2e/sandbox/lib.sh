@@ -24,10 +24,16 @@ runs() { # part
   pid=$(cat "$cache/$1.pid" 2>/dev/null) && grep -qa "$want" "/proc/$pid/cmdline" 2>/dev/null
 }
 
-start() { # part, command...: detached, and holding nothing of the caller's, its lock neither
+start() { # part, command...: detached, and holding nothing of the caller's: its lock neither, nor one that `up` runs under
   local part=$1
   shift
-  setsid nohup "$@" >"$cache/log/$part.log" 2>&1 </dev/null 9>&- &
+  (
+    for fd in /proc/"$BASHPID"/fd/*; do
+      fd=${fd##*/}
+      [ "$fd" -le 2 ] || eval "exec $fd>&-"
+    done
+    exec setsid nohup "$@" >"$cache/log/$part.log" 2>&1 </dev/null
+  ) &
   echo $! >"$cache/$part.pid"
   # Until it is that program it is a copy of this shell, which must not pass for one that ended.
   for _ in $(seq 40); do runs "$part" && break; sleep 0.05; done

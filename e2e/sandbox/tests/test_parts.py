@@ -23,6 +23,13 @@ class Parts(unittest.TestCase):
     def bash(self, script: str) -> subprocess.CompletedProcess:
         return self.run_in("bash", "-euc", f". {SANDBOX}/lib.sh; {script}")
 
+    def test_a_part_holds_no_lock_that_it_was_started_under(self):
+        lock = self.cache / "theirs"
+        self.bash(f"exec 7>{lock}; flock 7; runs() {{ :; }}; start cloud sleep 60")
+        pid = (self.cache / "cloud.pid").read_text().strip()
+        self.addCleanup(subprocess.run, ["kill", pid], check=False)
+        self.assertEqual(0, self.run_in("flock", "-n", str(lock), "true").returncode)
+
     def test_a_pid_that_is_anothers_by_now_is_not_a_part_and_is_left_alone(self):
         other = subprocess.Popen(["sleep", "60"])
         self.addCleanup(other.wait)
