@@ -47,8 +47,16 @@ pub fn roots(
 ) -> Vec<Cause> {
     let mut parent: BTreeMap<usize, usize> = BTreeMap::new();
     for at in blocked.keys() {
+        let own = &blocked[at];
         let unmet = graph.needs[*at].iter().filter(|need| {
-            !blocked[at].accepted
+            let counts = match need.why {
+                _ if !own.accepted => true,
+                // It was applied before what it needs softly was there; now its pods lack that.
+                Why::PodWebhook => own.missing.contains("failed calling webhook"),
+                Why::Certificate => !own.terminal,
+                _ => false,
+            };
+            counts
                 && blocked
                     .get(&need.on)
                     .is_some_and(|other| need.until == Until::Ready || !other.accepted)
@@ -57,7 +65,7 @@ pub fn roots(
             blocked.get(&need.on).is_some_and(|other| match need.why {
                 // A claim that cannot be bound keeps its workload waiting; one that could waits for the workload.
                 Why::Uses => other.terminal,
-                Why::Consumer => !blocked[at].terminal,
+                Why::Consumer => !own.terminal,
                 _ => true,
             })
         });
@@ -320,6 +328,29 @@ mod tests {
             assert_eq!(roots.len(), 1);
             assert_eq!(roots[0].at, root);
         }
+    }
+
+    #[test]
+    fn what_was_applied_too_early_hangs_below_what_it_lacks() {
+        let mut graph = Graph {
+            needs: vec![Vec::new(); 3],
+            explains: vec![Vec::new(); 3],
+            ..Graph::default()
+        };
+        graph.needs[1].push(need(0, Why::PodWebhook));
+        graph.needs[2].push(need(0, Why::PodWebhook));
+        let refused = "FailedCreate: failed calling webhook \"w\": no endpoints";
+        let blocked = BTreeMap::from([
+            (0, blocker(true, "no endpoint", false)),
+            (1, blocker(true, refused, false)),
+            (
+                2,
+                blocker(true, "pod p: ImagePullBackOff (not found)", true),
+            ),
+        ]);
+        let roots = roots(&blocked, &graph, &|at| at.to_string());
+        let found: Vec<_> = roots.iter().map(|root| (root.at, root.waiting)).collect();
+        assert_eq!(found, [(0, 1), (2, 0)]);
     }
 
     #[test]

@@ -68,8 +68,12 @@ async fn sandbox_a_server_in_trouble_costs_no_more_than_the_time_it_takes() {
                 accepted, [1; 18],
                 "{fault}: accepted more than once, or not at all"
             );
-            let most = Duration::from_secs(2 * lasts + 40);
-            assert!(deployed.took < most, "{fault}: {:?}", deployed.took);
+            // Both faults were met, and cost little more than they lasted.
+            let took = deployed.took.as_secs();
+            assert!(
+                (2 * lasts..2 * lasts + 40).contains(&took),
+                "{fault}: {took} s"
+            );
         }
     }
 }

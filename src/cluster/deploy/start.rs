@@ -142,7 +142,17 @@ impl Deployment<'_> {
         let late = item
             .accepted_at
             .is_some_and(|when| when.elapsed() >= PATIENCE);
-        item.state == State::Refused || stuck(at) || behind || late
+        // What it cannot go without will hardly come either.
+        let held_for_good = || {
+            let mut needs = self.plan.graph.needs[at].iter();
+            item.state == State::Held
+                && needs.any(|need| {
+                    need.strength == Strength::Hard
+                        && !self.is_met(need)
+                        && self.is_hopeless(need.on)
+                })
+        };
+        item.state == State::Refused || stuck(at) || behind || late || held_for_good()
     }
 
     fn send(&mut self, at: usize) {

@@ -1,14 +1,7 @@
 //! Whole deployments against a server in this process, on a clock that does not wait.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+mod server;
 
-use axum::body::Body as Answered;
-use futures::{StreamExt as _, stream};
-use http::{Method, Request, Response};
-use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::*;
@@ -18,146 +11,9 @@ use crate::{
         order::Existing,
         served::{Resource, Served},
     },
-    limits::Limit,
     report::{Exit, Explain as _},
 };
-
-/// What the server does in place of an answer.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    /// Nothing, until it is over.
-    Hangs,
-    /// It ends the connection.
-    Resets,
-    /// It answers with a code.
-    Says(u16),
-}
-
-/// A server, and what it will do when; times are seconds since its begin.
-struct Server {
-    begun: Instant,
-    faults: Vec<(u64, u64, Fault)>,
-    /// What is listed, by plural: each list is given once, the last one for ever.
-    lists: Mutex<HashMap<&'static str, Vec<Vec<Value>>>>,
-    /// From when on deployments are listed as this.
-    becomes: Option<(u64, Value)>,
-    /// What a watch tells of a kind, and when.
-    events: Vec<(u64, &'static str, Value)>,
-    /// Answers to what is applied, by name, before it is accepted: code and `Retry-After`.
-    refusals: Mutex<HashMap<&'static str, (u16, &'static str)>>,
-    /// When each object was sent, by name.
-    sent: Mutex<Vec<(u64, String)>>,
-}
-
-impl Server {
-    fn new() -> Self {
-        Self {
-            begun: Instant::now(),
-            faults: Vec::new(),
-            lists: Mutex::default(),
-            becomes: None,
-            events: Vec::new(),
-            refusals: Mutex::default(),
-            sent: Mutex::default(),
-        }
-    }
-
-    fn lists(self, plural: &'static str, lists: Vec<Vec<Value>>) -> Self {
-        self.lists.lock().unwrap().insert(plural, lists);
-        self
-    }
-
-    fn seconds(&self) -> u64 {
-        self.begun.elapsed().as_secs()
-    }
-
-    async fn until(&self, second: u64) {
-        let moment = Duration::from_secs(second);
-        wait::pause(moment.saturating_sub(self.begun.elapsed())).await;
-    }
-
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Answered>, tower::BoxError> {
-        let now = self.seconds();
-        let fault = self.faults.iter().find(|(a, b, _)| (*a..*b).contains(&now));
-        match fault {
-            Some((_, end, Fault::Hangs)) => self.until(*end).await,
-            Some((.., Fault::Resets)) => return Err("connection reset by peer".into()),
-            Some((.., Fault::Says(code))) => {
-                let text = json!({"message": "the server is in trouble"}).to_string();
-                return Ok(Response::builder().status(*code).body(text.into())?);
-            }
-            None => {}
-        }
-        let path = request.uri().path().to_owned();
-        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-        if request.method() == Method::PATCH {
-            self.sent
-                .lock()
-                .unwrap()
-                .push((self.seconds(), name.clone()));
-            if let Some((code, after)) = self.refusals.lock().unwrap().remove(name.as_str()) {
-                let text = json!({"message": "refused for now"}).to_string();
-                let refused = Response::builder()
-                    .status(code)
-                    .header("Retry-After", after);
-                return Ok(refused.body(text.into())?);
-            }
-            let accepted = json!({"metadata": {"name": name, "uid": "u", "generation": 1}});
-            return Ok(Response::new(accepted.to_string().into()));
-        }
-        let is_watch = request
-            .uri()
-            .query()
-            .is_some_and(|it| it.contains("watch=true"));
-        if is_watch {
-            let begun = self.begun;
-            let told: Vec<_> = self
-                .events
-                .iter()
-                .filter(|(at, plural, _)| *plural == name && *at >= now)
-                .cloned()
-                .collect();
-            let told = stream::iter(told).then(move |(at, _, object)| async move {
-                let moment = Duration::from_secs(at);
-                wait::pause(moment.saturating_sub(begun.elapsed())).await;
-                let event = json!({"type": "MODIFIED", "object": object});
-                Ok::<_, std::io::Error>(format!("{event}\n"))
-            });
-            return Ok(Response::new(Answered::from_stream(
-                told.chain(stream::pending()),
-            )));
-        }
-        let mut lists = self.lists.lock().unwrap();
-        let become_so = self.becomes.as_ref();
-        let become_so = become_so.filter(|(at, _)| name == "deployments" && self.seconds() >= *at);
-        let items = match become_so {
-            Some((_, now)) => vec![now.clone()],
-            None => match lists.get_mut(name.as_str()) {
-                Some(lists) if lists.len() > 1 => lists.remove(0),
-                Some(lists) => lists[0].clone(),
-                None => Vec::new(),
-            },
-        };
-        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items});
-        Ok(Response::new(list.to_string().into()))
-    }
-
-    /// Deploys a set there; how it ended, after how many seconds, and the server.
-    async fn deploy(self, set: &str, limit: &str) -> (Result<(), DeployError>, u64, Arc<Self>) {
-        let server = Arc::new(self);
-        let answering = server.clone();
-        let service = tower::service_fn(move |request| {
-            let server = answering.clone();
-            async move { server.answer(request).await }
-        });
-        let client = Client::new(service, "default");
-        let plan = plan(set);
-        let limit: Limit = limit.parse().unwrap();
-        let (_, result) = carry_out(&client, &plan, true, Deadline::after(limit)).await;
-        let took = server.seconds();
-        (result, took, server)
-    }
-}
+use server::{Fault, Server};
 
 fn plan(set: &str) -> Plan {
     let mut served = Served::default();
@@ -168,13 +24,23 @@ fn plan(set: &str) -> Plan {
         ("apps", "Deployment", "deployments"),
         ("apps", "ReplicaSet", "replicasets"),
         ("kubeflow.org", "Profile", "profiles"),
+        ("", "Service", "services"),
+        ("cert-manager.io", "Certificate", "certificates"),
+        (
+            "admissionregistration.k8s.io",
+            "ValidatingWebhookConfiguration",
+            "validatingwebhookconfigurations",
+        ),
     ] {
         served.insert(Resource {
             group: group.to_owned(),
             version: "v1".to_owned(),
             kind: kind.to_owned(),
             plural: plural.to_owned(),
-            namespaced: !matches!(kind, "Namespace" | "Profile"),
+            namespaced: !matches!(
+                kind,
+                "Namespace" | "Profile" | "ValidatingWebhookConfiguration"
+            ),
         });
     }
     let existing = Existing {
@@ -361,4 +227,34 @@ async fn a_server_that_wants_to_be_left_alone_is() {
         assert_eq!(sent.len(), 2);
         assert!(at.contains(&sent[1].0), "{code} {after}: {sent:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_would_come_up_better_goes_when_what_it_waits_for_is_beyond_help() {
+    // The webhook's image is nowhere, so there will be no certificate; its user is applied all the same.
+    let (set, pod) = without_image();
+    let server = Server::new()
+        .lists("deployments", vec![vec![deployment(0)]])
+        .lists("replicasets", vec![vec![set]])
+        .lists("pods", vec![vec![pod]]);
+    let objects = "
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {template: {metadata: {labels: {app: a}}, spec: {containers: []}}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {app: a}}}
+---
+{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: w},
+ webhooks: [{name: w, clientConfig: {service: {namespace: default, name: s}},
+   rules: [{operations: [CREATE], apiGroups: [cert-manager.io], apiVersions: ['*'], resources: ['*']}]}]}
+---
+{apiVersion: cert-manager.io/v1, kind: Certificate, metadata: {name: cert}, spec: {secretName: tls}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: b}, spec: {template: {spec: {containers: [], volumes: [{secret: {secretName: tls}}]}}}}";
+    let (result, _, server) = server.deploy(objects, "1m").await;
+    let error = result.unwrap_err().to_string();
+    let cause = "Deployment default/b waits ← Certificate default/cert ← webhook w ← Deployment default/a ← pod a-1: ";
+    assert!(error.contains(cause), "{error}");
+    let sent = server.sent.lock().unwrap();
+    let mut names: Vec<&str> = sent.iter().map(|(_, name)| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "b", "s", "w"]);
 }

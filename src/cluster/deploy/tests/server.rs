@@ -1,0 +1,156 @@
+//! A server in this process that answers as it is told, on tokio's clock.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::body::Body as Answered;
+use futures::{StreamExt as _, stream};
+use http::{Method, Request, Response};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::{super::*, plan};
+use crate::limits::Limit;
+
+/// What the server does in place of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// Nothing, until it is over.
+    Hangs,
+    /// It ends the connection.
+    Resets,
+    /// It answers with a code.
+    Says(u16),
+}
+
+/// A server, and what it will do when; times are seconds since its begin.
+pub(super) struct Server {
+    begun: Instant,
+    pub(super) faults: Vec<(u64, u64, Fault)>,
+    /// What is listed, by plural: each list is given once, the last one for ever.
+    lists: Mutex<HashMap<&'static str, Vec<Vec<Value>>>>,
+    /// From when on deployments are listed as this.
+    pub(super) becomes: Option<(u64, Value)>,
+    /// What a watch tells of a kind, and when.
+    pub(super) events: Vec<(u64, &'static str, Value)>,
+    /// Answers to what is applied, by name, before it is accepted: code and `Retry-After`.
+    pub(super) refusals: Mutex<HashMap<&'static str, (u16, &'static str)>>,
+    /// When each object was sent, by name.
+    pub(super) sent: Mutex<Vec<(u64, String)>>,
+}
+
+impl Server {
+    pub(super) fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            faults: Vec::new(),
+            lists: Mutex::default(),
+            becomes: None,
+            events: Vec::new(),
+            refusals: Mutex::default(),
+            sent: Mutex::default(),
+        }
+    }
+
+    pub(super) fn lists(self, plural: &'static str, lists: Vec<Vec<Value>>) -> Self {
+        self.lists.lock().unwrap().insert(plural, lists);
+        self
+    }
+
+    fn seconds(&self) -> u64 {
+        self.begun.elapsed().as_secs()
+    }
+
+    async fn until(&self, second: u64) {
+        let moment = Duration::from_secs(second);
+        wait::pause(moment.saturating_sub(self.begun.elapsed())).await;
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Answered>, tower::BoxError> {
+        let now = self.seconds();
+        let fault = self.faults.iter().find(|(a, b, _)| (*a..*b).contains(&now));
+        match fault {
+            Some((_, end, Fault::Hangs)) => self.until(*end).await,
+            Some((.., Fault::Resets)) => return Err("connection reset by peer".into()),
+            Some((.., Fault::Says(code))) => {
+                let text = json!({"message": "the server is in trouble"}).to_string();
+                return Ok(Response::builder().status(*code).body(text.into())?);
+            }
+            None => {}
+        }
+        let path = request.uri().path().to_owned();
+        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        if request.method() == Method::PATCH {
+            self.sent
+                .lock()
+                .unwrap()
+                .push((self.seconds(), name.clone()));
+            if let Some((code, after)) = self.refusals.lock().unwrap().remove(name.as_str()) {
+                let text = json!({"message": "refused for now"}).to_string();
+                let refused = Response::builder()
+                    .status(code)
+                    .header("Retry-After", after);
+                return Ok(refused.body(text.into())?);
+            }
+            let accepted = json!({"metadata": {"name": name, "uid": "u", "generation": 1}});
+            return Ok(Response::new(accepted.to_string().into()));
+        }
+        let is_watch = request
+            .uri()
+            .query()
+            .is_some_and(|it| it.contains("watch=true"));
+        if is_watch {
+            let begun = self.begun;
+            let told: Vec<_> = self
+                .events
+                .iter()
+                .filter(|(at, plural, _)| *plural == name && *at >= now)
+                .cloned()
+                .collect();
+            let told = stream::iter(told).then(move |(at, _, object)| async move {
+                let moment = Duration::from_secs(at);
+                wait::pause(moment.saturating_sub(begun.elapsed())).await;
+                let event = json!({"type": "MODIFIED", "object": object});
+                Ok::<_, std::io::Error>(format!("{event}\n"))
+            });
+            return Ok(Response::new(Answered::from_stream(
+                told.chain(stream::pending()),
+            )));
+        }
+        let mut lists = self.lists.lock().unwrap();
+        let become_so = self.becomes.as_ref();
+        let become_so = become_so.filter(|(at, _)| name == "deployments" && self.seconds() >= *at);
+        let items = match become_so {
+            Some((_, now)) => vec![now.clone()],
+            None => match lists.get_mut(name.as_str()) {
+                Some(lists) if lists.len() > 1 => lists.remove(0),
+                Some(lists) => lists[0].clone(),
+                None => Vec::new(),
+            },
+        };
+        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items});
+        Ok(Response::new(list.to_string().into()))
+    }
+
+    /// Deploys a set there; how it ended, after how many seconds, and the server.
+    pub(super) async fn deploy(
+        self,
+        set: &str,
+        limit: &str,
+    ) -> (Result<(), DeployError>, u64, Arc<Self>) {
+        let server = Arc::new(self);
+        let answering = server.clone();
+        let service = tower::service_fn(move |request| {
+            let server = answering.clone();
+            async move { server.answer(request).await }
+        });
+        let client = Client::new(service, "default");
+        let plan = plan(set);
+        let limit: Limit = limit.parse().unwrap();
+        let (_, result) = carry_out(&client, &plan, true, Deadline::after(limit)).await;
+        let took = server.seconds();
+        (result, took, server)
+    }
+}
