@@ -10,7 +10,7 @@ mod args;
 
 pub use args::{
     Arch, DeployArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order, ProviderKind,
-    ProvisionArgs, Scope, TeardownArgs, Whereabouts,
+    ProvisionArgs, Prune, Scope, TeardownArgs, Whereabouts,
 };
 
 /// Proves a tree of Kubernetes manifests on a throw-away cluster, and leaves nothing behind.

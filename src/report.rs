@@ -2,7 +2,7 @@
 //!
 //! Given a room's error; the only module beside `main` and `github` that prints.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io::Write as _};
 
 use crate::{github::commands, limits::humane, stages::Stage, wait::WaitError};
 
@@ -198,6 +198,17 @@ pub fn print(stage: Option<Stage>, failure: &Failure, on_runner: bool) {
         }
         commands::error(title, &message);
     }
+}
+
+/// Prints what a stage was asked to show, to standard output; on a runner nothing in it is a command.
+pub fn show(text: &str, on_runner: bool) {
+    let text = if on_runner {
+        format!("{}\n", commands::harmless(text))
+    } else {
+        text.to_owned()
+    };
+    // A closed pipe does not change the verdict.
+    drop(std::io::stdout().write_all(text.as_bytes()));
 }
 
 /// What clap refused, in one line, with what it knows of a remedy.

@@ -85,7 +85,7 @@ impl Stage {
                 "kind-version",
                 "node-image",
             ],
-            Self::DeployManifests => &["objects", "report"],
+            Self::DeployManifests => &["objects", "report", "diff"],
             Self::RunMnistNotebookJob => &["verdict", "junit", "executed-notebook"],
             Self::GatherLogs => &["bundle", "report", "cause", "s3-url"],
             Self::Teardown => &["terminated", "leftovers"],

@@ -14,6 +14,8 @@ mod it {
     mod layout;
     mod provision_ec2;
     mod proxy;
+    mod redeploy;
+    mod redeploy_killed;
     mod run_mnist_notebook_job;
     mod run_sh;
     mod sets;

@@ -176,6 +176,18 @@ pub enum Order {
     Legacy,
 }
 
+/// What is deleted of that which an earlier deploy sent and the set no longer has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Prune {
+    /// Nothing
+    #[default]
+    False,
+    /// What holds nothing but itself
+    True,
+    /// Namespaces, definitions of kinds and volumes too, with all they hold
+    All,
+}
+
 /// Inputs of `deploy-manifests`.
 #[derive(Clone, Debug, Args)]
 pub struct DeployArgs {
@@ -191,6 +203,29 @@ pub struct DeployArgs {
     /// Images to use in place of others, `old=new`, one a line
     #[arg(long, value_name = "PAIRS")]
     pub image_overrides: Option<Pairs>,
+    /// Show what would change and end; nothing is written
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub dry_run: bool,
+    /// Delete what an earlier deploy sent and the manifests no longer have
+    #[arg(long, value_enum, default_value_t, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub prune: Prune,
+    /// Under which name the cluster keeps what was sent, for prune and for the next deploy
+    #[arg(long, default_value = "default", value_name = "NAME", value_parser = inventory_name)]
+    pub inventory: String,
+}
+
+/// It becomes a label and a part of names.
+fn inventory_name(text: &str) -> Result<String, String> {
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if text.is_empty()
+        || text.len() > 40
+        || !text.chars().all(is_name)
+        || text.starts_with('-')
+        || text.ends_with('-')
+    {
+        return Err("a name is made of at most 40 of a-z, 0-9 and -".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Inputs of `run-mnist-notebook-job`.

@@ -2,16 +2,21 @@
 //!
 //! Knows nothing of order or of other objects; what a refusal means is told by [`errors`](crate::cluster::errors).
 
+mod prepare;
+
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, header};
 use kube::{Client, client::Body};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+pub use prepare::prepare;
 
 use crate::{
     cluster::{
         errors::{Class, Given, Refused, classify},
-        objects::Object,
+        facts::list,
     },
     report::one_line,
 };
@@ -35,8 +40,43 @@ pub struct Accepted {
     pub created: bool,
     /// Whose fields were taken over: one line for each.
     pub taken: Vec<String>,
-    /// What the server notes as ours: the entry of `managedFields`.
-    pub ours: Option<Value>,
+    /// The [`mark`] of what the server notes as ours; of an object of which it notes nothing, its unique id.
+    pub mark: String,
+}
+
+impl Accepted {
+    /// What the metadata of an object says of it.
+    pub fn of(metadata: &Value) -> Self {
+        Self {
+            uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
+            generation: metadata["generation"].as_i64().unwrap_or_default(),
+            mark: mark(metadata).unwrap_or_else(|| by_uid(metadata)),
+            ..Self::default()
+        }
+    }
+}
+
+/// The digest of our entry in `managedFields`; none where the server notes nothing as ours.
+///
+/// It stays the same exactly as long as nobody changed a field that we gave: who changes one takes it over, and
+/// whoever changes one under our own name moves the entry's time.
+pub fn mark(metadata: &Value) -> Option<String> {
+    let ours = list(&metadata["managedFields"]).find(|entry| {
+        entry["manager"] == MANAGER
+            && entry["operation"] == "Apply"
+            && entry.get("subresource").is_none()
+    })?;
+    Some(digest(ours.to_string().as_bytes()))
+}
+
+/// What stands for a mark where there is none: an object without fields is the one that was sent as long as it is the same.
+pub fn by_uid(metadata: &Value) -> String {
+    format!("={}", metadata["uid"].as_str().unwrap_or_default())
+}
+
+/// Sixteen characters that two different texts hardly share.
+pub fn digest(bytes: &[u8]) -> String {
+    hex::encode(&Sha256::digest(bytes)[..8])
 }
 
 /// Why an object was not accepted.
@@ -85,63 +125,106 @@ pub async fn send(
     mode: Mode,
     given: &Given,
 ) -> Result<Accepted, Refusal> {
-    match patch(client, path, body, mode, false, given).await {
-        Err(Refusal {
-            class: Class::Conflict(causes),
-            ..
-        }) => {
-            let mut accepted = patch(client, path, body, mode, true, given).await?;
-            accepted.taken = causes;
-            Ok(accepted)
-        }
-        other => other,
-    }
+    let wish = Patch {
+        path,
+        body,
+        mode,
+        accept: METADATA,
+        given,
+    };
+    let (code, answer, taken) = wish.carry_out(client).await?;
+    Ok(Accepted {
+        created: code == 201,
+        taken,
+        ..Accepted::of(&answer["metadata"])
+    })
 }
 
-async fn patch(
+/// What an object would be after it was sent, and whose fields would be taken over. Nothing is written.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn preview(
     client: &Client,
     path: &str,
     body: &Arc<[u8]>,
-    mode: Mode,
-    force: bool,
     given: &Given,
-) -> Result<Accepted, Refusal> {
-    let dry_run = if mode == Mode::DryRun {
-        "&dryRun=All"
-    } else {
-        ""
+) -> Result<(Value, Vec<String>), Refusal> {
+    let wish = Patch {
+        path,
+        body,
+        mode: Mode::DryRun,
+        accept: "application/json",
+        given,
     };
-    let request = Request::builder()
-        .method(Method::PATCH)
-        .uri(format!(
-            "{path}?fieldManager={MANAGER}&force={force}&fieldValidation=Warn{dry_run}"
-        ))
-        .header(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/apply-patch+yaml"),
-        )
-        .header(header::ACCEPT, HeaderValue::from_static(METADATA))
-        .body(Body::from(body.to_vec()))
-        .map_err(|error| lost(&error.to_string()))?;
+    let (_, answer, taken) = wish.carry_out(client).await?;
+    Ok((answer, taken))
+}
+
+/// One object to be sent, and what is wanted back.
+struct Patch<'a> {
+    path: &'a str,
+    body: &'a Arc<[u8]>,
+    mode: Mode,
+    accept: &'static str,
+    given: &'a Given,
+}
+
+impl Patch<'_> {
+    /// Code, answer, and whose fields were taken over.
+    async fn carry_out(&self, client: &Client) -> Result<(u16, Value, Vec<String>), Refusal> {
+        match self.attempt(client, false).await {
+            Err(Refusal {
+                class: Class::Conflict(causes),
+                ..
+            }) => {
+                let (code, answer) = self.attempt(client, true).await?;
+                Ok((code, answer, causes))
+            }
+            other => other.map(|(code, answer)| (code, answer, Vec::new())),
+        }
+    }
+
+    async fn attempt(&self, client: &Client, force: bool) -> Result<(u16, Value), Refusal> {
+        let dry_run = match self.mode {
+            Mode::DryRun => "&dryRun=All",
+            Mode::Apply => "",
+        };
+        let path = self.path;
+        let request = Request::builder()
+            .method(Method::PATCH)
+            .uri(format!(
+                "{path}?fieldManager={MANAGER}&force={force}&fieldValidation=Warn{dry_run}"
+            ))
+            .header(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/apply-patch+yaml"),
+            )
+            .header(header::ACCEPT, HeaderValue::from_static(self.accept))
+            .body(Body::from(self.body.to_vec()))
+            .map_err(|error| lost(&error.to_string()))?;
+        answered(client, request, self.given).await
+    }
+}
+
+/// Sends a request; code and answer where the server did what was asked.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn answered(
+    client: &Client,
+    request: Request<Body>,
+    given: &Given,
+) -> Result<(u16, Value), Refusal> {
     let (code, retry_after, text) = exchange(client, request)
         .await
         .map_err(|error| lost(&error))?;
     let answer: Value = serde_json::from_str(&text).unwrap_or_default();
     if (200..300).contains(&code) {
-        let metadata = &answer["metadata"];
-        return Ok(Accepted {
-            uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
-            generation: metadata["generation"].as_i64().unwrap_or_default(),
-            created: code == 201,
-            taken: Vec::new(),
-            ours: metadata["managedFields"].as_array().and_then(|managers| {
-                let ours = managers.iter().find(|it| it["manager"] == MANAGER);
-                ours.cloned()
-            }),
-        });
+        return Ok((code, answer));
     }
     let message = answer["message"].as_str().unwrap_or(text.trim());
-    let causes = crate::cluster::facts::list(&answer["details"]["causes"])
+    let causes = list(&answer["details"]["causes"])
         .filter(|cause| cause["reason"] == "FieldManagerConflict")
         .map(|cause| {
             let text = |key: &str| cause[key].as_str().unwrap_or_default().to_owned();
@@ -215,77 +298,25 @@ pub(in crate::cluster) fn innermost(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// Takes out of an object what must not be sent: a CA bundle that stands for "somebody will fill it in", and what only
-/// the server writes.
-pub fn prepare(object: &mut Object) {
-    let mut value = object.value();
-    let metadata = value["metadata"].as_object_mut();
-    let mut changed = metadata.is_some_and(|metadata| {
-        ["managedFields", "resourceVersion", "uid", "generation"]
-            .iter()
-            .any(|key| metadata.remove(*key).is_some())
-    });
-    if object.id.group.starts_with("admissionregistration.")
-        || object.id.group.starts_with("apiextensions.")
-        || object.id.group.starts_with("apiregistration.")
-    {
-        changed |= strip(&mut value);
-    }
-    if changed {
-        object.replace(&value);
-    }
-}
-
-/// Base64 of a line end: upstream's placeholder.
-const PLACEHOLDERS: [&str; 3] = ["Cg==", "Cgo=", ""];
-
-fn strip(value: &mut Value) -> bool {
-    match value {
-        Value::Object(map) => {
-            let placeholder = map
-                .get("caBundle")
-                .and_then(Value::as_str)
-                .is_some_and(|bundle| PLACEHOLDERS.contains(&bundle.trim()));
-            if placeholder {
-                map.remove("caBundle");
-            }
-            let mut changed = placeholder;
-            for (key, inner) in map.iter_mut() {
-                // Schemas are large and hold none.
-                if key != "schema" {
-                    changed |= strip(inner);
-                }
-            }
-            changed
-        }
-        Value::Array(items) => {
-            let mut changed = false;
-            for item in items {
-                changed |= strip(item);
-            }
-            changed
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::objects;
 
     #[test]
-    fn a_placeholder_for_a_ca_is_not_sent() {
-        let text = "
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingWebhookConfiguration
-metadata: {name: a, uid: x}
-webhooks: [{clientConfig: {caBundle: Cg==}}, {clientConfig: {caBundle: QUJD}}]";
-        let mut object = objects::read("x", text).unwrap().remove(0);
-        prepare(&mut object);
-        let value = object.value();
-        assert_eq!(value["metadata"], serde_json::json!({"name": "a"}));
-        assert_eq!(value["webhooks"][0]["clientConfig"], serde_json::json!({}));
-        assert_eq!(value["webhooks"][1]["clientConfig"]["caBundle"], "QUJD");
+    fn the_mark_tells_our_fields_from_those_of_others() {
+        let entry = |manager: &str, operation: &str, field: &str| serde_json::json!({"manager": manager, "operation": operation, "time": "t", "fieldsV1": {field: {}}});
+        let metadata = |entries: Vec<Value>| serde_json::json!({ "managedFields": entries });
+        let ours = entry(MANAGER, "Apply", "f:a");
+        let alone = mark(&metadata(vec![ours.clone()]));
+        assert!(alone.is_some());
+        let beside = vec![
+            entry("kubectl", "Update", "f:b"),
+            entry(MANAGER, "Update", "f:c"),
+            ours,
+        ];
+        assert_eq!(mark(&metadata(beside)), alone);
+        let less = mark(&metadata(vec![entry(MANAGER, "Apply", "f:b")]));
+        assert!(less.is_some() && less != alone);
+        assert_eq!(mark(&metadata(vec![])), None);
     }
 }

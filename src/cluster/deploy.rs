@@ -5,6 +5,7 @@
 mod error;
 mod gates;
 mod journal;
+mod known;
 mod look;
 mod plan;
 mod pulse;
@@ -23,6 +24,7 @@ use tokio::{
 
 pub use error::DeployError;
 pub use journal::{Entry, Journal, REPORT};
+pub use known::{Known, unchanged};
 pub use plan::Plan;
 
 use crate::{
@@ -124,14 +126,16 @@ enum Answer {
 
 /// Carries a plan out until everything is ready, or, without `wait`, until everything is accepted.
 ///
-/// The journal tells what was done, also where it failed.
+/// What is `known` to be on the server as it is wanted is not sent. The journal tells what was done, also where it failed.
 pub async fn carry_out(
     client: &Client,
     plan: &Plan,
+    known: Known,
     wait: bool,
     deadline: Deadline,
 ) -> (Journal, Result<(), DeployError>) {
     let mut deployment = Deployment::new(client, plan, wait);
+    deployment.adopt(known);
     let notify = deployment.notify.clone();
     let what = if wait {
         "everything to be ready"
@@ -241,32 +245,12 @@ impl<'a> Deployment<'a> {
         self.sending -= 1;
         self.pulse
             .note(result.as_ref().err().and_then(Refusal::silence));
-        let item = &mut self.items[at];
         match result {
             Ok(accepted) => {
                 for line in &accepted.taken {
                     tracing::warn!("{}: taken over: {line}", self.plan.objects[at].id);
                 }
-                item.state = State::Accepted;
-                item.accepted_at = Some(Instant::now());
-                self.journal.accepted(at, &accepted);
-                item.accepted = Some(accepted);
-                let id = &self.plan.objects[at].id;
-                let needs = crate::cluster::ready::needs(id);
-                if needs.is_empty() {
-                    item.verdict = Verdict::Ready;
-                    item.was_ready = true;
-                    self.journal.ready(at);
-                } else {
-                    item.verdict = Verdict::Waiting("not seen yet".to_owned());
-                    for (group, kind) in needs {
-                        if let Some(resource) = self.plan.served.preferred(group, kind) {
-                            self.watches.keep(resource);
-                        }
-                    }
-                }
-                // What came is to be judged at once.
-                self.looked = None;
+                self.accept(at, accepted);
             }
             Err(refusal) => {
                 self.journal.refused(at, &refusal);
@@ -289,6 +273,33 @@ impl<'a> Deployment<'a> {
         }
     }
 
+    /// The server has it: from now on it is judged.
+    fn accept(&mut self, at: usize, accepted: Accepted) {
+        let id = &self.plan.objects[at].id;
+        let item = &mut self.items[at];
+        item.state = State::Accepted;
+        item.accepted_at = Some(Instant::now());
+        self.journal.accepted(at, &accepted);
+        item.accepted = Some(accepted);
+        let needs = crate::cluster::ready::needs(id);
+        if needs.is_empty() {
+            item.verdict = Verdict::Ready;
+            item.was_ready = true;
+            self.journal.ready(at);
+        } else {
+            item.verdict = Verdict::Waiting("not seen yet".to_owned());
+            // Without `wait` nothing but these is waited for; definitions and namespaces are in view anyway.
+            let is_awaited = self.wait || id.is("kubeflow.org", "Profile");
+            for (group, kind) in needs.iter().filter(|_| is_awaited) {
+                if let Some(resource) = self.plan.served.preferred(group, kind) {
+                    self.watches.keep(resource);
+                }
+            }
+        }
+        // What came is to be judged at once.
+        self.looked = None;
+    }
+
     fn back_off(&self, at: usize, refusal: &Refusal) -> Duration {
         if let Some(wanted) = refusal.retry_after {
             return wanted.min(LONGEST);
@@ -296,7 +307,7 @@ impl<'a> Deployment<'a> {
         let doubled = 0.5 * 2_f64.powi(i32::try_from(self.items[at].tries).unwrap_or(9).min(9) - 1);
         let most = match refusal.class {
             Class::Missing => 2.0,
-            Class::Webhook { .. } if !self.wait => 0.8,
+            Class::Webhook { .. } if !self.wait => 0.3,
             Class::Webhook { .. } => 5.0,
             _ => 10.0,
         };
@@ -306,7 +317,9 @@ impl<'a> Deployment<'a> {
 
     fn finish(mut self, causes: Vec<crate::cluster::cause::Cause>) -> Journal {
         for (at, item) in self.items.iter().enumerate() {
-            self.journal.end(at, item.verdict.missing());
+            if self.wait || item.state != State::Accepted {
+                self.journal.end(at, item.verdict.missing());
+            }
         }
         self.journal.causes = causes;
         self.journal.ended = Some(Timestamp::now());

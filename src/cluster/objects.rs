@@ -79,6 +79,18 @@ impl Object {
         &self.body
     }
 
+    /// Whether it says nothing but who it is.
+    pub fn is_bare(&self) -> bool {
+        let only = |value: &Value, known: &[&str]| {
+            let keys = value.as_object().into_iter().flatten();
+            keys.map(|(key, _)| key.as_str())
+                .all(|key| known.contains(&key))
+        };
+        let value = self.value();
+        only(&value, &["apiVersion", "kind", "metadata"])
+            && only(&value["metadata"], &["name", "namespace"])
+    }
+
     /// Gives it other content; the identity stays.
     pub fn replace(&mut self, value: &Value) {
         self.body = serde_json::to_vec(value)

@@ -124,6 +124,7 @@ impl Graph {
         graph.guards = guards::derive(&index, served, existing, &mut graph);
         cycles::break_all(&mut graph);
         graph.finish(objects, rank);
+        graph.hasten(objects);
         graph
     }
 
@@ -136,6 +137,26 @@ impl Graph {
         });
         graph.level = graph.rank.iter().map(|(rank, _)| *rank).collect();
         graph
+    }
+
+    /// The server establishes definitions one after the other, and prepares each kind at its first object: that chain is
+    /// the longest, so the definitions that objects wait for go first, those objects next, and the other definitions
+    /// while that lasts, but before any controller.
+    fn hasten(&mut self, objects: &[Object]) {
+        let definition = "CustomResourceDefinition";
+        let first = ranks::of_kind(definition);
+        let last = ranks::of_kind("ValidatingWebhookConfiguration");
+        for (at, object) in objects.iter().enumerate() {
+            let (rank, wanted) = &mut self.rank[at];
+            if self.needs[at]
+                .iter()
+                .any(|need| need.why == Why::Definition)
+            {
+                (*rank, *wanted) = (first, usize::MAX);
+            } else if object.id.is("apiextensions.k8s.io", definition) && *wanted == usize::MAX {
+                *rank = last;
+            }
+        }
     }
 
     fn finish(&mut self, objects: &[Object], rank: impl Fn(&Object) -> u32) {

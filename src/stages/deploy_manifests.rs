@@ -1,4 +1,7 @@
-//! `deploy-manifests`: builds once, lints, applies each object once in order, waits until everything is ready.
+//! `deploy-manifests`: builds once, lints, applies each object once in order, waits until everything is ready, removes
+//! what left the set.
+
+mod dry_run;
 
 use std::path::Path;
 
@@ -6,17 +9,19 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    cli::{DeployArgs, Order},
+    cli::{DeployArgs, Order, Prune},
     cluster::{
         self,
         build::{self, Rendered},
-        deploy::{DeployError, Journal, Plan, REPORT, carry_out},
+        deploy::{Plan, REPORT, carry_out, unchanged},
         images,
+        inventory::{Inventory, Need},
+        prune::{self, Reach},
     },
     github::commands,
-    limits::humane,
+    limits::{Deadline, Limit, humane},
     record::write_private,
-    report::{Exit, Failure, Leftover, escape_markdown},
+    report::{Exit, Failure, Leftover},
     stages::{Context, Outputs},
     tools,
 };
@@ -74,34 +79,62 @@ pub async fn deploy(
     kubeconfig: Option<&Path>,
     context: &mut Context,
 ) -> Result<Outputs, Failure> {
-    let hash = hex::encode(Sha256::digest(rendered.text.as_bytes()));
-    write_private(
-        &context.store.path("rendered.yaml"),
-        rendered.text.as_bytes(),
-    )?;
+    let Rendered { text, objects } = rendered;
+    let hash = hex::encode(Sha256::digest(text.as_bytes()));
+    write_private(&context.store.path("rendered.yaml"), text.as_bytes())?;
+    drop(text);
     tracing::info!(
         "built {} objects in {} (sha256 {})",
-        rendered.objects.len(),
+        objects.len(),
         humane(context.deadline.elapsed()),
         &hash[..12]
     );
-    let objects = rendered.objects;
 
     let deadline = context.deadline;
     let connected = cluster::connect(kubeconfig, &context.env, &context.store, deadline).await?;
+    let client = &connected.once;
     let legacy = args.order == Order::Legacy;
-    let planning = Plan::new(&connected.once, &connected.version, objects, legacy);
+    let planning = Plan::new(client, &connected.version, objects, legacy);
     let plan = deadline
         .bound(planning)
         .await
         .map_err(|passed| Failure::new(Exit::TimeLimit, passed.to_string()))??;
+    let reach = reach(args.prune);
+    let need = if reach.is_some() {
+        Need::Must
+    } else {
+        Need::May
+    };
+    let mut inventory = Inventory::read(client, &args.inventory, need, deadline).await?;
+    if args.dry_run {
+        return dry_run::show(client, &plan, &inventory, reach, context).await;
+    }
+    let known = unchanged(client, &plan, &inventory).await;
+    inventory.intend(client, &plan.contents(), deadline).await?;
     tracing::info!(
-        "applying {} objects to {} ({})",
+        "applying {} objects to {} ({}), {} of them unchanged",
         plan.objects.len(),
         connected.server,
-        connected.version
+        connected.version,
+        known.len()
     );
-    let (journal, result) = carry_out(&connected.once, &plan, args.wait, deadline).await;
+    let (journal, result) = carry_out(client, &plan, known, args.wait, deadline).await;
+    // After the limit too: a moment is enough.
+    let moment = if deadline.passed() {
+        Deadline::after(Limit::secs(2))
+    } else {
+        deadline
+    };
+    let lines = journal.lines(&plan);
+    if let Err(error) = inventory.note(client, &lines, &[], moment).await {
+        tracing::warn!("{error}; the next deploy sends everything again");
+    }
+    let result = match result {
+        Ok(()) => prune::prune(client, &plan, &journal, &mut inventory, reach, deadline)
+            .await
+            .map_err(Failure::from),
+        Err(error) => Err(Failure::from(error).leaving(Leftover::Tagged)),
+    };
 
     let report = context.store.path(REPORT);
     let text = json!({
@@ -110,7 +143,8 @@ pub async fn deploy(
         "order": if legacy { "legacy" } else { "gated" },
         "wait": args.wait,
         "passed": result.is_ok(),
-        "cause": result.as_ref().err().map(ToString::to_string),
+        "cause": result.as_ref().err().map(|failure| &failure.cause),
+        "pruned": result.as_ref().ok(),
         "deployment": &journal,
     });
     write_private(&report, text.to_string().as_bytes())?;
@@ -119,61 +153,20 @@ pub async fn deploy(
     if context.env.on_runner() {
         commands::folded("when each object was sent, accepted and ready", &table);
     }
-    if let Err(error) = context.files.summary(&summary(&journal, result.is_ok())) {
+    if let Err(error) = context.files.summary(&journal.markdown(result.is_ok())) {
         tracing::warn!("cannot write the job summary: {error}");
     }
-    result.map_err(|error| {
-        let before = matches!(error, DeployError::Lint(_) | DeployError::Set(_));
-        let failure = Failure::from(error);
-        failure.leaving(if before {
-            Leftover::None
-        } else {
-            Leftover::Tagged
-        })
-    })?;
+    result?;
     Ok(Outputs::default()
         .with("objects", plan.objects.len().to_string())
         .with("report", report.display().to_string()))
 }
 
-/// How many of each kind, and the slowest, as Markdown.
-fn summary(journal: &Journal, passed: bool) -> String {
-    const SLOWEST: usize = 10;
-    let mut text = format!(
-        "### {} deploy-manifests: {} of {} objects accepted\n\n",
-        if passed { "✅" } else { "❌" },
-        journal.accepted_count(),
-        journal.objects.len()
-    );
-    let mut slowest: Vec<_> = journal
-        .objects
-        .iter()
-        .filter_map(|entry| Some((entry.ready? - entry.accepted?, entry)))
-        .filter(|(took, _)| *took >= 1000)
-        .collect();
-    slowest.sort_by_key(|(took, _)| std::cmp::Reverse(*took));
-    if !slowest.is_empty() {
-        text.push_str("| slowest to be ready | seconds |\n|---|---:|\n");
+/// How far a prune reaches, if there is to be one.
+fn reach(prune: Prune) -> Option<Reach> {
+    match prune {
+        Prune::False => None,
+        Prune::True => Some(Reach::Plain),
+        Prune::All => Some(Reach::All),
     }
-    for (took, entry) in slowest.into_iter().take(SLOWEST) {
-        let object = escape_markdown(&entry.object);
-        let seconds = std::time::Duration::from_millis(took).as_secs_f64();
-        text.extend([format!("| {object} | {seconds:.1} |\n")]);
-    }
-    let missing: Vec<_> = journal
-        .objects
-        .iter()
-        .filter(|it| !it.missing.is_empty())
-        .collect();
-    if !passed && !missing.is_empty() {
-        text.push_str("\n| not ready | missing |\n|---|---|\n");
-        for entry in missing.iter().take(50) {
-            let (object, missing) = (
-                escape_markdown(&entry.object),
-                escape_markdown(&entry.missing),
-            );
-            text.extend([format!("| {object} | {missing} |\n")]);
-        }
-    }
-    text
 }

@@ -76,12 +76,15 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             deploy_manifests::deploy(rendered, &args.deploy, None, context).await
         })
         .await;
-    let limit = args.test_timeout;
-    chain
-        .stage(Stage::RunMnistNotebookJob, limit, async |context| {
-            run_mnist_notebook_job::run(&args.notebook, None, context).await
-        })
-        .await;
+    // After a dry run there is nothing to test.
+    if !args.deploy.dry_run {
+        let limit = args.test_timeout;
+        chain
+            .stage(Stage::RunMnistNotebookJob, limit, async |context| {
+                run_mnist_notebook_job::run(&args.notebook, None, context).await
+            })
+            .await;
+    }
 
     chain.shield_from_cancel();
     let limit = args.gather_timeout;

@@ -6,10 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::it::support::{cluster, sandbox};
+use crate::it::{
+    redeploy::one_manager_each,
+    support::{cluster, sandbox},
+};
 
 /// Runs the stage as a step would, with a state directory of its own; its output, and how long it took.
-fn deploy(state: &Path, arguments: &[&str]) -> (Output, Duration) {
+pub(crate) fn deploy(state: &Path, arguments: &[&str]) -> (Output, Duration) {
     let started = Instant::now();
     let output = Command::new(env!("CARGO_BIN_EXE_manifests-e2e"))
         .arg("deploy-manifests")
@@ -22,7 +25,7 @@ fn deploy(state: &Path, arguments: &[&str]) -> (Output, Duration) {
     (output, started.elapsed())
 }
 
-fn on_cluster(state: &Path, arguments: &[&str]) -> (Output, Duration) {
+pub(crate) fn on_cluster(state: &Path, arguments: &[&str]) -> (Output, Duration) {
     let kubeconfig = format!("--kubeconfig={}", cluster().display());
     let all: Vec<&str> = arguments
         .iter()
@@ -32,12 +35,12 @@ fn on_cluster(state: &Path, arguments: &[&str]) -> (Output, Duration) {
     deploy(state, &all)
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A file of manifests in a directory of its own.
-fn manifests(text: &str) -> (tempfile::TempDir, String) {
+pub(crate) fn manifests(text: &str) -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().expect("a directory can be made");
     let file = dir.path().join("objects.yaml");
     std::fs::write(&file, text).expect("a file can be written");
@@ -91,7 +94,9 @@ fn sandbox_the_sample_is_deployed_once_and_whole() {
     let objects = report["deployment"]["objects"].as_array().unwrap();
     assert!(objects.len() > 20);
     for object in objects {
-        assert_eq!(object["tries"], 1, "sent more than once: {object}");
+        // Not at all where an earlier run left it as it is wanted.
+        let tries = object["tries"].as_u64().unwrap();
+        assert!(tries <= 1, "sent more than once: {object}");
         assert!(object["ready"].is_u64(), "{object}");
     }
     let differs = Command::new("bash")
@@ -106,6 +111,16 @@ fn sandbox_the_sample_is_deployed_once_and_whole() {
         "{}",
         String::from_utf8_lossy(&differs.stdout)
     );
+
+    one_manager_each("kustomize build e2e/sample");
+    let (output, _) = on_cluster(state.path(), &["--manifests=e2e/sample", "--timeout=2m"]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!said(&output).contains("taken over"), "{}", said(&output));
+    let report = std::fs::read(state.path().join("manifests-e2e/deploy-report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    for object in report["deployment"]["objects"].as_array().unwrap() {
+        assert_eq!(object["unchanged"], true, "{object}");
+    }
 
     for (directory, line) in [
         ("denied", "denied the request"),

@@ -6,11 +6,13 @@ use tokio::time::Instant;
 
 use crate::{
     cluster::{
-        apply::{Accepted, Refusal},
+        apply::{Accepted, Refusal, digest},
         cause::Cause,
         deploy::Plan,
+        inventory::Sent,
+        objects::ObjectId,
     },
-    report::one_line,
+    report::{escape_markdown, one_line},
 };
 
 /// File of the state directory with what was done with each object.
@@ -35,6 +37,15 @@ pub struct Entry {
     pub tries: u32,
     /// Whether it was not there before.
     pub created: bool,
+    /// Whether it was not sent, since it was there as it is wanted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
+    /// Its unique id.
+    #[serde(skip)]
+    pub uid: String,
+    /// What the server notes as ours.
+    #[serde(skip)]
+    pub mark: String,
     /// Fields that other managers held.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub taken: Vec<String>,
@@ -97,6 +108,9 @@ impl Journal {
         let entry = &mut self.objects[at];
         entry.accepted = Some(now);
         entry.created = accepted.created;
+        entry.unchanged = entry.tries == 0;
+        entry.uid.clone_from(&accepted.uid);
+        entry.mark.clone_from(&accepted.mark);
         entry.taken.clone_from(&accepted.taken);
     }
 
@@ -140,5 +154,63 @@ impl Journal {
             table.push('\n');
         }
         table
+    }
+
+    /// What was accepted, as an inventory has it.
+    pub fn lines(&self, plan: &Plan) -> Vec<(ObjectId, Sent)> {
+        let entries = plan.objects.iter().zip(&self.objects);
+        let accepted = entries.filter(|(_, entry)| entry.accepted.is_some());
+        let lines = accepted.map(|(object, entry)| {
+            // A server that notes nothing of fields that were sent cannot tell whether they changed.
+            let mark = match &entry.mark {
+                uid if uid.starts_with('=') && !object.is_bare() => String::new(),
+                mark => mark.clone(),
+            };
+            let content = digest(object.body());
+            (object.id.clone(), Sent { content, mark })
+        });
+        lines.collect()
+    }
+
+    /// How many of each kind, and the slowest, as Markdown.
+    pub fn markdown(&self, passed: bool) -> String {
+        const SLOWEST: usize = 10;
+        let mut text = format!(
+            "### {} deploy-manifests: {} of {} objects accepted\n\n",
+            if passed { "✅" } else { "❌" },
+            self.accepted_count(),
+            self.objects.len()
+        );
+        let mut slowest: Vec<_> = self
+            .objects
+            .iter()
+            .filter_map(|entry| Some((entry.ready? - entry.accepted?, entry)))
+            .filter(|(took, _)| *took >= 1000)
+            .collect();
+        slowest.sort_by_key(|(took, _)| std::cmp::Reverse(*took));
+        if !slowest.is_empty() {
+            text.push_str("| slowest to be ready | seconds |\n|---|---:|\n");
+        }
+        for (took, entry) in slowest.into_iter().take(SLOWEST) {
+            let object = escape_markdown(&entry.object);
+            let seconds = std::time::Duration::from_millis(took).as_secs_f64();
+            text.extend([format!("| {object} | {seconds:.1} |\n")]);
+        }
+        let missing: Vec<_> = self
+            .objects
+            .iter()
+            .filter(|it| !it.missing.is_empty())
+            .collect();
+        if !passed && !missing.is_empty() {
+            text.push_str("\n| not ready | missing |\n|---|---|\n");
+            for entry in missing.iter().take(50) {
+                let (object, missing) = (
+                    escape_markdown(&entry.object),
+                    escape_markdown(&entry.missing),
+                );
+                text.extend([format!("| {object} | {missing} |\n")]);
+            }
+        }
+        text
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         errors::Given,
         facts::Facts,
         lint,
-        objects::{self, Object},
+        objects::{self, Object, ObjectId},
         order::{Existing, Graph, is_own},
         served::Served,
     },
@@ -100,6 +100,24 @@ impl Plan {
             paths,
             given,
         })
+    }
+}
+
+impl Plan {
+    /// The path of an object, and what of the set decides on its refusals.
+    pub fn address(&self, at: usize) -> (&str, &Given) {
+        (&self.paths[at], &self.given[at])
+    }
+
+    /// Who each object is.
+    pub fn ids(&self) -> impl Iterator<Item = &ObjectId> {
+        self.objects.iter().map(|object| &object.id)
+    }
+
+    /// Each object with the digest of its content.
+    pub fn contents(&self) -> Vec<(ObjectId, String)> {
+        let content = |it: &Object| (it.id.clone(), apply::digest(it.body()));
+        self.objects.iter().map(content).collect()
     }
 }
 

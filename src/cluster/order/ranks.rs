@@ -43,12 +43,17 @@ pub fn is_own(group: &str) -> bool {
 
 /// Rank of an object in the gated order: lower goes first.
 pub fn rank(object: &Object) -> u32 {
-    let own = is_own(&object.id.group);
-    let at = FIRST
-        .iter()
-        .position(|kind| own && *kind == object.id.kind)
-        .unwrap_or(FIRST.len());
-    u32::try_from(at).unwrap_or(u32::MAX)
+    if is_own(&object.id.group) {
+        of_kind(&object.id.kind)
+    } else {
+        of_kind("")
+    }
+}
+
+/// Rank of one of Kubernetes' own kinds.
+pub(super) fn of_kind(kind: &str) -> u32 {
+    let at = FIRST.iter().position(|known| *known == kind);
+    u32::try_from(at.unwrap_or(FIRST.len())).unwrap_or(u32::MAX)
 }
 
 /// Upstream's order: what kustomize calls `legacy`.

@@ -149,7 +149,8 @@ impl Server {
         let client = Client::new(service, "default");
         let plan = plan(set);
         let limit: Limit = limit.parse().unwrap();
-        let (_, result) = carry_out(&client, &plan, true, Deadline::after(limit)).await;
+        let (_, result) =
+            carry_out(&client, &plan, Known::new(), true, Deadline::after(limit)).await;
         let took = server.seconds();
         (result, took, server)
     }

@@ -1,0 +1,221 @@
+//! What the server has, asked object by object or kind by kind, and its removal.
+//!
+//! Given paths; knows nothing of a set. What fails for the moment is asked again.
+
+use std::time::Duration;
+
+use http::{HeaderValue, Method, Request, header};
+use kube::{Client, client::Body};
+use serde_json::{Value, json};
+
+use crate::{
+    cluster::{
+        apply::{MANAGER, Refusal, answered},
+        errors::{Class, Given},
+        facts::list,
+    },
+    limits::Deadline,
+    wait::{self, Every, Status, WaitError},
+};
+
+/// How many objects a page of a list holds.
+const PAGE: usize = 500;
+/// A server that cannot answer for so long is given up.
+const PATIENCE: Duration = Duration::from_mins(2);
+const AGAIN: Every<'_> = Every::secs(1);
+
+/// How much of an object is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// Its metadata.
+    Metadata,
+}
+
+impl Extent {
+    const fn one(self) -> &'static str {
+        match self {
+            Self::Whole => "application/json",
+            Self::Metadata => {
+                "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json"
+            }
+        }
+    }
+
+    const fn many(self) -> &'static str {
+        match self {
+            Self::Whole => "application/json",
+            Self::Metadata => {
+                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
+            }
+        }
+    }
+}
+
+/// One object; none where there is none, or nobody serves its kind.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn get(client: &Client, path: &str, extent: Extent) -> Result<Option<Value>, Refusal> {
+    match ask(client, Method::GET, path, extent.one(), None).await {
+        Ok(object) => Ok(Some(object)),
+        Err(refusal) if refusal.code == 404 => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Every object below a path, page by page; `query` is what the server is to choose by.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn all(
+    client: &Client,
+    path: &str,
+    query: &str,
+    extent: Extent,
+) -> Result<Vec<Value>, Refusal> {
+    let mut objects = Vec::new();
+    let mut from = String::new();
+    loop {
+        let page = format!("{path}?limit={PAGE}{query}{from}");
+        let mut answer = match ask(client, Method::GET, &page, extent.many(), None).await {
+            Ok(answer) => answer,
+            Err(refusal) if refusal.code == 404 => return Ok(objects),
+            Err(refusal) => return Err(refusal),
+        };
+        if let Some(Value::Array(items)) = answer.get_mut("items").map(Value::take) {
+            objects.extend(items);
+        }
+        match answer["metadata"]["continue"].as_str() {
+            Some(more) if !more.is_empty() => {
+                let more: String = url::form_urlencoded::byte_serialize(more.as_bytes()).collect();
+                from = format!("&continue={more}");
+            }
+            _ => return Ok(objects),
+        }
+    }
+}
+
+/// Makes an object below a path, or puts one in place of what is there at its path.
+///
+/// # Errors
+/// [`Refusal`]; code 409 where somebody else was there first.
+pub async fn put(
+    client: &Client,
+    path: &str,
+    object: &Value,
+    is_new: bool,
+) -> Result<Value, Refusal> {
+    let method = if is_new { Method::POST } else { Method::PUT };
+    let path = format!("{path}?fieldManager={MANAGER}");
+    ask(client, method, &path, Extent::Metadata.one(), Some(object)).await
+}
+
+/// Asks that this very object go, with all that it owns. What is gone already is no error.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn delete(client: &Client, path: &str, uid: &str) -> Result<(), Refusal> {
+    let options = json!({
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": "Foreground",
+        "preconditions": {"uid": uid},
+    });
+    let accept = Extent::Metadata.one();
+    match ask(client, Method::DELETE, path, accept, Some(&options)).await {
+        Ok(_) => Ok(()),
+        // 409: another object has its name by now.
+        Err(refusal) if matches!(refusal.code, 404 | 409) => Ok(()),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+async fn ask(
+    client: &Client,
+    method: Method,
+    path: &str,
+    accept: &'static str,
+    body: Option<&Value>,
+) -> Result<Value, Refusal> {
+    let bytes = body.map_or_else(Vec::new, |body| body.to_string().into_bytes());
+    let mut request = Request::new(Body::from(bytes));
+    *request.method_mut() = method;
+    *request.uri_mut() = path
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| Refusal {
+            class: Class::Invalid,
+            code: 0,
+            message: format!("{path} is no path: {error}"),
+            retry_after: None,
+        })?;
+    let headers = request.headers_mut();
+    headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+    if body.is_some() {
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+    }
+    let (_, answer) = answered(client, request, &Given::default()).await?;
+    Ok(answer)
+}
+
+/// Tries until the server answers for good.
+///
+/// # Errors
+/// The last [`Refusal`].
+pub async fn steadily<T, F>(
+    what: &str,
+    deadline: Deadline,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Refusal>
+where
+    F: Future<Output = Result<T, Refusal>>,
+{
+    let look = || {
+        let attempt = attempt();
+        async {
+            match attempt.await {
+                Ok(done) => Ok(Status::Ready(done)),
+                // 409 is no trouble of the server's: the caller has to look again.
+                Err(it) if it.class == Class::Transient && it.code != 409 => {
+                    Ok(Status::NotYet(it.message))
+                }
+                Err(refusal) => Err(refusal),
+            }
+        }
+    };
+    wait::until(what, deadline.within(PATIENCE), AGAIN, look)
+        .await
+        .map_err(|error| match error {
+            WaitError::Failed(refusal) => refusal,
+            WaitError::TimedOut { last, .. } => Refusal {
+                class: Class::Transient,
+                code: 0,
+                message: last,
+                retry_after: None,
+            },
+        })
+}
+
+/// What still keeps an object that is to go.
+pub fn keeps(object: &Value) -> String {
+    let finalizers: Vec<&str> = list(&object["metadata"]["finalizers"])
+        .chain(list(&object["spec"]["finalizers"]))
+        .filter_map(Value::as_str)
+        .collect();
+    // Of a namespace the server says what is left in it.
+    let remaining = list(&object["status"]["conditions"]).find(|condition| {
+        let kind = condition["type"].as_str().unwrap_or_default();
+        kind.ends_with("Remaining") && condition["status"] == "True"
+    });
+    if object["metadata"]["deletionTimestamp"].is_null() {
+        "its deletion has not begun".to_owned()
+    } else if let Some(message) = remaining.and_then(|it| it["message"].as_str()) {
+        message.to_owned()
+    } else if finalizers.is_empty() {
+        "it is being deleted".to_owned()
+    } else {
+        format!("it waits for {}", finalizers.join(", "))
+    }
+}

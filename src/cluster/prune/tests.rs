@@ -1,0 +1,68 @@
+use serde_json::json;
+
+use super::*;
+
+fn id(group: &str, kind: &str) -> ObjectId {
+    ObjectId {
+        group: group.to_owned(),
+        kind: kind.to_owned(),
+        namespace: None,
+        name: "a".to_owned(),
+    }
+}
+
+#[test]
+fn what_others_stand_on_goes_last() {
+    let order = [
+        id("serving.kserve.io", "InferenceService"),
+        id(
+            "admissionregistration.k8s.io",
+            "ValidatingWebhookConfiguration",
+        ),
+        id("apps", "Deployment"),
+        id("", "Service"),
+        id("", "PersistentVolumeClaim"),
+        id("apiextensions.k8s.io", "CustomResourceDefinition"),
+        id("", "Namespace"),
+    ];
+    assert!(order.is_sorted_by(|a, b| wave(a) < wave(b)));
+    assert_eq!(
+        wave(&id("networking.k8s.io", "Ingress")),
+        wave(&id("", "Service"))
+    );
+}
+
+#[test]
+fn an_object_is_ours_as_long_as_the_server_says_so() {
+    let noted = |manager: &str, operation: &str| json!({"uid": "7", "managedFields": [{"manager": manager, "operation": operation}]});
+    let bare = json!({"uid": "7"});
+    let sent = |mark: &str| Sent {
+        content: "c".to_owned(),
+        mark: mark.to_owned(),
+    };
+    for (metadata, mark, expected) in [
+        (noted("manifests-e2e", "Apply"), "", Whose::Ours),
+        (noted("kubectl", "Update"), "00", Whose::Others),
+        (noted("kubectl", "Update"), "", Whose::Others),
+        (bare.clone(), "00", Whose::Others),
+        (bare.clone(), "=7", Whose::Ours),
+        (bare.clone(), "=8", Whose::Others),
+        (bare, "", Whose::Unknown),
+        (noted("before-first-apply", "Update"), "=7", Whose::Ours),
+    ] {
+        assert_eq!(whose(&metadata, &sent(mark)), expected, "{metadata} {mark}");
+    }
+}
+
+#[test]
+fn what_holds_other_things_is_no_plain_object() {
+    for (group, kind, expected) in [
+        ("", "Namespace", true),
+        ("", "PersistentVolumeClaim", true),
+        ("apiextensions.k8s.io", "CustomResourceDefinition", true),
+        ("example.org", "Namespace", false),
+        ("", "ConfigMap", false),
+    ] {
+        assert_eq!(holds(&id(group, kind)), expected, "{group} {kind}");
+    }
+}
