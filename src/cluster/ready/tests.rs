@@ -289,6 +289,71 @@ fn sets_and_definitions_are_judged_by_their_own_rules() {
 }
 
 #[test]
+fn a_pod_of_its_own_is_done_when_it_succeeded_and_may_wait_for_room_a_while() {
+    let id = id("", "Pod");
+    let unscheduled = |since: &str| {
+        json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+               "message": "0/1 nodes are available: 1 Insufficient cpu.", "lastTransitionTime": since}]})
+    };
+    let room = "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu.".to_owned();
+    for (status, expected) in [
+        (json!({"phase": "Succeeded"}), Verdict::Ready),
+        (
+            json!({"phase": "Failed", "containerStatuses": [{"name": "c", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]}),
+            Verdict::Failed("it failed: container c: exit code 137 (OOMKilled)".to_owned()),
+        ),
+        (
+            unscheduled("2026-01-01T11:58:00Z"),
+            Verdict::Waiting(room.clone()),
+        ),
+        (unscheduled("2026-01-01T11:56:00Z"), Verdict::Stuck(room)),
+        (
+            json!({"phase": "Running", "reason": "Evicted", "message": "The node was low on resource: ephemeral-storage."}),
+            Verdict::Stuck("evicted: The node was low on resource: ephemeral-storage.".to_owned()),
+        ),
+    ] {
+        let live = live(&id, json!({"containers": [{"name": "c"}]}), status);
+        assert_eq!(verdict(&id, vec![("Pod.", live)]), expected);
+    }
+}
+
+#[test]
+fn what_can_never_be_has_failed() {
+    let conditions = |kind: &str, status: &str, message: &str| json!({"observedGeneration": 2, "conditions": [{"type": kind, "status": status, "reason": "R", "message": message}]});
+    for (group, kind, status) in [
+        (
+            "apiextensions.k8s.io",
+            "CustomResourceDefinition",
+            conditions("NamesAccepted", "False", "the plural is taken"),
+        ),
+        (
+            "apps",
+            "Deployment",
+            conditions(
+                "ReplicaFailure",
+                "True",
+                "pods \"a\" is forbidden: violates PodSecurity \"restricted:latest\"",
+            ),
+        ),
+        ("batch", "Job", conditions("FailureTarget", "True", "m")),
+        ("", "PersistentVolumeClaim", json!({"phase": "Lost"})),
+    ] {
+        let id = id(group, kind);
+        let live = live(&id, json!({}), status);
+        let verdict = verdict(&id, vec![(&id.group_kind(), live)]);
+        assert!(matches!(verdict, Verdict::Failed(_)), "{kind}: {verdict:?}");
+    }
+    // By itself it goes on: a quota may be raised, a deadline of progress says nothing final.
+    let id = id("apps", "Deployment");
+    let slow = conditions("Progressing", "False", "ProgressDeadlineExceeded");
+    let slow = live(&id, json!({}), slow);
+    assert!(matches!(
+        verdict(&id, vec![("Deployment.apps", slow)]),
+        Verdict::Waiting(_)
+    ));
+}
+
+#[test]
 fn every_rule_has_its_kind_in_view() {
     // A kind with a rule but without a watch would count as ready at once.
     for (group, kind) in [
