@@ -97,6 +97,7 @@ impl Explain for DeployError {
                 class: Class::Forbidden,
                 ..
             } => Exit::Infrastructure,
+            Self::Stuck { cause, .. } if is_registry(cause) => Exit::Infrastructure,
             Self::Refused { .. } | Self::Failed { .. } | Self::Stuck { .. } => Exit::TestFailed,
             Self::TimedOut { .. } => Exit::TimeLimit,
         }
@@ -126,6 +127,8 @@ impl Explain for DeployError {
             Self::Stuck { cause, .. } | Self::TimedOut { cause, .. } => {
                 if cause.contains("(not found)") {
                     "the image is gone from its registry: name another one with image-overrides"
+                } else if is_registry(cause) {
+                    "the nodes cannot reach the registry: give install-kind registry-mirrors, or try again"
                 } else if cause.contains("Insufficient") {
                     "the nodes have no room left: take a larger instance type, or ask for less"
                 } else {
@@ -147,6 +150,14 @@ impl Explain for DeployError {
             Self::Set(_) | Self::Server(_) | Self::Lost { .. } => Vec::new(),
         }
     }
+}
+
+/// Whether an image cannot be pulled although it may exist.
+fn is_registry(cause: &str) -> bool {
+    ["ImagePullBackOff (", "ErrImagePull ("]
+        .iter()
+        .any(|sign| cause.contains(sign))
+        && !cause.contains("(not found)")
 }
 
 /// How many causes are told in full.

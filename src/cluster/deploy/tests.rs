@@ -163,6 +163,14 @@ async fn when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come() {
     );
     assert!((480..=490).contains(&took), "{took}");
 
+    // A registry that is out of reach says nothing of the manifests.
+    let mut lost = pod.clone();
+    lost["status"]["containerStatuses"][0]["state"]["waiting"]["message"] =
+        json!("failed to resolve reference: dial tcp: lookup gcr.io: no such host");
+    let unreached = server().lists("pods", vec![vec![lost]]);
+    let (result, ..) = unreached.deploy(DEPLOYMENT, "45m").await;
+    assert_eq!(result.unwrap_err().exit(), Exit::Infrastructure);
+
     // What waits for a controller is no hope where one is beyond help, but otherwise it is.
     let profile = "{apiVersion: kubeflow.org/v1, kind: Profile, metadata: {name: p}}";
     let (result, took, _) = server()

@@ -13,7 +13,7 @@ use crate::{
 
 /// A container that cannot be asked, or that was restarted, counts as ready so long after its last start.
 pub const SOAK: SignedDuration = SignedDuration::from_secs(10);
-/// An image that is not found, and room that is not there, may still come.
+/// An image that cannot be pulled, and room that is not there, may still come.
 const GRACE: SignedDuration = SignedDuration::from_mins(3);
 /// A container that ended so often does not wait for anything any more.
 const CRASHES: i64 = 6;
@@ -126,7 +126,7 @@ fn container(status: &Value, age: SignedDuration) -> Option<Verdict> {
                     because(innermost(&message))
                 };
                 let what = format!("{reason}{why}: container {name}, image {image}");
-                Some(if gone && age > GRACE {
+                Some(if age > GRACE {
                     Verdict::Stuck(what)
                 } else {
                     Verdict::Waiting(what)

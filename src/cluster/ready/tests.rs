@@ -153,7 +153,7 @@ fn a_pod_says_why_it_waits_and_when_it_is_stuck() {
         ),
         (
             waiting("ImagePullBackOff", "a: b: c: dial tcp: i/o timeout", 0),
-            false,
+            true,
             "ImagePullBackOff (c: dial tcp: i/o timeout): container c, image i:1",
         ),
         (
