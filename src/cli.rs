@@ -9,8 +9,8 @@ use crate::{limits::Limit, stages::Stage};
 mod args;
 
 pub use args::{
-    Arch, DeployArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order, ProviderKind,
-    ProvisionArgs, Prune, Scope, TeardownArgs, Whereabouts,
+    Arch, DeployArgs, ExtendArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order,
+    ProviderKind, ProvisionArgs, Prune, ReapArgs, Scope, TeardownArgs, Whereabouts,
 };
 
 /// Proves a tree of Kubernetes manifests on a throw-away cluster, and leaves nothing behind.
@@ -43,6 +43,10 @@ pub enum Command {
     GatherLogs(Staged<WithKubeconfig<GatherArgs>>),
     /// Remove everything of this run, found by its tags, and prove that it is gone
     Teardown(Staged<TeardownArgs>),
+    /// Let this job's EC2 instance live longer
+    Extend(Staged<ExtendArgs>),
+    /// Find what was left behind in an AWS account, mark it, and end it on a later pass
+    Reap(Staged<ReapArgs>),
     /// Run the whole chain; logs are gathered and the host is torn down whatever happens
     Run(Box<RunArgs>),
     /// Keep a port of this machine forwarded to the host's API server (started by install-kind)
@@ -60,6 +64,8 @@ impl Command {
             Self::RunMnistNotebookJob(_) => Stage::RunMnistNotebookJob,
             Self::GatherLogs(_) => Stage::GatherLogs,
             Self::Teardown(_) => Stage::Teardown,
+            Self::Extend(_) => Stage::Extend,
+            Self::Reap(_) => Stage::Reap,
             Self::Run(_) | Self::Tunnel(_) => return None,
         })
     }
@@ -73,6 +79,8 @@ impl Command {
             Self::RunMnistNotebookJob(staged) => staged.timeout,
             Self::GatherLogs(staged) => staged.timeout,
             Self::Teardown(staged) => staged.timeout,
+            Self::Extend(staged) => staged.timeout,
+            Self::Reap(staged) => staged.timeout,
             Self::Run(_) | Self::Tunnel(_) => Limit::secs(u64::from(u32::MAX)),
         }
     }
@@ -86,6 +94,8 @@ impl Command {
             Self::RunMnistNotebookJob(staged) => staged.log,
             Self::GatherLogs(staged) => staged.log,
             Self::Teardown(staged) => staged.log,
+            Self::Extend(staged) => staged.log,
+            Self::Reap(staged) => staged.log,
             Self::Run(run) => run.log,
             Self::Tunnel(_) => LogLevel::Info,
         }
@@ -182,6 +192,9 @@ pub struct RunArgs {
     /// gather-logs' own.
     #[command(flatten)]
     pub gather: GatherArgs,
+    /// After a failure, keep the EC2 instance for so long, at most until its ttl
+    #[arg(long, value_name = "SPAN")]
+    pub keep_on_failure: Option<Limit>,
 }
 
 /// Arguments of the detached tunnel.

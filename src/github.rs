@@ -1,4 +1,5 @@
-//! GitHub Actions as seen from a step: workflow commands, command files.
+//! GitHub Actions as seen from a step: workflow commands, command files; and its API.
 
+pub mod api;
 pub mod commands;
 pub mod files;

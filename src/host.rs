@@ -5,6 +5,7 @@
 mod capture;
 pub mod engine;
 pub mod local;
+pub mod login;
 pub mod prepare;
 pub mod ssh;
 pub mod tunnel;

@@ -31,6 +31,8 @@ pub mod notebook;
 
 pub mod logs;
 
+pub mod reap;
+
 pub mod github;
 pub mod progress;
 pub mod report;

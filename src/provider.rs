@@ -7,7 +7,7 @@ pub mod ec2;
 pub mod local;
 pub mod ssh;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -18,8 +18,11 @@ use crate::{
     limits::Deadline,
     record::{HostRecord, Record, Store},
     report::{Exit, Explain, Failure},
-    run::Run,
+    run::{Run, TAG_EXPIRES_AT},
 };
+
+/// A launch that was just killed may show up so late.
+pub const LATE: Duration = Duration::from_secs(3);
 
 /// Whose things: of a run, and where `job` is set, of one job of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +52,7 @@ impl Owner {
 }
 
 /// One thing that carries our tags or name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resource {
     /// `instance`, `volume`, `security group`, `KinD cluster`.
     pub kind: &'static str,
@@ -57,12 +60,28 @@ pub struct Resource {
     pub id: String,
     /// AWS region, where it has one.
     pub region: Option<String>,
-    /// Job that it belongs to, where its tags say so.
-    pub job: Option<String>,
+    /// What it is tagged with, where the provider has tags.
+    pub tags: BTreeMap<String, String>,
     /// State in the provider's words.
     pub state: String,
     /// Since when it costs, where the provider says so.
     pub since: Option<Timestamp>,
+}
+
+impl Resource {
+    /// When its tags say that it ends.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.tags.get(TAG_EXPIRES_AT)?.parse().ok()
+    }
+}
+
+/// The instance among these that lives.
+pub fn instance(found: &[Resource]) -> Option<&Resource> {
+    let alive = |one: &&Resource| matches!(one.state.as_str(), "pending" | "running");
+    found
+        .iter()
+        .filter(|one| one.kind == "instance")
+        .find(alive)
 }
 
 impl fmt::Display for Resource {
@@ -73,6 +92,15 @@ impl fmt::Display for Resource {
         }
         write!(f, " ({})", self.state)
     }
+}
+
+/// What came of an attempt to end everything of somebody.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// What was there.
+    pub found: Vec<Resource>,
+    /// Why not all of it could be ended, or not everywhere be looked. [`Provider::prove_gone`] says what is left.
+    pub refused: Option<Failure>,
 }
 
 /// A host that answers.
@@ -113,12 +141,12 @@ pub trait Provider: Send + Sync {
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>>;
 
-    /// Asks for the end of these, in an order that can succeed, and waits for it.
+    /// Finds everything of `owner`, asks for its end in an order that can succeed, and waits for it.
     fn destroy<'a>(
         &'a self,
-        resources: &'a [Resource],
+        owner: &'a Owner,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<(), Failure>>;
+    ) -> BoxFuture<'a, Result<Ended, Failure>>;
 
     /// Asks again what is left of `owner`. An answer that cannot be trusted is an error, never "nothing".
     fn prove_gone<'a>(
@@ -127,6 +155,23 @@ pub trait Provider: Send + Sync {
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
         self.find(owner, deadline)
+    }
+
+    /// Has this job's host end at `until`, by itself, and says so wherever its end is looked up.
+    ///
+    /// `kept`: as one that outlives its failed run.
+    fn end_at<'a>(
+        &'a self,
+        _store: &'a mut Store,
+        _host: &'a [Resource],
+        _until: Timestamp,
+        _kept: bool,
+        _deadline: Deadline,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(std::future::ready(Err(Failure::new(
+            Exit::BadInput,
+            "only a host from EC2 ends by itself",
+        ))))
     }
 }
 

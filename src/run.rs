@@ -16,8 +16,16 @@ pub const TAG_RUN: &str = "manifests-e2e/run";
 pub const TAG_JOB: &str = "manifests-e2e/job";
 /// Tag that carries the attempt of the run.
 pub const TAG_ATTEMPT: &str = "manifests-e2e/attempt";
+/// Tag that carries the repository of the run, `owner/name`.
+pub const TAG_REPOSITORY: &str = "manifests-e2e/repository";
+/// Tag that carries the page of the run.
+pub const TAG_URL: &str = "manifests-e2e/url";
 /// Tag that carries the moment after which nothing of the run may live (RFC 3339).
 pub const TAG_EXPIRES_AT: &str = "manifests-e2e/expires-at";
+/// Tag of what outlives its failed run on purpose, until [`TAG_EXPIRES_AT`].
+pub const TAG_KEPT: &str = "manifests-e2e/kept";
+/// Tag of what `reap` has taken for left behind, and since when (RFC 3339).
+pub const TAG_CANDIDATE: &str = "manifests-e2e/reap-candidate";
 
 /// What a run is called, in tags, names and tokens.
 ///
@@ -103,13 +111,14 @@ impl Run {
                 env!("CARGO_PKG_VERSION").to_owned(),
             ),
         ];
+        let actor = format!("{TAG_PREFIX}actor");
         for (key, value) in [
-            ("repository", &self.repository),
-            ("url", &self.url),
-            ("actor", &self.actor),
+            (TAG_REPOSITORY, &self.repository),
+            (TAG_URL, &self.url),
+            (&actor, &self.actor),
         ] {
             if let Some(value) = value {
-                tags.push((format!("{TAG_PREFIX}{key}"), value.clone()));
+                tags.push((key.to_owned(), value.clone()));
             }
         }
         tags

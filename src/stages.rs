@@ -17,14 +17,16 @@ use crate::{
 };
 
 pub mod deploy_manifests;
+pub mod extend;
 pub mod gather_logs;
 pub mod install_kind;
 pub mod provision_ec2;
+pub mod reap;
 pub mod run;
 pub mod run_mnist_notebook_job;
 pub mod teardown;
 
-/// The six stages; each is an action, a subcommand and a file of this folder.
+/// The six stages of the chain and what stands beside it; each is an action, a subcommand and a file of this folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// `provision-ec2`
@@ -39,18 +41,34 @@ pub enum Stage {
     GatherLogs,
     /// `teardown`
     Teardown,
+    /// `extend`, beside the chain
+    Extend,
+    /// `reap`, beside the chain
+    Reap,
 }
 
 impl Stage {
-    /// All of them, in the order of the chain.
-    pub const ALL: [Self; 6] = [
+    /// All of them: those of the chain in its order, then the others.
+    pub const ALL: [Self; 8] = [
         Self::ProvisionEc2,
         Self::InstallKind,
         Self::DeployManifests,
         Self::RunMnistNotebookJob,
         Self::GatherLogs,
         Self::Teardown,
+        Self::Extend,
+        Self::Reap,
     ];
+
+    /// Whether it is one of the chain.
+    pub const fn in_chain(self) -> bool {
+        !matches!(self, Self::Extend | Self::Reap)
+    }
+
+    /// Whether it collects or ends what there is: no full disk may keep it from that.
+    const fn must_run(self) -> bool {
+        matches!(self, Self::GatherLogs | Self::Teardown | Self::Reap)
+    }
 
     /// The one name of action, subcommand and stage.
     pub const fn name(self) -> &'static str {
@@ -61,6 +79,8 @@ impl Stage {
             Self::RunMnistNotebookJob => "run-mnist-notebook-job",
             Self::GatherLogs => "gather-logs",
             Self::Teardown => "teardown",
+            Self::Extend => "extend",
+            Self::Reap => "reap",
         }
     }
 
@@ -88,7 +108,9 @@ impl Stage {
             Self::DeployManifests => &["objects", "report", "diff"],
             Self::RunMnistNotebookJob => &["verdict", "junit", "executed-notebook"],
             Self::GatherLogs => &["bundle", "report", "cause", "s3-url"],
-            Self::Teardown => &["terminated", "leftovers"],
+            Self::Teardown => &["terminated", "leftovers", "kept-until"],
+            Self::Extend => &["expires-at"],
+            Self::Reap => &["terminated", "leftovers"],
         }
     }
 }
@@ -117,6 +139,20 @@ impl Context {
     /// Whether the job was cancelled, as the action passes it.
     pub fn job_cancelled(&self) -> bool {
         self.cancelled.is_cancelled() || self.env.get("JOB_STATUS") == Some("cancelled")
+    }
+
+    /// Whether the job has failed, as the action passes it.
+    pub fn job_failed(&self) -> bool {
+        !self.job_cancelled() && self.env.get("JOB_STATUS") == Some("failure")
+    }
+
+    /// Sets an output of many lines at once, although the step may fail: that is when it is wanted.
+    pub fn tell<T: AsRef<str>>(&self, name: &str, lines: impl IntoIterator<Item = T>) {
+        let lines: Vec<T> = lines.into_iter().collect();
+        let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
+        if let Err(error) = self.files.output(name, &lines.join("\n")) {
+            tracing::warn!("cannot set the output `{name}`: {error}");
+        }
     }
 }
 
@@ -194,6 +230,8 @@ pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit 
             .await
         }
         Command::Teardown(staged) => teardown::run(&staged.args, context).await,
+        Command::Extend(staged) => extend::run(&staged.args, context).await,
+        Command::Reap(staged) => reap::run(&staged.args, context).await,
         Command::Run(_) | Command::Tunnel(_) => unreachable!("these are no stages"),
     })
     .await;
@@ -220,7 +258,7 @@ where
     });
     // A full disk must not keep anybody from collecting what there is, or from ending what costs.
     match begun {
-        Err(error) if matches!(stage, Stage::GatherLogs | Stage::Teardown) => {
+        Err(error) if stage.must_run() => {
             tracing::warn!("{error}");
         }
         begun => begun?,
@@ -235,9 +273,6 @@ where
             Err(Failure::new(Exit::Cancelled, "cancelled by a signal").leaving(Leftover::Tagged))
         }
     };
-    if stage == Stage::ProvisionEc2 && result.is_err() {
-        provision_ec2::unwind(context).await;
-    }
     let (exit, cause) = match &result {
         Ok(_) => (Exit::Passed, String::new()),
         Err(failure) => (failure.exit, failure.line()),
@@ -249,10 +284,12 @@ where
             last.cause = cause;
         }
     });
+    // After that: a runner that cancels waits for some seconds only, and the record is to be whole by then.
+    if stage == Stage::ProvisionEc2 && result.is_err() {
+        provision_ec2::unwind(context).await;
+    }
     match (result, noted) {
-        (Ok(_), Err(error)) if !matches!(stage, Stage::GatherLogs | Stage::Teardown) => {
-            Err(error.into())
-        }
+        (Ok(_), Err(error)) if !stage.must_run() => Err(error.into()),
         (result, Err(error)) => {
             tracing::warn!("{error}");
             result

@@ -7,7 +7,9 @@ mod it {
     mod deploy_faults;
     mod deploy_manifests;
     mod deploy_sets;
+    mod end;
     mod gather_logs;
+    mod github;
     mod host;
     mod iam;
     mod install_kind;
@@ -16,6 +18,7 @@ mod it {
     mod proxy;
     mod redeploy;
     mod redeploy_killed;
+    mod reap;
     mod run_mnist_notebook_job;
     mod run_sh;
     mod sets;

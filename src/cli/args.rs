@@ -34,6 +34,14 @@ impl StageArgs for TeardownArgs {
     const LIMIT: &'static str = "10m";
 }
 
+impl StageArgs for ExtendArgs {
+    const LIMIT: &'static str = "2m";
+}
+
+impl StageArgs for ReapArgs {
+    const LIMIT: &'static str = "20m";
+}
+
 /// Where the host comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProviderKind {
@@ -126,6 +134,9 @@ pub struct ProvisionArgs {
     /// Further tags, `key=value`, one a line
     #[arg(long, value_name = "PAIRS")]
     pub tags: Option<Pairs>,
+    /// Public keys that may log in too, one a line as in a .pub file, for a look at a host that was kept
+    #[arg(long, value_name = "LINES")]
+    pub ssh_public_keys: Option<Lines>,
     /// The host for provider ssh: user@address or user@address:port
     #[arg(long, value_name = "USER@ADDRESS")]
     pub host: Option<String>,
@@ -290,9 +301,37 @@ pub struct TeardownArgs {
     /// Run to tear down [default: this one]
     #[arg(long, value_name = "ID")]
     pub run_id: Option<String>,
+    /// After a failed job, keep its EC2 instance for so long, at most until its ttl
+    #[arg(long, value_name = "SPAN")]
+    pub keep_on_failure: Option<Limit>,
     /// Where to look.
     #[command(flatten)]
     pub whereabouts: Whereabouts,
+}
+
+/// Inputs of `extend`.
+#[derive(Clone, Debug, Args)]
+pub struct ExtendArgs {
+    /// From now on the host lives so long, at most 24 hours from its launch
+    #[arg(long, default_value_t = Limit::secs(3600))]
+    pub ttl: Limit,
+}
+
+/// Inputs of `reap`.
+#[derive(Clone, Debug, Args)]
+pub struct ReapArgs {
+    /// Only say what would be done
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub dry_run: bool,
+    /// AWS regions to look in [default: every one that the account has]
+    #[arg(long, value_name = "LIST")]
+    pub regions: Option<List>,
+    /// Whose remains: owner/name, owner/*, or * for all and those of laptops [default: this repository's]
+    #[arg(long, value_name = "LIST")]
+    pub repositories: Option<List>,
+    /// What an earlier pass has marked is ended once the mark is so old
+    #[arg(long, default_value_t = Limit::secs(600))]
+    pub grace: Limit,
 }
 
 /// Where a teardown without a record looks; in a chain the record and `provision-ec2`'s inputs tell.

@@ -182,7 +182,6 @@ async fn serve_until_the_end(state: &Path) -> Result<&'static str, String> {
         .await
         .map_err(|error| format!("port {} of this machine: {error}", tunnel.local_port))?;
     process::note(state).map_err(|error| error.to_string())?;
-    let expires = record.launch.as_ref().and_then(|launch| launch.expires_at);
     tracing::info!(
         "127.0.0.1:{} is port {} of {}",
         tunnel.local_port,
@@ -208,13 +207,13 @@ async fn serve_until_the_end(state: &Path) -> Result<&'static str, String> {
     };
     tokio::select! {
         never = accept => never,
-        why = care(&host, state, expires) => Ok(why),
+        why = care(&host, state) => Ok(why),
         _ = terminate.recv() => Ok("it was told to"),
     }
 }
 
 /// Keeps the connection up, until there is nothing left to connect to.
-async fn care(host: &SshHost, state: &Path, expires: Option<Timestamp>) -> &'static str {
+async fn care(host: &SshHost, state: &Path) -> &'static str {
     let mut away: Option<Instant> = None;
     loop {
         match host.touch().await {
@@ -237,11 +236,14 @@ async fn care(host: &SshHost, state: &Path, expires: Option<Timestamp>) -> &'sta
                 }
             }
         }
+        // Read each time: the end of a host may be moved.
+        let Ok(text) = std::fs::read(state.join("record.json")) else {
+            return "its record is gone";
+        };
+        let record = serde_json::from_slice::<Record>(&text).ok();
+        let expires = record.and_then(|record| record.launch?.expires_at);
         if expires.is_some_and(|expires| Timestamp::now() > expires) {
             return "the host's time is over";
-        }
-        if !state.join("record.json").exists() {
-            return "its record is gone";
         }
         wait::pause(CARE).await;
     }

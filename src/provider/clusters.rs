@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{BadInput, Owner, Resource};
+use super::{BadInput, Ended, Owner, Resource};
 use crate::{
     host::{HostError, engine::Engine},
     limits::Deadline,
@@ -71,14 +71,31 @@ pub(super) async fn find(
             found.push(Resource {
                 kind: "KinD cluster",
                 id: name,
-                region: None,
-                job: None,
                 state,
-                since: None,
+                ..Resource::default()
             });
         }
     }
     Ok(found)
+}
+
+/// Removes the clusters of `owner`.
+pub(super) async fn destroy(
+    engine: &Engine,
+    owner: &Owner,
+    deadline: Deadline,
+) -> Result<Ended, HostError> {
+    let mut ended = Ended {
+        found: find(engine, owner, deadline).await?,
+        refused: None,
+    };
+    for cluster in &ended.found {
+        tracing::info!("found {cluster}");
+        if let Err(error) = remove(engine, &cluster.id, deadline).await {
+            ended.refused.get_or_insert(error.into());
+        }
+    }
+    Ok(ended)
 }
 
 /// Whether there is anything of a cluster of that name.

@@ -9,10 +9,12 @@ mod destroy;
 mod errors;
 mod find;
 mod image;
+mod janitor;
 mod launch;
 mod network;
 mod ready;
 mod regions;
+mod timer;
 mod wish;
 
 use std::time::Duration;
@@ -32,8 +34,9 @@ use self::{
 pub use self::{
     cloud_init::TIMER,
     errors::{Class, Ec2Error},
+    janitor::{Janitor, Seen},
 };
-use super::{BadInput, Launched, Owner, Provider, Resource};
+use super::{BadInput, Ended, Launched, Owner, Provider, Resource};
 use crate::{
     cli::ProvisionArgs,
     host::ssh::SshHost,
@@ -76,7 +79,7 @@ impl Ec2 {
     pub fn for_launch(args: &ProvisionArgs, env: &Environment) -> Result<Self, BadInput> {
         let wish = Wish::of(args, env)?;
         Ok(Self {
-            regions: Regions::One(wish.region.clone()),
+            regions: Regions::Named(vec![wish.region.clone()]),
             wish: Some(wish),
             env: env.clone(),
         })
@@ -96,8 +99,8 @@ impl Ec2 {
             wish: None,
             env: env.clone(),
             regions: match (region, recorded) {
-                (None, Some(recorded)) => Regions::One(recorded.to_owned()),
-                (Some(_), _) => Regions::One(client::region(region, env)?.unwrap_or_default()),
+                (None, Some(recorded)) => Regions::Named(vec![recorded.to_owned()]),
+                (Some(_), _) => Regions::Named(client::region(region, env)?.into_iter().collect()),
                 (None, None) => Regions::All {
                     first: client::region(None, env)?
                         .unwrap_or_else(|| client::DEFAULT_REGION.to_owned()),
@@ -269,27 +272,33 @@ impl Provider for Ec2 {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
-        Box::pin(async move { Ok(self.regions.look(Sought::Of(owner), deadline).await?) })
+        Box::pin(async move {
+            let api = Api::open(deadline).await?;
+            let (found, only_first) = self.regions.look(&api, Sought::Of(owner), deadline).await?;
+            if let Some(error) = only_first {
+                tracing::warn!("only {} is searched: {error}", self.regions.first());
+            }
+            Ok(found)
+        })
     }
 
     fn destroy<'a>(
         &'a self,
-        resources: &'a [Resource],
+        owner: &'a Owner,
+        deadline: Deadline,
+    ) -> BoxFuture<'a, Result<Ended, Failure>> {
+        Box::pin(regions::end_all(&self.regions, owner, deadline))
+    }
+
+    fn end_at<'a>(
+        &'a self,
+        store: &'a mut Store,
+        host: &'a [Resource],
+        until: Timestamp,
+        kept: bool,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move {
-            let refusals = regions::destroy(resources, deadline).await?;
-            if refusals.is_empty() {
-                return Ok(());
-            }
-            let mut failure = Failure::new(Exit::Leftovers, "not everything may be removed")
-                .leaving(Leftover::Tagged);
-            failure.details = refusals
-                .into_iter()
-                .map(|(id, why)| format!("{id}: {why}"))
-                .collect();
-            Err(failure)
-        })
+        Box::pin(timer::end_at(store, host, until, kept, &self.env, deadline))
     }
 }
 
@@ -320,10 +329,7 @@ async fn refuse_a_second(
     let known = [Resource {
         kind: INSTANCE,
         id,
-        region: None,
-        job: None,
-        state: String::new(),
-        since: None,
+        ..Resource::default()
     }];
     let found = look(ec2, &wish.region, Sought::These(&known), deadline).await?;
     match living(found).next() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 
-use super::{Launched, Owner, Provider, Resource, clusters};
+use super::{Ended, Launched, Owner, Provider, Resource, clusters};
 use crate::{
     host::{
         Host,
@@ -86,18 +86,14 @@ impl Provider for Local {
 
     fn destroy<'a>(
         &'a self,
-        resources: &'a [Resource],
+        owner: &'a Owner,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
+    ) -> BoxFuture<'a, Result<Ended, Failure>> {
         async move {
-            if resources.is_empty() {
-                return Ok(());
+            match self.engine(deadline).await? {
+                Some(engine) => Ok(clusters::destroy(&engine, owner, deadline).await?),
+                None => Ok(Ended::default()),
             }
-            let engine = Engine::find(Arc::clone(&self.host), deadline).await?;
-            for cluster in resources {
-                clusters::remove(&engine, &cluster.id, deadline).await?;
-            }
-            Ok(())
         }
         .boxed()
     }

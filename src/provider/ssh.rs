@@ -8,7 +8,7 @@ use std::{
 
 use futures::{FutureExt as _, future::BoxFuture};
 
-use super::{BadInput, Launched, Owner, Provider, Resource, clusters, local::launch_of};
+use super::{BadInput, Ended, Launched, Owner, Provider, Resource, clusters, local::launch_of};
 use crate::{
     host::{
         Host, HostError,
@@ -150,16 +150,14 @@ impl Provider for Ssh {
 
     fn destroy<'a>(
         &'a self,
-        resources: &'a [Resource],
+        owner: &'a Owner,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<(), Failure>> {
+    ) -> BoxFuture<'a, Result<Ended, Failure>> {
         async move {
-            if let Some(engine) = self.engine(deadline).await? {
-                for cluster in resources {
-                    clusters::remove(&engine, &cluster.id, deadline).await?;
-                }
+            match self.engine(deadline).await? {
+                Some(engine) => Ok(clusters::destroy(&engine, owner, deadline).await?),
+                None => Ok(Ended::default()),
             }
-            Ok(())
         }
         .boxed()
     }

@@ -99,6 +99,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
     };
     let teardown_args = TeardownArgs {
         whereabouts,
+        keep_on_failure: args.keep_on_failure,
         ..TeardownArgs::default()
     };
     let limit = args.teardown_timeout;
@@ -149,9 +150,12 @@ impl Chain {
 
     /// What follows knows of a signal that came, and is not stopped by it or by another.
     fn shield_from_cancel(&mut self) {
-        if self.context.cancelled.is_cancelled() {
-            self.context.env.set("JOB_STATUS", "cancelled");
-        }
+        let status = match self.exit {
+            _ if self.context.cancelled.is_cancelled() => "cancelled",
+            Exit::Passed => "success",
+            _ => "failure",
+        };
+        self.context.env.set("JOB_STATUS", status);
         self.context.cancelled.only_ending_is_left();
     }
 }
@@ -159,6 +163,16 @@ impl Chain {
 /// Refuses what can be known to be wrong before anything is made, and builds the manifests.
 async fn check(args: &RunArgs, context: &mut Context) -> Result<Rendered, (Stage, Failure)> {
     let at = |stage| move |failure| (stage, failure);
+    let ec2 = args.provision.provider == Some(ProviderKind::Ec2);
+    if args.keep_on_failure.is_some() && !ec2 {
+        let failure = Failure::new(
+            Exit::BadInput,
+            "keep-on-failure: only a host from EC2 ends by itself",
+        );
+        return Err(at(Stage::Teardown)(
+            failure.hint("use provider ec2, or leave it out"),
+        ));
+    }
     provider::for_launch(&args.provision, &context.env)
         .map_err(|error| (Stage::ProvisionEc2, error.into()))?;
     install_kind::check(&args.install).map_err(at(Stage::InstallKind))?;

@@ -1,24 +1,24 @@
 //! `teardown`: everything of this job (or run) is found by tags, ended, and proven gone by another query.
 //!
-//! It needs no record. Where there is one, what it knows is asked to end before anything is looked for.
+//! It needs no record. Where there is one, what it knows is asked to end before anything is looked for. A host that is
+//! to be kept after a failure is not ended, but made to end itself.
+
+mod account;
+mod keep;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use self::account::{describe, forget, ids, leftovers, report};
 use crate::{
     cli::{Scope, TeardownArgs},
     host::tunnel,
-    limits::humane,
-    provider::{self, Owner, Provider, Resource, ec2},
-    report::{Exit, Failure, Leftover, escape_markdown},
+    provider::{self, LATE, Owner, Provider},
+    report::{Exit, Failure, Leftover},
     run::Run,
     stages::{Context, Outputs, Stage},
     wait,
 };
 
-/// A launch that was just killed may show up so late.
-const LATE: Duration = Duration::from_secs(3);
 /// What the proof by a last query may take of the limit.
 const PROOF: Duration = Duration::from_secs(20);
 
@@ -33,6 +33,12 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     // What is known here is of this run alone.
     let known = known && owner.run == context.run().id;
     let provider = provider::for_end(&args.whereabouts, context.store.record(), &context.env)?;
+    let span = args.keep_on_failure.filter(|_| context.job_failed());
+    if let Some(span) = span.filter(|_| known)
+        && let Some(outputs) = keep::host(span, provider.as_ref(), context).await
+    {
+        return Ok(outputs);
+    }
     // After a cancel there are minutes left: the end is asked for before anything is looked for.
     if known
         && context.job_cancelled()
@@ -44,18 +50,15 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     let recorded = recorded
         .filter(|_| known)
         .and_then(|launch| launch.instance_id.clone());
-    let mut found = provider.find(&owner, deadline).await?;
-    if found.iter().all(|one| one.kind == "security group") {
-        wait::pause(LATE.min(deadline.remaining())).await;
-        found = provider.find(&owner, deadline).await?;
-    }
-    for resource in &found {
-        tracing::info!("found {resource}");
-    }
     // A part of the limit is for the proof: a list of what is left is worth more than the last try.
     let remaining = deadline.remaining();
     let part = deadline.within(remaining.saturating_sub(PROOF.min(remaining / 4)));
-    let refused = provider.destroy(&found, part).await;
+    let mut ended = provider.destroy(&owner, part).await?;
+    if ended.found.is_empty() {
+        wait::pause(LATE.min(part.remaining())).await;
+        ended = provider.destroy(&owner, part).await?;
+    }
+    let found = ended.found;
     let left = provider.prove_gone(&owner, deadline).await?;
     report(context, &found, &left);
     let mut instances: Vec<&str> = ids(&found, &left, "instance");
@@ -66,9 +69,11 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
             .filter(|id| !found.iter().chain(&left).any(|one| one.id == *id)),
     );
     if !left.is_empty() {
-        return Err(leftovers(context, &owner, &left, refused, &instances));
+        return Err(leftovers(context, &owner, &left, ended.refused, &instances));
     }
-    refused?;
+    if let Some(failure) = ended.refused {
+        return Err(failure);
+    }
     if owner.job.is_some() && !known {
         refuse_wrong_job(provider.as_ref(), &owner, context).await?;
     }
@@ -79,7 +84,8 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     }
     Ok(Outputs::default()
         .with("terminated", instances.join("\n"))
-        .with("leftovers", ""))
+        .with("leftovers", "")
+        .with("kept-until", ""))
 }
 
 /// Whether `provision-ec2` ran here, in this job: then the record says which job this is.
@@ -142,121 +148,6 @@ async fn refuse_wrong_job(
     .hint("set `scope: run` to tear down every job of the run")
     .leaving(Leftover::Tagged);
     failure.details = others.iter().map(ToString::to_string).collect();
-    tell_leftovers(context, &others);
+    context.tell("leftovers", others.iter().map(|one| &one.id));
     Err(failure)
-}
-
-fn leftovers(
-    context: &Context,
-    owner: &Owner,
-    left: &[Resource],
-    refused: Result<(), Failure>,
-    terminated: &[&str],
-) -> Failure {
-    let mut failure = Failure::new(
-        Exit::Leftovers,
-        format!("{} resources of {} are left", left.len(), describe(owner)),
-    )
-    .hint("run `teardown` again; what it may not remove is removed in the AWS console")
-    .leaving(Leftover::Tagged);
-    failure.details = left.iter().map(ToString::to_string).collect();
-    if let Err(refused) = refused {
-        failure.details.push(refused.line());
-        failure.details.extend(refused.details);
-    }
-    tell_leftovers(context, left);
-    if let Err(error) = context.files.output("terminated", &terminated.join("\n")) {
-        tracing::warn!("cannot set the output `terminated`: {error}");
-    }
-    failure
-}
-
-/// The output is set although the step fails: that is when it is wanted.
-fn tell_leftovers(context: &Context, left: &[Resource]) {
-    let left: Vec<&str> = left.iter().map(|resource| resource.id.as_str()).collect();
-    if let Err(error) = context.files.output("leftovers", &left.join("\n")) {
-        tracing::warn!("cannot set the output `leftovers`: {error}");
-    }
-}
-
-fn ids<'a>(found: &'a [Resource], left: &[Resource], kind: &str) -> Vec<&'a str> {
-    found
-        .iter()
-        .filter(|one| one.kind == kind && !left.iter().any(|other| other.id == one.id))
-        .map(|one| one.id.as_str())
-        .collect()
-}
-
-fn describe(owner: &Owner) -> String {
-    match &owner.job {
-        Some(job) => format!("run {} job {job}", owner.run),
-        None => format!("run {}", owner.run),
-    }
-}
-
-/// What was proven, to the log and the job summary.
-fn report(context: &Context, found: &[Resource], left: &[Resource]) {
-    let now = Timestamp::now();
-    let rows = found.iter().map(|resource| {
-        let there = left.iter().find(|other| other.id == resource.id);
-        let state = there.map_or("proven gone", |there| there.state.as_str());
-        let used = resource
-            .since
-            .map(|since| format!("{} min", ec2::minutes(since, now)));
-        let used = used.unwrap_or_default();
-        let what = format!("{} {}", resource.kind, resource.id);
-        tracing::info!("{what}: {state} {used}");
-        format!("| {} | {state} | {used} |\n", escape_markdown(&what))
-    });
-    let mut rows: String = rows.collect();
-    if rows.is_empty() {
-        "| nothing was found | | |\n".clone_into(&mut rows);
-    }
-    let text = format!(
-        "### teardown\n\n| resource | now | used |\n|---|---|---|\n{rows}\nDone in {}.\n\n",
-        humane(context.deadline.elapsed())
-    );
-    if let Err(error) = context.files.summary(&text) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
-}
-
-/// Takes away what opened the door to a host that is gone.
-fn forget(context: &mut Context) -> Result<(), Failure> {
-    let record = context.store.record();
-    let mut files: Vec<_> = ec2::SECRET_FILES
-        .iter()
-        .map(|name| context.store.path(name))
-        .collect();
-    files.extend(
-        record
-            .cluster
-            .iter()
-            .map(|cluster| cluster.kubeconfig.clone()),
-    );
-    for file in files
-        .iter()
-        .filter(|file| file.starts_with(context.store.dir()))
-    {
-        match std::fs::remove_file(file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                tracing::warn!("cannot remove {}: {error}", file.display());
-            }
-            _ => {}
-        }
-    }
-    context.store.update(|record| {
-        record.host = None;
-        record.cluster = None;
-        // Provider and region stay, for a teardown that is run again.
-        if let Some(launch) = &mut record.launch {
-            launch.instance_id = None;
-            launch.security_group_id = None;
-            launch.nonce = None;
-        }
-        for step in &mut record.steps {
-            step.result.get_or_insert_with(|| "gone".into());
-        }
-    })?;
-    Ok(())
 }

@@ -92,6 +92,15 @@ impl Job {
         }
     }
 
+    /// A program of the caller's own choice, as a shell would run it beside the job.
+    pub(crate) fn shell(&self, line: &str) -> Output {
+        Command::new("bash")
+            .args(["-c", line])
+            .current_dir(self.temp.path())
+            .output()
+            .unwrap()
+    }
+
     /// Starts the binary.
     pub(crate) fn start(&self, words: &[&str]) -> Child {
         self.command(words).stderr(Stdio::null()).spawn().unwrap()
@@ -208,6 +217,16 @@ pub(crate) fn living(tag: &str) -> Vec<Value> {
         .collect()
 }
 
+/// A tag of an instance, a group, a volume or an interface.
+pub(crate) fn tag_of(id: &str, name: &str) -> Option<String> {
+    let filters = json!([{"Name": "resource-id", "Values": [id]}]);
+    let answer = cloud("describe_tags", json!({"Filters": filters}));
+    let tags = answer["Tags"].as_array().cloned().unwrap_or_default();
+    let key = format!("manifests-e2e/{name}");
+    let tag = tags.iter().find(|tag| tag["Key"] == key.as_str())?;
+    tag["Value"].as_str().map(str::to_owned)
+}
+
 /// Everything that carries the tag of a run, in a few words each.
 pub(crate) fn left(tag: &str) -> Vec<String> {
     let filters = json!({"Filters": [{"Name": "tag:manifests-e2e/run", "Values": [tag]}]});
@@ -234,6 +253,11 @@ pub(crate) fn left(tag: &str) -> Vec<String> {
 /// Sets a fault for the requests of one run, beside those that others have set.
 pub(crate) fn fault(mut fault: Value, tag: &str) {
     fault["match"]["TagSpecification.1.Tag.1.Value"] = json!(tag);
+    fault_of(fault);
+}
+
+/// Sets a fault whose `match` names what nobody else asks for.
+pub(crate) fn fault_of(fault: Value) {
     let url = format!(
         "{}/sandbox/faults",
         std::env::var("AWS_ENDPOINT_URL").unwrap()

@@ -69,15 +69,25 @@ fn the_policies_allow_what_the_provider_asks_for_and_nothing_else() {
     // What fails is asked to end; tags go with the request that makes a thing.
     launch.extend(["ec2:TerminateInstances", "ec2:CreateTags"].map(str::to_owned));
     assert_eq!(allowed("provision-ec2"), launch);
-    assert_eq!(
-        allowed("teardown"),
-        asked(&["find.rs", "destroy.rs", "regions.rs"])
-    );
+    for (action, files) in [
+        (
+            "teardown",
+            &["find.rs", "destroy.rs", "regions.rs", "timer.rs"][..],
+        ),
+        ("extend", &["find.rs", "regions.rs", "timer.rs"]),
+        (
+            "reap",
+            &["find.rs", "destroy.rs", "regions.rs", "janitor.rs"],
+        ),
+    ] {
+        assert_eq!(allowed(action), asked(files), "{action}");
+    }
 }
 
 #[test]
 fn only_what_is_ours_may_be_changed() {
-    for statement in [policy("provision-ec2"), policy("teardown")].concat() {
+    let actions = ["provision-ec2", "teardown", "extend", "reap"];
+    for statement in actions.map(policy).concat() {
         let sid = &statement["Sid"];
         let looks = texts(&statement["Action"])
             .iter()

@@ -76,7 +76,10 @@ async fn sandbox_a_local_cluster_is_ready_found_by_name_and_gone() {
         .output()
         .unwrap();
     // Whatever was made goes first, so that a failure leaves nothing.
-    provider.destroy(&found, soon()).await.unwrap();
+    provider
+        .destroy(&Owner::run(&run.id), soon())
+        .await
+        .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stderr}");
     assert_eq!(found.len(), 1, "{found:?}");
@@ -116,9 +119,8 @@ async fn sandbox_a_creation_that_outlives_its_killed_parent_is_found_and_ended()
     child.kill().unwrap();
     child.wait().unwrap();
 
-    let found = provider.find(&owner, soon()).await.unwrap();
-    assert_eq!(found.len(), 1, "{found:?}");
-    provider.destroy(&found, soon()).await.unwrap();
+    let ended = provider.destroy(&owner, soon()).await.unwrap();
+    assert_eq!(ended.found.len(), 1, "{ended:?}");
     // What kind was about to make would be there by then.
     for _ in 0..5 {
         assert_eq!(provider.prove_gone(&owner, soon()).await.unwrap(), []);

@@ -209,7 +209,7 @@ fn inputs_reach_the_binary_by_env_alone() {
 #[test]
 fn the_whole_chain_knows_the_inputs_of_every_stage() {
     let chain = Action::read("action.yml").names("inputs");
-    for stage in Stage::ALL {
+    for stage in Stage::ALL.into_iter().filter(|stage| stage.in_chain()) {
         // The chain has a limit per stage, finds its own cluster and tears down its own run.
         let own = ["timeout", "log", "kubeconfig", "scope", "run-id"];
         for name in Action::of(stage).names("inputs") {

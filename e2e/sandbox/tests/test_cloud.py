@@ -154,6 +154,25 @@ class Cloud(unittest.TestCase):
         self.launch(InstanceType="c7i.large")
         self.assertEqual(len(self.live()), 1)
 
+    def test_tags_come_and_go_on_all_that_a_launch_makes(self):
+        instance = self.launch()["InstanceId"]
+        volume = self.ec2.describe_volumes(Filters=self.filter)["Volumes"][0]["VolumeId"]
+        interface = self.ec2.describe_network_interfaces(Filters=self.filter)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        key, resources = f"mark-{self.run}", [instance, volume, interface, self.group]
+
+        def marked() -> set:
+            by_key = [{"Name": "tag-key", "Values": [key]}]
+            instances = [i["InstanceId"] for r in self.ec2.describe_instances(Filters=by_key)["Reservations"] for i in r["Instances"]]
+            volumes = [v["VolumeId"] for v in self.ec2.describe_volumes(Filters=by_key)["Volumes"]]
+            interfaces = [n["NetworkInterfaceId"] for n in self.ec2.describe_network_interfaces(Filters=by_key)["NetworkInterfaces"]]
+            groups = [g["GroupId"] for g in self.ec2.describe_security_groups(Filters=by_key)["SecurityGroups"]]
+            return {*instances, *volumes, *interfaces, *groups}
+
+        self.ec2.create_tags(Resources=resources, Tags=[{"Key": key, "Value": "now"}])
+        self.assertEqual(marked(), set(resources))
+        self.ec2.delete_tags(Resources=resources, Tags=[{"Key": key}])
+        self.assertEqual(marked(), set())
+
     def test_a_dropped_answer_leaves_the_deed(self):
         control("faults", [{"action": "RunInstances", "drop": True}])
         with self.assertRaises(ConnectionClosedError):

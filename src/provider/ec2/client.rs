@@ -1,20 +1,24 @@
 //! The way to EC2: credentials, endpoint and proxy as the SDK finds them, retries that end.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::{
     Client,
     config::{
-        ProvideCredentials as _,
-        interceptors::InterceptorContext,
+        ConfigBag, Intercept, ProvideCredentials as _, RuntimeComponents,
+        interceptors::{BeforeDeserializationInterceptorContextRef, InterceptorContext},
         retry::{ClassifyRetry, RetryAction, RetryConfig},
         timeout::TimeoutConfig,
     },
-    error::{DisplayErrorContext, ProvideErrorMetadata as _},
+    error::{BoxError, DisplayErrorContext, ProvideErrorMetadata as _},
     operation::run_instances::RunInstancesError,
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use jiff::{Timestamp, fmt::rfc2822};
 use regex::Regex;
 
 use super::errors::{Class, Ec2Error};
@@ -27,6 +31,7 @@ pub(super) const DEFAULT_REGION: &str = "us-east-1";
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     config: SdkConfig,
+    clock: Clock,
 }
 
 impl Api {
@@ -60,7 +65,10 @@ impl Api {
                 });
             };
             match credentials.provide_credentials().await {
-                Ok(_) => Ok(Self { config }),
+                Ok(_) => Ok(Self {
+                    config,
+                    clock: Clock::default(),
+                }),
                 Err(error) => {
                     let reason = DisplayErrorContext(&error).to_string();
                     let reason = reason.split(" (").next().unwrap_or(&reason).to_owned();
@@ -80,8 +88,37 @@ impl Api {
     pub(super) fn region(&self, region: &str) -> Client {
         let config = aws_sdk_ec2::config::Builder::from(&self.config)
             .region(Region::new(region.to_owned()))
+            .interceptor(self.clock.clone())
             .build();
         Client::from_conf(config)
+    }
+
+    /// The moment that the last answer was dated at, by AWS's own clock; `None` before the first.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads AWS's clock from the header `Date` of every answer.
+#[derive(Clone, Debug, Default)]
+struct Clock(Arc<Mutex<Option<Timestamp>>>);
+
+impl Intercept for Clock {
+    fn name(&self) -> &'static str {
+        "clock"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        if let Some(date) = date.and_then(|date| rfc2822::parse(date).ok()) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(date.timestamp());
+        }
+        Ok(())
     }
 }
 

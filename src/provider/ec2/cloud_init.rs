@@ -57,12 +57,17 @@ fn fresh(comment: &str) -> PrivateKey {
     key
 }
 
-/// The user data: at most 2 KiB of the 16 that EC2 takes.
+/// The user data: 2 KiB of the 16 that EC2 takes, and the keys of others that may log in.
 ///
 /// The timer is armed by `bootcmd`, before sshd and before anything that can fail; `shutdown +N` would need logind,
 /// which is not up that early. Enabled, it is armed by any later boot too: by the calendar, and by the time since boot
 /// where the host's clock is wrong.
-pub(super) fn user_data(keys: &Keys, ttl: Limit, expires_at: Timestamp) -> String {
+pub(super) fn user_data(
+    keys: &Keys,
+    more_public: &[String],
+    ttl: Limit,
+    expires_at: Timestamp,
+) -> String {
     let seconds = ttl.duration().as_secs();
     let calendar = expires_at
         .to_zoned(TimeZone::UTC)
@@ -92,9 +97,13 @@ END
 systemctl enable --now --no-block {TIMER}
 "
     );
+    let public: Vec<&String> = [&keys.login_public]
+        .into_iter()
+        .chain(more_public)
+        .collect();
     let config = json!({
         "bootcmd": [["sh", "-c", arm]],
-        "ssh_authorized_keys": [keys.login_public],
+        "ssh_authorized_keys": public,
         "ssh_deletekeys": true,
         "ssh_keys": {"ed25519_private": keys.host, "ed25519_public": keys.host_public},
         "ssh_pwauth": false,
@@ -112,6 +121,7 @@ mod tests {
         let keys = Keys::generate().unwrap();
         let text = user_data(
             &keys,
+            &["ssh-ed25519 AAAA me".to_owned()],
             Limit::secs(10_800),
             "2026-11-21T15:00:00Z".parse().unwrap(),
         );
@@ -128,6 +138,7 @@ mod tests {
             keys.host_public.as_str()
         );
         assert_eq!(config["ssh_authorized_keys"][0], keys.login_public.as_str());
+        assert_eq!(config["ssh_authorized_keys"][1], "ssh-ed25519 AAAA me");
         // Not the first line, which all keys of this kind have in common.
         assert!(
             !text.contains(keys.login.lines().nth(3).unwrap()),

@@ -144,10 +144,8 @@ mod tests {
         Resource {
             kind,
             id: format!("{kind}-1"),
-            region: None,
-            job: None,
             state: state.to_owned(),
-            since: None,
+            ..Resource::default()
         }
     }
 

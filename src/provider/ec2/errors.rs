@@ -175,6 +175,16 @@ pub enum Ec2Error {
         /// One line for each candidate.
         attempts: Vec<String>,
     },
+    /// Nothing was found where we may look, and the other regions may not be listed.
+    #[error(
+        "nothing is there in {first}, and no other region may be searched: DescribeRegions: {code}"
+    )]
+    NotEverywhere {
+        /// The region that was searched.
+        first: String,
+        /// The code of the refusal.
+        code: String,
+    },
     /// It was launched and ended by itself.
     #[error("{id} ended before it could be used: {reason}")]
     Died {
@@ -257,6 +267,9 @@ impl Explain for Ec2Error {
             }
             Self::NoCapacity { .. } => {
                 "name more types by `instance-types`, or another `region`".to_owned()
+            }
+            Self::NotEverywhere { .. } => {
+                "set `region` to the one that the host was launched in, or allow ec2:DescribeRegions".to_owned()
             }
             Self::NoTimer { .. } => {
                 "the image has to run cloud-init and systemd, as Ubuntu's do".to_owned()
@@ -352,41 +365,5 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_tells_what_to_do_next() {
-        for (code, class) in [
-            ("InsufficientInstanceCapacity", Class::Capacity),
-            ("Unsupported", Class::Capacity),
-            ("VcpuLimitExceeded", Class::Quota),
-            ("UnauthorizedOperation", Class::Denied),
-            ("AuthFailure", Class::Credentials),
-            (
-                "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
-                Class::Capacity,
-            ),
-            ("RequestLimitExceeded", Class::Fault),
-            ("InvalidAMIID.NotFound", Class::Input),
-            ("InvalidInstanceID.NotFound", Class::Other),
-        ] {
-            assert_eq!(Class::of(code), class, "{code}");
-        }
-    }
-
-    #[test]
-    fn a_quota_names_itself_and_a_missing_permission_the_call() {
-        let refused = |code: &str| Ec2Error::Refused {
-            call: "RunInstances",
-            region: "us-east-1".to_owned(),
-            code: code.to_owned(),
-            message: String::new(),
-        };
-        let hint = refused("VcpuLimitExceeded").hint().unwrap();
-        assert!(hint.contains("quota of vCPUs"), "{hint}");
-        let hint = refused("UnauthorizedOperation").hint().unwrap();
-        assert!(hint.contains("ec2:RunInstances"), "{hint}");
-        assert_eq!(refused("AuthFailure").exit(), Exit::Infrastructure);
-    }
-}
+#[path = "errors_tests.rs"]
+mod tests;

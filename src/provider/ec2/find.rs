@@ -2,7 +2,13 @@
 //!
 //! Every answer is read to its last page; an error is an error, never "nothing".
 
-use aws_sdk_ec2::{Client, types::Filter};
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::{
+    Client,
+    primitives::DateTime,
+    types::{Filter, Tag},
+};
 use jiff::Timestamp;
 
 use super::{
@@ -23,6 +29,8 @@ pub(super) const GROUP: &str = "security group";
 /// What is looked for.
 #[derive(Clone, Copy)]
 pub(super) enum Sought<'a> {
+    /// All that carries our tags, whoever's it is.
+    Ours,
     /// All that carries these tags.
     Of(&'a Owner),
     /// These by id. Asked by filter, so that one that is gone is no error.
@@ -33,6 +41,7 @@ impl Sought<'_> {
     /// The filters for one kind; `None` where nothing of that kind is looked for.
     fn filters(&self, kind: &str, id: &str) -> Option<Vec<Filter>> {
         match self {
+            Self::Ours => Some(vec![filter("tag-key", [TAG_RUN])]),
             Self::Of(owner) => {
                 let mut filters = vec![filter(&format!("tag:{TAG_RUN}"), [&owner.run])];
                 if let Some(job) = &owner.job {
@@ -89,15 +98,13 @@ async fn instances(
             kind: INSTANCE,
             id: instance.instance_id().unwrap_or_default().to_owned(),
             region: Some(region.to_owned()),
-            job: job(instance.tags()),
+            tags: by_key(instance.tags()),
             state: instance
                 .state()
                 .and_then(|state| state.name())
                 .map_or("unknown", |name| name.as_str())
                 .to_owned(),
-            since: instance
-                .launch_time()
-                .and_then(|time| Timestamp::new(time.secs(), 0).ok()),
+            since: moment(instance.launch_time()),
         })
         .filter(|instance| instance.state != "terminated")
         .collect())
@@ -123,12 +130,12 @@ async fn volumes(
             kind: VOLUME,
             id: volume.volume_id().unwrap_or_default().to_owned(),
             region: Some(region.to_owned()),
-            job: job(volume.tags()),
+            tags: by_key(volume.tags()),
             state: volume
                 .state()
                 .map_or("unknown", |state| state.as_str())
                 .to_owned(),
-            since: None,
+            since: moment(volume.create_time.as_ref()),
         })
         .collect())
 }
@@ -156,7 +163,7 @@ async fn interfaces(
                 .unwrap_or_default()
                 .to_owned(),
             region: Some(region.to_owned()),
-            job: job(interface.tag_set()),
+            tags: by_key(interface.tag_set()),
             state: interface
                 .status()
                 .map_or("unknown", |status| status.as_str())
@@ -186,15 +193,19 @@ async fn groups(
             kind: GROUP,
             id: group.group_id().unwrap_or_default().to_owned(),
             region: Some(region.to_owned()),
-            job: job(group.tags()),
+            tags: by_key(group.tags()),
             state: "there".to_owned(),
             since: None,
         })
         .collect())
 }
 
-fn job(tags: &[aws_sdk_ec2::types::Tag]) -> Option<String> {
+fn by_key(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter()
-        .find(|tag| tag.key() == Some(TAG_JOB))
-        .and_then(|tag| tag.value().map(str::to_owned))
+        .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
+        .collect()
+}
+
+fn moment(time: Option<&DateTime>) -> Option<Timestamp> {
+    time.and_then(|time| Timestamp::new(time.secs(), 0).ok())
 }

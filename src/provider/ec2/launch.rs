@@ -257,8 +257,12 @@ impl Order<'_> {
             .volume_type(VolumeType::Gp3)
             .encrypted(true)
             .delete_on_termination(true);
-        let user_data =
-            cloud_init::user_data(&self.begun.keys, self.wish.ttl, self.begun.expires_at);
+        let user_data = cloud_init::user_data(
+            &self.begun.keys,
+            &self.wish.public_keys,
+            self.wish.ttl,
+            self.begun.expires_at,
+        );
         let request = self
             .ec2
             .run_instances()

@@ -1,14 +1,20 @@
-//! Which regions are searched: one that is known, else every one that the account has.
+//! Which regions are visited: those that are known, else every one that the account has.
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use aws_sdk_ec2::Client;
+use futures::{StreamExt as _, future::BoxFuture, stream};
 
 use super::{
     client::Api,
     destroy::{self, Refusals},
     errors::{Class, Ec2Error, ask},
-    find::{Sought, look},
+    find::{GROUP, Sought, look},
 };
-use crate::{limits::Deadline, provider::Resource};
+use crate::{
+    limits::Deadline,
+    provider::{Ended, LATE, Owner, Resource},
+    report::{Exit, Failure, Leftover},
+    wait,
+};
 
 /// How many regions are asked at a time.
 const AT_A_TIME: usize = 6;
@@ -16,8 +22,8 @@ const AT_A_TIME: usize = 6;
 /// Where to look.
 #[derive(Clone, Debug)]
 pub(super) enum Regions {
-    /// In one.
-    One(String),
+    /// In these.
+    Named(Vec<String>),
     /// In all that are enabled, this one first.
     All {
         /// The one that the environment names, which has to answer.
@@ -25,71 +31,205 @@ pub(super) enum Regions {
     },
 }
 
+/// What came of a visit to all of them.
+pub(super) struct Visited<T> {
+    /// What each region had.
+    pub(super) answers: Vec<T>,
+    /// What went wrong in one; the others were visited all the same.
+    pub(super) failed: Option<Ec2Error>,
+    /// Why none but the first was visited, where the account may not list the others.
+    pub(super) only_first: Option<Ec2Error>,
+}
+
+/// What was found and what came of its end.
+pub(super) type Ending = (Vec<Resource>, Result<Refusals, Ec2Error>);
+
 impl Regions {
-    /// Looks in all of them.
+    /// The one that is meant first.
+    pub(super) fn first(&self) -> &str {
+        match self {
+            Self::Named(regions) => regions.first().map_or("", String::as_str),
+            Self::All { first } => first,
+        }
+    }
+
+    /// Does the same in all of them: in the first at once, while the others are still being listed.
+    pub(super) async fn visit<'a, T, F>(
+        &self,
+        api: &Api,
+        deadline: Deadline,
+        visit: F,
+    ) -> Visited<T>
+    where
+        F: Fn(Client, String) -> BoxFuture<'a, Result<T, Ec2Error>>,
+    {
+        let each = |names: Vec<String>| {
+            stream::iter(names)
+                .map(|region| visit(api.region(&region), region))
+                .buffer_unordered(AT_A_TIME)
+                .collect::<Vec<_>>()
+        };
+        let (all, only_first) = match self {
+            Self::Named(regions) => (each(regions.clone()).await, None),
+            Self::All { first } => {
+                let rest = async {
+                    match others(api, first, deadline).await {
+                        Ok(others) => {
+                            let mut answers = each(others).await;
+                            answers.retain(|answer| !closed(answer.as_ref().err()));
+                            (answers, None)
+                        }
+                        Err(error) if error.class() == Class::Denied => (Vec::new(), Some(error)),
+                        Err(error) => (vec![Err(error)], None),
+                    }
+                };
+                let (one, (mut all, only_first)) =
+                    tokio::join!(visit(api.region(first), first.clone()), rest);
+                all.insert(0, one);
+                (all, only_first)
+            }
+        };
+        let mut visited = Visited {
+            answers: Vec::new(),
+            failed: None,
+            only_first,
+        };
+        for answer in all {
+            match answer {
+                Ok(answer) => visited.answers.push(answer),
+                Err(error) => {
+                    visited.failed.get_or_insert(error);
+                }
+            }
+        }
+        visited
+    }
+
+    /// Looks in all of them. Beside what is there: why none but the first was looked at, as in [`Visited`].
     pub(super) async fn look(
         &self,
+        api: &Api,
         sought: Sought<'_>,
         deadline: Deadline,
-    ) -> Result<Vec<Resource>, Ec2Error> {
-        let api = Api::open(deadline).await?;
-        let (first, others) = match self {
-            Self::One(region) => (region, Vec::new()),
-            Self::All { first } => (first, others(&api, first, deadline).await?),
-        };
-        let mut found = look(&api.region(first), first, sought, deadline).await?;
-        if others.is_empty() {
-            return Ok(found);
-        }
-        let asked = stream::iter(others)
-            .map(|region| {
-                let ec2 = api.region(&region);
-                async move {
-                    match look(&ec2, &region, sought, deadline).await {
-                        // Nothing of ours can be where the account may not do anything.
-                        Err(error) if error.class() == Class::Denied => {
-                            tracing::warn!("{region} is not searched: {}", error.code());
-                            Ok(Vec::new())
-                        }
-                        answer => answer,
-                    }
-                }
+    ) -> Result<(Vec<Resource>, Option<Ec2Error>), Ec2Error> {
+        let visited = self
+            .visit(api, deadline, |ec2, region| {
+                Box::pin(async move { look(&ec2, &region, sought, deadline).await })
             })
-            .buffer_unordered(AT_A_TIME);
-        let rest: Vec<Vec<Resource>> = asked.try_collect().await?;
-        found.extend(rest.into_iter().flatten());
-        Ok(found)
+            .await;
+        match visited.failed {
+            Some(error) => Err(error),
+            None => Ok((visited.answers.concat(), visited.only_first)),
+        }
+    }
+
+    /// Finds what is the owner's and ends it, in each region as soon as it is found there.
+    pub(super) async fn end(
+        &self,
+        api: &Api,
+        owner: &Owner,
+        deadline: Deadline,
+    ) -> Visited<Ending> {
+        self.visit(api, deadline, |ec2, region| {
+            Box::pin(async move {
+                let mut found = look(&ec2, &region, Sought::Of(owner), deadline).await?;
+                if !found.is_empty() && found.iter().all(|one| one.kind == GROUP) {
+                    // The instance that it was made for may be on its way.
+                    wait::pause(LATE.min(deadline.remaining())).await;
+                    found = look(&ec2, &region, Sought::Of(owner), deadline).await?;
+                }
+                for resource in &found {
+                    tracing::info!("found {resource}");
+                }
+                if found.is_empty() {
+                    return Ok((found, Ok(Refusals::new())));
+                }
+                let refusals = destroy::destroy(&ec2, &region, &found, deadline).await;
+                Ok((found, refusals))
+            })
+        })
+        .await
     }
 }
 
-/// The other regions that are enabled; none where the account may not ask, which is said.
+/// Whether the account may not do anything there: nothing of ours can be.
+fn closed(error: Option<&Ec2Error>) -> bool {
+    let denied = error.filter(|error| error.class() == Class::Denied);
+    if let Some(error) = denied {
+        tracing::warn!("a region is not searched: {error}");
+    }
+    denied.is_some()
+}
+
+/// The other regions that are enabled.
 async fn others(api: &Api, first: &str, deadline: Deadline) -> Result<Vec<String>, Ec2Error> {
     let request = api.region(first).describe_regions();
-    match ask("DescribeRegions", first, deadline, request.send()).await {
-        Ok(answer) => {
-            let names = answer.regions.unwrap_or_default().into_iter();
-            let others: Vec<String> = names
-                .filter_map(|region| region.region_name)
-                .filter(|region| region != first)
-                .collect();
-            tracing::info!(
-                "no region is known: searching {first} and {} others",
-                others.len()
-            );
-            Ok(others)
+    let answer = ask("DescribeRegions", first, deadline, request.send()).await?;
+    let names = answer.regions.unwrap_or_default().into_iter();
+    let others: Vec<String> = names
+        .filter(|region| region.opt_in_status() != Some("not-opted-in"))
+        .filter_map(|region| region.region_name)
+        .filter(|region| region != first)
+        .collect();
+    tracing::info!(
+        "no region is known: searching {first} and {} others",
+        others.len()
+    );
+    Ok(others)
+}
+
+/// Finds what is the owner's, ends it, and says what stood in the way.
+pub(super) async fn end_all(
+    regions: &Regions,
+    owner: &Owner,
+    deadline: Deadline,
+) -> Result<Ended, Failure> {
+    let api = Api::open(deadline).await?;
+    let visited = regions.end(&api, owner, deadline).await;
+    let (mut ended, mut refusals, mut failed) = (Ended::default(), Refusals::new(), visited.failed);
+    for (found, ending) in visited.answers {
+        ended.found.extend(found);
+        match ending {
+            Ok(more) => refusals.extend(more),
+            Err(error) => {
+                failed.get_or_insert(error);
+            }
         }
-        Err(error) if error.class() == Class::Denied => {
-            tracing::warn!(
-                "only {first} is searched: {error}; set `region` where that is not the one"
-            );
-            Ok(Vec::new())
-        }
-        Err(error) => Err(error),
     }
+    if ended.found.is_empty() {
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        // Nothing in one region of many is no proof.
+        if let Some(error) = visited.only_first {
+            return Err(Ec2Error::NotEverywhere {
+                first: regions.first().to_owned(),
+                code: error.code().to_owned(),
+            }
+            .into());
+        }
+    }
+    ended.refused = failed.map(Failure::from).or_else(|| refused(refusals));
+    Ok(ended)
+}
+
+/// What could not be removed, and why.
+pub(super) fn refused(refusals: Refusals) -> Option<Failure> {
+    if refusals.is_empty() {
+        return None;
+    }
+    let mut failure =
+        Failure::new(Exit::Leftovers, "not everything may be removed").leaving(Leftover::Tagged);
+    failure.details = refusals
+        .into_iter()
+        .map(|(id, why)| format!("{id}: {why}"))
+        .collect();
+    Some(failure)
 }
 
 /// Ends these, each in its region, all regions at the same time.
 pub(super) async fn destroy(
+    api: &Api,
     resources: &[Resource],
     deadline: Deadline,
 ) -> Result<Refusals, Ec2Error> {
@@ -99,7 +239,6 @@ pub(super) async fn destroy(
         .collect();
     names.sort_unstable();
     names.dedup();
-    let api = Api::open(deadline).await?;
     let ends = names.into_iter().map(|region| {
         let ec2 = api.region(region);
         async move {
@@ -111,6 +250,8 @@ pub(super) async fn destroy(
             destroy::destroy(&ec2, region, &here, deadline).await
         }
     });
-    let refusals = futures::future::try_join_all(ends).await?;
+    // One that fails must not keep the others from their end.
+    let refusals = futures::future::join_all(ends).await;
+    let refusals = refusals.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(refusals.into_iter().flatten().collect())
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use regex::Regex;
+use russh::keys::PublicKey;
 
 use super::client::{DEFAULT_REGION, region};
 use crate::{
@@ -25,6 +26,8 @@ const ARM64: [&str; 3] = ["m8g.2xlarge", "m7g.2xlarge", "m6g.2xlarge"];
 
 /// EC2 takes fifty tags on a resource; a dozen are ours.
 const MOST_TAGS: usize = 35;
+/// Ten of a kilobyte each fit into the user data.
+const MOST_KEYS: usize = 10;
 
 /// The inputs of a launch, each in a form that EC2 can take.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub(super) struct Wish {
     pub(super) disk_gib: i32,
     pub(super) ttl: Limit,
     pub(super) tags: Vec<(String, String)>,
+    /// Of those who may log in beside us.
+    pub(super) public_keys: Vec<String>,
 }
 
 /// How one instance is bought.
@@ -148,6 +153,7 @@ impl Wish {
             disk_gib: args.disk_gib,
             ttl: args.ttl,
             tags: args.tags.clone().unwrap_or_default().0,
+            public_keys: args.ssh_public_keys.clone().unwrap_or_default().0,
         };
         wish.check()?;
         Ok(wish)
@@ -183,7 +189,25 @@ impl Wish {
                 });
             }
         }
+        self.check_public_keys()?;
         self.check_tags()
+    }
+
+    fn check_public_keys(&self) -> Result<(), BadInput> {
+        let bad = |reason: String| BadInput {
+            input: "ssh-public-keys",
+            reason,
+            remedy: Some("write each as in a .pub file: ssh-ed25519 AAAA…".to_owned()),
+        };
+        if self.public_keys.len() > MOST_KEYS {
+            return Err(bad(format!("more than {MOST_KEYS} do not fit")));
+        }
+        // The line is not shown: it may be of a private key.
+        let odd = |key: &String| key.len() > 1024 || PublicKey::from_openssh(key).is_err();
+        match self.public_keys.iter().position(odd) {
+            None => Ok(()),
+            Some(at) => Err(bad(format!("line {} is no public key", at + 1))),
+        }
     }
 
     fn check_tags(&self) -> Result<(), BadInput> {
@@ -284,6 +308,11 @@ mod tests {
             ("--ssh-cidr=here", "ssh-cidr"),
             ("--tags=manifests-e2e/run=x", "tags"),
             ("--tags=aws:x=y", "tags"),
+            ("--ssh-public-keys=ssh-ed25519 nonsense", "ssh-public-keys"),
+            (
+                "--ssh-public-keys=-----BEGIN OPENSSH PRIVATE KEY-----",
+                "ssh-public-keys",
+            ),
         ] {
             let error = wish(&[option]).expect_err(option);
             assert_eq!(error.input, input, "{error}");

@@ -1,0 +1,215 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::run::{TAG_EXPIRES_AT, TAG_JOB, TAG_PREFIX};
+
+const NOW: &str = "2026-11-21T12:00:00Z";
+
+fn thing(kind: &'static str, tags: &[(&str, &str)]) -> Resource {
+    let usual = [
+        ("run", "7-42"),
+        ("job", "e2e"),
+        ("attempt", "1"),
+        ("repository", "o/r"),
+        ("expires-at", "2026-11-21T13:00:00Z"),
+    ];
+    let tags = usual
+        .iter()
+        .chain(tags)
+        .map(|(name, value)| (format!("{TAG_PREFIX}{name}"), (*value).to_owned()));
+    Resource {
+        kind,
+        id: format!("{kind}-1"),
+        region: Some("us-east-1".to_owned()),
+        tags: tags.filter(|(_, value)| !value.is_empty()).collect(),
+        state: "running".to_owned(),
+        since: Some("2026-11-21T11:00:00Z".parse().unwrap()),
+    }
+}
+
+fn without(mut thing: Resource, name: &str) -> Resource {
+    thing.tags.remove(&format!("{TAG_PREFIX}{name}"));
+    thing
+}
+
+fn run(status: &str, attempt: u32) -> Told {
+    Told::Run(WorkflowRun {
+        status: status.to_owned(),
+        conclusion: (status == "completed").then(|| "cancelled".to_owned()),
+        run_attempt: attempt,
+    })
+}
+
+fn rules(repositories: &[&str]) -> Rules {
+    Rules {
+        now: NOW.parse().unwrap(),
+        grace: Limit::secs(600),
+        repositories: Repositories(repositories.iter().map(|&name| name.to_owned()).collect()),
+    }
+}
+
+fn verdict(thing: &Resource, told: Told) -> Verdict {
+    let told = RunKey::of(thing)
+        .map(|key| (key, told))
+        .into_iter()
+        .collect();
+    judge(std::slice::from_ref(thing), &told, &rules(&["o/r"])).remove(0)
+}
+
+const EXPIRED: (&str, &str) = ("expires-at", "2026-11-21T11:59:00Z");
+
+#[test]
+fn what_is_left_behind_is_marked_then_ended_and_never_at_first_sight() {
+    let over = || run("completed", 1);
+    for told in [over(), Told::Nothing] {
+        let told = |expired: &Resource| verdict(expired, told.clone());
+        assert_eq!(told(&thing("instance", &[EXPIRED])).fate, Fate::Mark);
+    }
+    assert_eq!(
+        verdict(&thing("instance", &[]), over()).why,
+        "its run is over (cancelled)"
+    );
+    for (marked, fate) in [
+        ("2026-11-21T11:50:00Z", Fate::End),
+        ("2026-11-21T11:50:01Z", Fate::Wait),
+        // By a clock that was wrong.
+        ("2026-11-21T12:50:00Z", Fate::Wait),
+        ("yesterday", Fate::Mark),
+    ] {
+        let thing = thing("volume", &[("reap-candidate", marked)]);
+        assert_eq!(verdict(&thing, over()).fate, fate, "{marked}");
+    }
+}
+
+#[test]
+fn what_is_in_use_or_not_ours_stays() {
+    for (told, tags, why) in [
+        (run("in_progress", 1), &[][..], "its run is in progress"),
+        (run("queued", 1), &[], "its run is in progress"),
+        (run("waiting", 1), &[], "its run is in progress"),
+        (
+            Told::Nothing,
+            &[],
+            "it has not expired, and nothing is known of its run",
+        ),
+        (
+            run("completed", 1),
+            &[("kept", "true")],
+            "kept until 2026-11-21T13:00:00Z",
+        ),
+    ] {
+        let verdict = verdict(&thing("instance", tags), told);
+        assert_eq!((verdict.fate, verdict.why.as_str()), (Fate::Spare, why));
+    }
+    let foreign = thing("instance", &[EXPIRED, ("repository", "o/other")]);
+    assert_eq!(verdict(&foreign, run("completed", 1)).fate, Fate::Foreign);
+    let laptop = without(
+        thing("instance", &[EXPIRED, ("run", "local-12345")]),
+        "repository",
+    );
+    assert_eq!(verdict(&laptop, Told::Nothing).fate, Fate::Foreign);
+    let mut future = thing("instance", &[EXPIRED]);
+    future.since = Some("2026-11-21T12:00:01Z".parse().unwrap());
+    assert_eq!(
+        verdict(&future, run("completed", 1)).why,
+        "made in the future"
+    );
+}
+
+#[test]
+fn what_cannot_be_told_is_not_touched_and_not_called_clean() {
+    let silence = || Told::Silence("503".to_owned());
+    assert_eq!(
+        verdict(&thing("instance", &[EXPIRED]), silence()).fate,
+        Fate::Unknown
+    );
+    assert_eq!(
+        verdict(&thing("instance", &[]), silence()).fate,
+        Fate::Unknown
+    );
+    let undated = without(thing("instance", &[]), "expires-at");
+    assert_eq!(verdict(&undated, Told::Nothing).fate, Fate::Unknown);
+    assert_eq!(verdict(&undated, run("completed", 1)).fate, Fate::Mark);
+    let overdue = verdict(&thing("instance", &[EXPIRED]), run("in_progress", 1));
+    assert_eq!(overdue.fate, Fate::Stuck);
+}
+
+#[test]
+fn an_earlier_attempt_is_over_but_the_group_that_a_later_one_uses_is_not() {
+    let told = [(
+        RunKey::of(&thing("instance", &[])).unwrap(),
+        run("in_progress", 2),
+    )];
+    let told = told.into_iter().collect();
+    let (old, group) = (thing("instance", &[]), thing("security group", &[]));
+    let new = thing("instance", &[("attempt", "2")]);
+    let fates = |things: &[Resource]| -> Vec<Fate> {
+        let verdicts = judge(things, &told, &rules(&["*"]));
+        verdicts.into_iter().map(|verdict| verdict.fate).collect()
+    };
+    assert_eq!(
+        fates(&[old.clone(), group.clone()]),
+        [Fate::Mark, Fate::Mark]
+    );
+    assert_eq!(
+        fates(&[group, new, old]),
+        [Fate::Spare, Fate::Spare, Fate::Mark]
+    );
+}
+
+#[test]
+fn repositories_are_named_whole_by_owner_or_all() {
+    for (pattern, repository, covered) in [
+        ("o/r", Some("O/R"), true),
+        ("o/*", Some("o/x"), true),
+        ("o/*", Some("other/x"), false),
+        ("o/r", Some("o/r2"), false),
+        ("o/*", None, false),
+        ("*", None, true),
+    ] {
+        let repositories = Repositories(vec![pattern.to_owned()]);
+        assert_eq!(
+            repositories.cover(repository),
+            covered,
+            "{pattern} {repository:?}"
+        );
+    }
+    assert!(!Repositories(Vec::new()).cover(Some("o/r")));
+}
+
+proptest! {
+    /// Whatever tags and answers say: no run in progress loses anything of its attempt, no first sight ends anything.
+    #[test]
+    fn nothing_ends_that_was_not_marked_or_whose_run_is_in_progress(
+        status in "completed|in_progress|queued|odd",
+        current in 1_u32..3,
+        expires in prop::option::of(0_i64..4_000_000_000),
+        marked in prop::option::of(0_i64..4_000_000_000),
+        kept: bool,
+        attempt in 1_u32..3,
+    ) {
+        let text = |seconds: Option<i64>| {
+            seconds.map_or_else(String::new, |at| Timestamp::new(at, 0).unwrap().to_string())
+        };
+        let (expires, marked, attempt_text) = (text(expires), text(marked), attempt.to_string());
+        let thing = without(thing("instance", &[]), "expires-at");
+        let more = [
+            (TAG_EXPIRES_AT, &expires),
+            (TAG_CANDIDATE, &marked),
+            (TAG_ATTEMPT, &attempt_text),
+            (TAG_JOB, &expires),
+        ];
+        let mut thing = thing;
+        for (name, value) in more.into_iter().filter(|(_, value)| !value.is_empty()) {
+            thing.tags.insert(name.to_owned(), value.clone());
+        }
+        if kept {
+            thing.tags.insert(TAG_KEPT.to_owned(), "true".to_owned());
+        }
+        let verdict = verdict(&thing, run(&status, current));
+        if verdict.fate == Fate::End {
+            prop_assert!(thing.tags.contains_key(TAG_CANDIDATE));
+            prop_assert!(status == "completed" || current > attempt);
+        }
+    }
+}

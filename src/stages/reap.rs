@@ -1,0 +1,106 @@
+//! `reap`: what carries our tags and was left behind is marked by one pass and ended by a later one.
+//!
+//! It needs no record, and no word of the run that left it. A dry run changes nothing at all.
+
+use crate::{
+    cli::ReapArgs,
+    github::api::Api,
+    provider::ec2::Janitor,
+    reap::{self, Fate, Pass, Repositories, Rules},
+    report::{Exit, Failure, Leftover},
+    stages::{Context, Outputs},
+};
+
+/// Carries the stage out.
+///
+/// # Errors
+/// [`Failure`]; exit code 4 while anything is left, 3 when it cannot be told.
+pub async fn run(args: &ReapArgs, context: &mut Context) -> Result<Outputs, Failure> {
+    let deadline = context.deadline;
+    let repositories = repositories(args, context)?;
+    let github = Api::new(&context.env)?;
+    let regions = args.regions.clone().unwrap_or_default().0;
+    let janitor = Janitor::open(&regions, &context.env, deadline).await?;
+    let seen = janitor.look(deadline).await?;
+    let told = reap::ask(&github, &seen.things, &repositories, deadline).await;
+    let rules = Rules {
+        now: seen.now,
+        grace: args.grace,
+        repositories,
+    };
+    let verdicts = reap::judge(&seen.things, &told, &rules);
+    let pass = Pass {
+        janitor: &janitor,
+        things: &seen.things,
+        verdicts: &verdicts,
+    };
+    for (_, line) in pass.lines(|_, verdict| verdict.fate != Fate::Foreign) {
+        tracing::info!("{line}");
+    }
+    let (gone, trouble) = if args.dry_run {
+        (Vec::new(), Vec::new())
+    } else {
+        pass.carry_out(&rules, deadline).await
+    };
+    let text = reap::table(&seen.things, &verdicts, &gone, args.dry_run);
+    if let Err(error) = context.files.summary(&text) {
+        tracing::warn!("cannot write the job summary: {error}");
+    }
+    let left = pass.lines(|thing, verdict| verdict.is_left() && !gone.contains(&thing.id));
+    let unknown = pass.lines(|_, verdict| verdict.fate == Fate::Unknown);
+    context.tell("terminated", &gone);
+    context.tell("leftovers", left.iter().map(|(id, _)| id));
+    conclude(&left, &unknown, trouble, args.dry_run)?;
+    tracing::info!("nothing was left behind");
+    Ok(Outputs::default())
+}
+
+/// Whose things: those that are named, else those of the repository that this runs in.
+fn repositories(args: &ReapArgs, context: &Context) -> Result<Repositories, Failure> {
+    let named = args.repositories.clone().unwrap_or_default().0;
+    let own = context.env.get("GITHUB_REPOSITORY").map(str::to_owned);
+    match (named.is_empty(), own) {
+        (false, _) => Ok(Repositories(named)),
+        (true, Some(own)) => Ok(Repositories(vec![own])),
+        (true, None) => Err(
+            Failure::new(Exit::BadInput, "nothing says whose remains to reap")
+                .hint("name them by `repositories`: owner/name, owner/*, or * for all and those of laptops"),
+        ),
+    }
+}
+
+fn conclude(
+    left: &[(String, String)],
+    unknown: &[(String, String)],
+    trouble: Vec<Failure>,
+    dry_run: bool,
+) -> Result<(), Failure> {
+    let (exit, cause, hint) = if !left.is_empty() {
+        let hint = if dry_run {
+            "this was a dry run: with `dry-run: false` one pass marks these, and a later one ends them"
+        } else {
+            "the next pass ends what is marked and still left behind then"
+        };
+        let cause = format!("{} things were left behind and are there", left.len());
+        (Exit::Leftovers, cause, hint)
+    } else if !unknown.is_empty() {
+        let hint = "give GITHUB_TOKEN `actions: read`; what has no expires-at is removed by hand";
+        let cause = format!(
+            "of {} things it cannot be told whether they were left behind",
+            unknown.len()
+        );
+        (Exit::Infrastructure, cause, hint)
+    } else {
+        return trouble.into_iter().next().map_or(Ok(()), Err);
+    };
+    let mut failure = Failure::new(exit, cause)
+        .hint(hint)
+        .leaving(Leftover::Tagged);
+    let lines = left.iter().chain(unknown).map(|(_, line)| line.clone());
+    failure.details = lines.collect();
+    for stood in trouble {
+        failure.details.push(stood.line());
+        failure.details.extend(stood.details);
+    }
+    Err(failure)
+}

@@ -1,0 +1,137 @@
+//! GitHub's REST API as far as `reap` asks it, on a port of this machine, in the documented shape.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    routing::get,
+};
+use serde_json::{Value, json};
+
+/// What the tests send as `GITHUB_TOKEN`.
+pub(crate) const TOKEN: &str = "ghs_a-token-of-the-tests";
+
+type Runs = Arc<Mutex<BTreeMap<u64, Answer>>>;
+
+/// What is answered about a run.
+#[derive(Clone, Copy)]
+pub(crate) enum Answer {
+    /// Status and attempt.
+    Run(&'static str, u32),
+    /// An error of this status.
+    Error(u16),
+}
+
+/// The API; it ends with the test.
+pub(crate) struct GitHub {
+    pub(crate) url: String,
+    runs: Runs,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl GitHub {
+    /// One that knows of no run.
+    pub(crate) fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let runs = Runs::default();
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .unwrap();
+        // As on GitHub Enterprise, below a path.
+        let url = format!("http://{}/api/v3", listener.local_addr().unwrap());
+        let router = Router::new()
+            .route(
+                "/api/v3/repos/{owner}/{repository}/actions/runs/{id}",
+                get(run),
+            )
+            .with_state(Arc::clone(&runs));
+        runtime.spawn(async move { axum::serve(listener, router).await });
+        Self {
+            url,
+            runs,
+            _runtime: runtime,
+        }
+    }
+
+    /// What it answers about a run from now on.
+    pub(crate) fn says(&self, run: &str, answer: Answer) {
+        self.runs
+            .lock()
+            .unwrap()
+            .insert(run.parse().unwrap(), answer);
+    }
+}
+
+async fn run(
+    State(runs): State<Runs>,
+    Path((owner, repository, id)): Path<(String, String, u64)>,
+    headers: HeaderMap,
+) -> (StatusCode, Json<Value>) {
+    let error = |status: StatusCode, message: &str| {
+        let body = json!({
+            "message": message,
+            "documentation_url": "https://docs.github.com/rest/actions/workflow-runs#get-a-workflow-run",
+            "status": status.as_u16().to_string(),
+        });
+        (status, Json(body))
+    };
+    let token = headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
+    if token != Some(format!("Bearer {TOKEN}").as_str()) {
+        return error(StatusCode::UNAUTHORIZED, "Bad credentials");
+    }
+    let answer = runs.lock().unwrap().get(&id).copied();
+    match answer {
+        None => error(StatusCode::NOT_FOUND, "Not Found"),
+        Some(Answer::Error(status)) => {
+            error(StatusCode::from_u16(status).unwrap(), "set by a test")
+        }
+        Some(Answer::Run(status, attempt)) => {
+            let repository = format!("{owner}/{repository}");
+            let api = format!("https://api.github.com/repos/{repository}");
+            let over = status == "completed";
+            let body = json!({
+                "id": id,
+                "name": "e2e",
+                "node_id": "WFR_kwLOABCDEF",
+                "head_branch": "main",
+                "head_sha": "acb5820ced9479c074f688cc328bf03f341a511d",
+                "path": ".github/workflows/e2e.yml",
+                "run_number": 562,
+                "event": "push",
+                "display_title": "Prove it",
+                "status": status,
+                "conclusion": if over { json!("cancelled") } else { Value::Null },
+                "workflow_id": 159_038,
+                "url": format!("{api}/actions/runs/{id}"),
+                "html_url": format!("https://github.com/{repository}/actions/runs/{id}"),
+                "pull_requests": [],
+                "created_at": "2026-11-21T10:00:00Z",
+                "updated_at": "2026-11-21T10:30:00Z",
+                "actor": {"login": "octocat", "id": 1},
+                "run_attempt": attempt,
+                "run_started_at": "2026-11-21T10:00:00Z",
+                "triggering_actor": {"login": "octocat", "id": 1},
+                "jobs_url": format!("{api}/actions/runs/{id}/jobs"),
+                "cancel_url": format!("{api}/actions/runs/{id}/cancel"),
+                "repository": {"id": 7, "full_name": repository, "private": false},
+            });
+            (StatusCode::OK, Json(body))
+        }
+    }
+}
