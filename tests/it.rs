@@ -16,9 +16,9 @@ mod it {
     mod layout;
     mod provision_ec2;
     mod proxy;
+    mod reap;
     mod redeploy;
     mod redeploy_killed;
-    mod reap;
     mod run_mnist_notebook_job;
     mod run_sh;
     mod sets;

@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::{
-    aws::{Job, Step, cloud, eventually, left, living, signal, tag_of},
+    aws::{Job, Step, cloud, eventually, fault_of, left, living, signal, tag_of},
     github::{Answer, GitHub, TOKEN},
     support::sandbox,
 };
@@ -39,6 +39,10 @@ fn pass(repository: &str, github: &GitHub, words: &[&str]) -> (Job, Step) {
 
 /// A security group with tags like ours, and its id: what a lost run leaves that costs nothing to make.
 fn group(repository: &str, run: &str, tags: &[(&str, &str)]) -> String {
+    group_in("us-east-1", repository, run, tags)
+}
+
+fn group_in(region: &str, repository: &str, run: &str, tags: &[(&str, &str)]) -> String {
     let usual = [
         ("run", format!("7-{run}")),
         ("job", "e2e".to_owned()),
@@ -56,6 +60,7 @@ fn group(repository: &str, run: &str, tags: &[(&str, &str)]) -> String {
     let made = cloud(
         "create_security_group",
         json!({
+            "Region": region,
             "GroupName": format!("e2e-{run}-{:08x}", rand::random::<u32>()),
             "Description": "a test of reap",
             "TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}],
@@ -236,4 +241,42 @@ fn sandbox_what_is_foreign_kept_or_unclear_is_not_touched() {
     pass(&ours, &github, &all).1.exits(0);
     assert!(!there(&foreign) && there(&kept));
     remove(&kept);
+}
+
+#[test]
+fn sandbox_a_clock_that_is_hours_off_ends_nothing() {
+    if !sandbox() {
+        return;
+    }
+    let (ours, github) = (repository(), GitHub::start());
+    // A region that no other test looks at.
+    let region = "eu-north-1";
+    let hour = |hours: i64| {
+        let at = jiff::Timestamp::now().as_second() + hours * 3600;
+        jiff::Timestamp::new(at, 0).unwrap().to_string()
+    };
+    let marked = ("reap-candidate", "2020-01-01T00:00:00Z");
+    let words = ["--dry-run=false", "--grace=1s", "--regions=eu-north-1"];
+    for (off, expires) in [(7200, hour(1)), (-7200, hour(-1))] {
+        let tags = [("expires-at", expires.as_str()), marked];
+        let id = group_in(region, &ours, &run_id(), &tags);
+        for list in [
+            "Instances",
+            "Volumes",
+            "NetworkInterfaces",
+            "SecurityGroups",
+        ] {
+            fault_of(json!({"action": format!("Describe{list}"), "region": region, "date": off}));
+        }
+        pass(&ours, &github, &words)
+            .1
+            .exits(0)
+            .says("it has not expired");
+        let filters = json!({"Region": region, "GroupIds": [id]});
+        cloud("describe_security_groups", filters);
+        cloud(
+            "delete_security_group",
+            json!({"Region": region, "GroupId": id}),
+        );
+    }
 }

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::{
-    aws::{Job, eventually, fault, left, living, signal},
+    aws::{Job, cloud, eventually, fault, fault_of, left, living, signal},
     support::sandbox,
 };
 
@@ -112,4 +112,54 @@ fn sandbox_an_answer_that_cannot_be_trusted_is_no_proof() {
     job.step(&["teardown", "--region=us-east-1", "--timeout=20s"])
         .exits(3)
         .says("got no answer");
+}
+
+/// A volume with the tags of a run, in us-east-1: the cheapest thing that teardown ends at once.
+fn volume(tag: &str) -> String {
+    let tags = json!([{"Key": "manifests-e2e/run", "Value": tag}]);
+    let specification = json!([{"ResourceType": "volume", "Tags": tags}]);
+    let made = cloud(
+        "create_volume",
+        json!({"AvailabilityZone": "us-east-1a", "Size": 1, "TagSpecifications": specification}),
+    );
+    made["VolumeId"]
+        .as_str()
+        .expect("a volume has an id")
+        .to_owned()
+}
+
+#[test]
+fn sandbox_one_region_is_no_proof_where_the_others_may_not_be_listed() {
+    if !sandbox() {
+        return;
+    }
+    let job = Job::new().with("AWS_REGION", "eu-south-1");
+    volume(&job.tag());
+    // Denied to this test alone.
+    fault_of(
+        json!({"action": "DescribeRegions", "region": "eu-south-1", "code": "UnauthorizedOperation", "status": 403}),
+    );
+    let words = ["teardown", "--scope=run"];
+    job.step(&words)
+        .exits(3)
+        .says("nothing is there in eu-south-1, and no other region may be searched")
+        .says("set `region`");
+    job.step(&words).exits(0).says("proven gone");
+    assert_eq!(left(&job.tag()), Vec::<String>::new());
+}
+
+#[test]
+fn sandbox_what_is_found_first_ends_while_other_regions_are_searched() {
+    if !sandbox() {
+        return;
+    }
+    let job = Job::new().with("AWS_REGION", "us-east-1");
+    volume(&job.tag());
+    fault_of(json!({"action": "DescribeInstances", "region": "eu-west-3", "delay": 15}));
+    let mut child = job.start(&["teardown", "--scope=run"]);
+    eventually("its end", Duration::from_secs(10), || {
+        left(&job.tag()).is_empty().then_some(())
+    });
+    assert!(child.try_wait().unwrap().is_none(), "it still searches");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

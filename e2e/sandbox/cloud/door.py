@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 import time
+from email.utils import formatdate
 from urllib.parse import parse_qs
 
 from machines import LABEL, all_instances, docker
@@ -26,14 +27,21 @@ class Door:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         form = {k: v[0] for k, v in parse_qs(body.decode("utf-8", "replace")).items()} if not target else {}
         action = form.get("Action") or target.rsplit(".", 1)[-1] or f"{environ['REQUEST_METHOD']} {path}"
+        scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split("/")  # key/date/region/service/…
+        region = scope[2] if len(scope) > 2 else ""
         with self.lock:
             self.calls.append({"action": action, "at": time.time(), **{k: form[k] for k in ("InstanceType", "ClientToken", "DryRun") if k in form}})
-            fault = next((f for f in self.faults if f["action"] == action and f.get("times", 1) > 0
+            fault = next((f for f in self.faults if f["action"] == action and f.get("times", 1) > 0 and f.get("region", region) == region
                           and all(form.get(k) == v for k, v in f.get("match", {}).items())), None)
             if fault:
                 fault["times"] = fault.get("times", 1) - 1
         if fault:
             time.sleep(fault.get("delay", 0))
+            if "date" in fault:
+                started, date = start_response, formatdate(time.time() + fault["date"], usegmt=True)
+
+                def start_response(status, headers, *rest):
+                    return started(status, [*((k, v) for k, v in headers if k.lower() != "date"), ("Date", date)], *rest)
             if fault.get("drop"):
                 list(self.app(environ, lambda *_: lambda _: None))
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)

@@ -154,6 +154,12 @@ class Cloud(unittest.TestCase):
         self.launch(InstanceType="c7i.large")
         self.assertEqual(len(self.live()), 1)
 
+    def test_a_fault_may_be_of_one_region(self):
+        control("faults", [{"action": "DescribeRegions", "region": "eu-south-1", "code": "UnauthorizedOperation", "status": 403}])
+        self.ec2.describe_regions()
+        with self.assertRaises(ClientError):
+            boto3.client("ec2", region_name="eu-south-1", config=Config(retries={"total_max_attempts": 1})).describe_regions()
+
     def test_tags_come_and_go_on_all_that_a_launch_makes(self):
         instance = self.launch()["InstanceId"]
         volume = self.ec2.describe_volumes(Filters=self.filter)["Volumes"][0]["VolumeId"]
