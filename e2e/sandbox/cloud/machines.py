@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import mkdtemp
@@ -220,23 +221,34 @@ InstanceResponse.modify_instance_attribute, InstanceResponse._security_grp_insta
 General.get_console_output = get_console_output
 
 
+def ended(died: str, code: str) -> None:
+    """Tells the API that the container of an instance has ended with that exit code."""
+    if docker("inspect", "-f", "{{.State.Running}}", f"sandbox-{died}", check=False) == "true":
+        return  # restarted meanwhile
+    for backend, instance in all_instances():
+        if instance.id == died and instance.state == "running" and not getattr(instance, "rebooting", False):
+            if code == "129":  # the kernel ends a rebooting init by SIGHUP, one that powers off by SIGINT
+                docker("start", f"sandbox-{died}", check=False)
+            elif instance.instance_initiated_shutdown_behavior == "terminate":
+                instance.ended_itself = True
+                backend.terminate_instances([died])
+            else:
+                instance.stop()
+
+
 def follow_power_off() -> None:
-    """Carries a power-off from within an instance over to the API."""
-    events = subprocess.Popen(
-        ["docker", "events", "--filter", "event=die", "--filter", f"label={LABEL}", "--format", "{{json .Actor.Attributes}}"],
-        stdout=subprocess.PIPE, text=True,
-    )
-    for line in events.stdout:
-        attributes = json.loads(line)
-        died = attributes[LABEL]
-        if docker("inspect", "-f", "{{.State.Running}}", f"sandbox-{died}", check=False) == "true":
-            continue  # restarted meanwhile
-        for backend, instance in all_instances():
-            if instance.id == died and instance.state == "running" and not getattr(instance, "rebooting", False):
-                if attributes.get("exitCode") == "129":  # the kernel ends a rebooting init by SIGHUP, one that powers off by SIGINT
-                    docker("start", f"sandbox-{died}", check=False)
-                elif instance.instance_initiated_shutdown_behavior == "terminate":
-                    instance.ended_itself = True
-                    backend.terminate_instances([died])
-                else:
-                    instance.stop()
+    """Carries a power-off from within an instance over to the API, also one from while the engine was restarted."""
+    exited = '{{if eq .State.Status "exited"}}{{.State.ExitCode}}{{end}}'
+    while True:
+        events = subprocess.Popen(
+            ["docker", "events", "--filter", "event=die", "--filter", f"label={LABEL}", "--format", "{{json .Actor.Attributes}}"],
+            stdout=subprocess.PIPE, text=True,
+        )
+        for instance in [i for _, i in all_instances() if i.state == "running"]:
+            if code := docker("inspect", "-f", exited, f"sandbox-{instance.id}", check=False):
+                ended(instance.id, code)
+        for line in events.stdout:
+            attributes = json.loads(line)
+            ended(attributes[LABEL], attributes.get("exitCode"))
+        events.wait()
+        time.sleep(1)
