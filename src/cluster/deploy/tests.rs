@@ -261,8 +261,8 @@ async fn what_only_would_come_up_better_goes_when_what_it_waits_for_is_beyond_he
     let error = result.unwrap_err().to_string();
     let cause = "Deployment default/b waits ← Certificate default/cert ← webhook w ← Deployment default/a ← pod a-1: ";
     assert!(error.contains(cause), "{error}");
-    let sent = server.sent.lock().unwrap();
-    let mut names: Vec<&str> = sent.iter().map(|(_, name)| name.as_str()).collect();
+    let requests = server.sent.lock().unwrap();
+    let mut names: Vec<&str> = requests.iter().map(|(_, name)| name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["a", "b", "s", "w"]);
 }
