@@ -112,7 +112,10 @@ impl Report {
             .collect();
         let failed = stages
             .iter()
-            .find(|stage| stage.exit.is_some_and(|exit| exit != 0));
+            .enumerate()
+            .filter(|(_, stage)| stage.exit.is_some_and(|exit| exit != 0))
+            .find(|(at, stage)| !made_good(stage, &stages[at + 1..]))
+            .map(|(_, stage)| stage);
         let open = stages.iter().find(|stage| stage.exit.is_none());
         let verdict = match (failed, open) {
             (Some(stage), _) if stage.exit == Some(130) => "cancelled",
@@ -226,6 +229,13 @@ impl Report {
         text.push('\n');
         text
     }
+}
+
+/// Whether a step that was run again got its host or its cluster; a test that failed once stays failed.
+fn made_good(failed: &StageRecord, later: &[&StageRecord]) -> bool {
+    let again = later.iter().rev().find(|stage| stage.stage == failed.stage);
+    matches!(failed.stage.as_str(), "provision-ec2" | "install-kind")
+        && again.is_some_and(|stage| stage.exit == Some(0))
 }
 
 /// The one line: what the cluster shows, else what the first stage that failed said.

@@ -53,6 +53,18 @@ fn finding() -> Finding {
 }
 
 #[test]
+fn a_host_that_came_at_the_second_try_is_no_failure() {
+    let told = |stages: &[_]| report(&record(stages), None, &[]).verdict;
+    let (bad, good) = (Some(3), Some(0));
+    assert_eq!(
+        told(&[("provision-ec2", bad, "no"), ("provision-ec2", good, "")]),
+        "passed"
+    );
+    let test = "run-mnist-notebook-job";
+    assert_eq!(told(&[(test, bad, "no"), (test, good, "")]), "failed");
+}
+
+#[test]
 fn the_cause_is_what_the_cluster_shows_of_the_stage_that_failed() {
     let deploy = record(&[
         ("install-kind", Some(0), ""),
