@@ -5,6 +5,8 @@ pub mod build;
 pub mod cause;
 pub mod deploy;
 pub mod diff;
+pub mod draft;
+pub mod draw;
 pub mod errors;
 pub mod facts;
 pub mod gate;

@@ -170,6 +170,9 @@ pub struct ClusterRecord {
     /// The tunnel to its API server, where it is on another machine.
     #[serde(default)]
     pub tunnel: Option<TunnelRecord>,
+    /// The registry mirrors of its nodes, a line each as the input has them.
+    #[serde(default)]
+    pub mirrors: Vec<String>,
 }
 
 /// A tunnel from a port of this runner to a port of the host's loopback.

@@ -211,6 +211,16 @@ pub fn show(text: &str, on_runner: bool) {
     drop(std::io::stdout().write_all(text.as_bytes()));
 }
 
+/// Says what stops nothing: each line to the log and, on a runner, all of them as one annotation.
+pub fn warn(stage: Stage, lines: &[String], on_runner: bool) {
+    for line in lines {
+        tracing::warn!("{line}");
+    }
+    if on_runner && !lines.is_empty() {
+        commands::warning(stage.name(), &lines.join("\n"));
+    }
+}
+
 /// What clap refused, in one line, with what it knows of a remedy.
 pub fn bad_input(error: &clap::Error) -> Failure {
     let text = error.render().to_string();

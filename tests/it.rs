@@ -14,6 +14,7 @@ mod it {
     mod iam;
     mod install_kind;
     mod layout;
+    mod lint;
     mod provision_ec2;
     mod proxy;
     mod reap;

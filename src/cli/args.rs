@@ -223,6 +223,12 @@ pub struct DeployArgs {
     /// Under which name the cluster keeps what was sent, for prune and for the next deploy
     #[arg(long, default_value = "default", value_name = "NAME", value_parser = inventory_name)]
     pub inventory: String,
+    /// Say all that would go wrong, and end; nothing is written
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub lint_only: bool,
+    /// Draw what waits for what into this file: `graph.svg` for people, `graph.dot` for Graphviz
+    #[arg(long, value_name = "FILE")]
+    pub graph: Option<PathBuf>,
 }
 
 /// It becomes a label and a part of names.

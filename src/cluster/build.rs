@@ -148,7 +148,7 @@ impl Source {
 pub struct Rendered {
     /// The text as it came, sources in order.
     pub text: String,
-    /// Its objects, in order; no two of one identity.
+    /// Its objects, in order.
     pub objects: Vec<Object>,
 }
 
@@ -237,7 +237,9 @@ pub async fn render(
         }
         rendered.text.push_str(&text);
     }
-    objects::distinct(&rendered.objects)?;
+    if rendered.objects.is_empty() {
+        return Err(SetError::Empty.into());
+    }
     Ok(rendered)
 }
 

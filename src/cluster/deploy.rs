@@ -26,6 +26,7 @@ pub use error::DeployError;
 pub use journal::{Entry, Journal, REPORT};
 pub use known::{Known, unchanged};
 pub use plan::Plan;
+pub(in crate::cluster) use plan::ask;
 
 use crate::{
     cluster::{

@@ -2,9 +2,13 @@
 //!
 //! Containers are found wherever a pod is described, in custom resources too.
 
+mod reference;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+
+pub use reference::Reference;
 
 use crate::{cluster::objects::Object, inputs::Pairs};
 

@@ -147,36 +147,44 @@ pub fn nodes(config: &str) -> usize {
 pub fn mirrors(lines: &[String]) -> Result<Vec<(String, String)>, BadInput> {
     let mut files: Vec<(String, String)> = Vec::new();
     for line in lines {
-        let (registry, url) = match line.split_once('=') {
-            Some((registry, url)) if !registry.contains("://") => (registry.trim(), url.trim()),
-            _ => ("_default", line.trim()),
-        };
-        let parsed = Url::parse(url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_');
-        let Some(parsed) = parsed.filter(|_| !registry.is_empty() && registry.chars().all(plain))
-        else {
-            return Err(BadInput {
-                input: "registry-mirrors",
-                reason: format!("`{line}` names no mirror"),
-                remedy: Some(
-                    "write `docker.io=https://mirror.gcr.io`, or a URL alone for all registries"
-                        .to_owned(),
-                ),
-            });
-        };
+        let (registry, parsed) = mirror(line)?;
         let url = parsed.as_str().trim_end_matches('/').replace('"', "%22");
         let mut entry = format!("[host.\"{url}\"]\n  capabilities = [\"pull\", \"resolve\"]\n");
         if parsed.path() != "/" {
             entry.push_str("  override_path = true\n");
         }
-        match files.iter_mut().find(|(known, _)| known == registry) {
+        match files.iter_mut().find(|(known, _)| *known == registry) {
             Some((_, file)) => file.push_str(&entry),
-            None => files.push((registry.to_owned(), entry)),
+            None => files.push((registry, entry)),
         }
     }
     Ok(files)
+}
+
+/// A registry (`_default` for all that have no mirror of their own) and the URL of its mirror.
+///
+/// # Errors
+/// [`BadInput`] for a line that is neither `registry=URL` nor a URL.
+pub fn mirror(line: &str) -> Result<(String, Url), BadInput> {
+    let (registry, url) = match line.split_once('=') {
+        Some((registry, url)) if !registry.contains("://") => (registry.trim(), url.trim()),
+        _ => ("_default", line.trim()),
+    };
+    let parsed = Url::parse(url)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_');
+    parsed
+        .filter(|_| !registry.is_empty() && registry.chars().all(plain))
+        .map(|url| (registry.to_owned(), url))
+        .ok_or_else(|| BadInput {
+            input: "registry-mirrors",
+            reason: format!("`{line}` names no mirror"),
+            remedy: Some(
+                "write `docker.io=https://mirror.gcr.io`, or a URL alone for all registries"
+                    .to_owned(),
+            ),
+        })
 }
 
 /// Has the node image on the host: pulled, unless it is there.

@@ -1,9 +1,8 @@
 //! The objects of a set: who each is, where it was written, what is sent for it.
 //!
-//! Given rendered YAML; refuses documents without kind or name, and two objects of one identity.
+//! Given rendered YAML; refuses documents without kind or name.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, LazyLock},
 };
@@ -137,16 +136,6 @@ pub enum SetError {
         /// `kind`, `apiVersion`, `metadata.name`.
         missing: &'static str,
     },
-    /// Two objects are one.
-    #[error("{id} is there twice: in {first}, and in {second}")]
-    Duplicate {
-        /// Who.
-        id: Box<ObjectId>,
-        /// Where first.
-        first: String,
-        /// Where again.
-        second: String,
-    },
     /// Nothing is to be deployed.
     #[error("the manifests hold no object")]
     Empty,
@@ -162,7 +151,6 @@ impl Explain for SetError {
             match self {
                 Self::Malformed { .. } | Self::Empty => return None,
                 Self::Incomplete { .. } => "name kustomize directories and files of manifests only",
-                Self::Duplicate { .. } => "rename or remove one of the two",
             }
             .to_owned(),
         )
@@ -223,27 +211,6 @@ fn take(value: &Value, at: &str, objects: &mut Vec<Object>) -> Result<(), SetErr
     };
     object.replace(value);
     objects.push(object);
-    Ok(())
-}
-
-/// Refuses two objects of one identity, and a set of none.
-///
-/// # Errors
-/// [`SetError::Duplicate`] naming both places, [`SetError::Empty`].
-pub fn distinct(objects: &[Object]) -> Result<(), SetError> {
-    if objects.is_empty() {
-        return Err(SetError::Empty);
-    }
-    let mut seen: HashMap<&ObjectId, &Object> = HashMap::with_capacity(objects.len());
-    for object in objects {
-        if let Some(first) = seen.insert(&object.id, object) {
-            return Err(SetError::Duplicate {
-                id: Box::new(object.id.clone()),
-                first: first.source.clone(),
-                second: object.source.clone(),
-            });
-        }
-    }
     Ok(())
 }
 
@@ -334,18 +301,6 @@ mod tests {
             let error = read("x", text).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
-    }
-
-    #[test]
-    fn two_of_one_identity_are_both_named() {
-        let text = "{apiVersion: apps/v1, kind: A, metadata: {name: b}}\n---\n\
-                    {apiVersion: apps/v1beta1, kind: A, metadata: {name: b}}";
-        let objects = read("x", text).unwrap();
-        assert_eq!(
-            distinct(&objects).unwrap_err().to_string(),
-            "A b is there twice: in x, document 1, and in x, document 2"
-        );
-        assert!(matches!(distinct(&[]), Err(SetError::Empty)));
     }
 
     #[test]

@@ -136,6 +136,7 @@ impl Graph {
             legacy_rank(&object.id.group, &object.id.kind)
         });
         graph.level = graph.rank.iter().map(|(rank, _)| *rank).collect();
+        graph.raise_levels();
         graph
     }
 
@@ -159,6 +160,21 @@ impl Graph {
         }
     }
 
+    /// Nothing is on a lower level than what it needs, or neither could ever go: a Profile comes late by its kind, and
+    /// makes the namespace of what comes early.
+    fn raise_levels(&mut self) {
+        loop {
+            let needed = |at: usize| self.needs[at].iter().map(|need| self.level[need.on]).max();
+            let raised: Vec<u32> = (0..self.level.len())
+                .map(|at| self.level[at].max(needed(at).unwrap_or_default()))
+                .collect();
+            if raised == self.level {
+                return;
+            }
+            self.level = raised;
+        }
+    }
+
     fn finish(&mut self, objects: &[Object], rank: impl Fn(&Object) -> u32) {
         let mut wanted = vec![0_usize; objects.len()];
         for needs in &mut self.needs {
@@ -178,5 +194,7 @@ impl Graph {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -136,6 +136,29 @@ impl Served {
         }
     }
 
+    /// Adds what the objects' kinds would be called if they were served: without a server nobody tells. Kinds that are
+    /// served already stay as they are.
+    pub fn assume(&mut self, objects: &[Object]) {
+        for object in objects {
+            if self.of(object).is_none() {
+                let kind = object.id.kind.to_lowercase();
+                let plural = match kind.strip_suffix('y') {
+                    Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+                    _ if kind.ends_with(['s', 'x']) && kind != "endpoints" => format!("{kind}es"),
+                    _ if kind == "endpoints" => kind,
+                    _ => format!("{kind}s"),
+                };
+                self.insert(Resource {
+                    group: object.id.group.clone(),
+                    version: object.version.clone(),
+                    kind: object.id.kind.clone(),
+                    plural,
+                    namespaced: object.id.namespace.is_some(),
+                });
+            }
+        }
+    }
+
     /// The resource of an object, if it is served in that very version.
     pub fn of(&self, object: &Object) -> Option<&Resource> {
         let versions = self.versions(&object.id.group, &object.id.kind);

@@ -2,6 +2,7 @@
 //! what left the set.
 
 mod dry_run;
+mod lint;
 
 use std::path::Path;
 
@@ -14,8 +15,10 @@ use crate::{
         self,
         build::{self, Rendered},
         deploy::{Plan, REPORT, carry_out, unchanged},
+        draw::Form,
         images,
         inventory::{Inventory, Need},
+        lint::{LintError, Severity, duplicates},
         prune::{self, Reach},
     },
     github::commands,
@@ -42,6 +45,9 @@ pub async fn build(args: &DeployArgs, context: &Context) -> Result<Rendered, Fai
             ),
         );
     }
+    if let Some(file) = &args.graph {
+        Form::of(file)?;
+    }
     let sources = build::sources(lines)?;
     let needs_kustomize = sources.iter().any(|(_, source)| source.needs_kustomize());
     let kustomize = if needs_kustomize {
@@ -52,6 +58,10 @@ pub async fn build(args: &DeployArgs, context: &Context) -> Result<Rendered, Fai
     let mut rendered = build::render(&sources, &kustomize, context.deadline).await?;
     if let Some(overrides) = &args.image_overrides {
         images::override_all(&mut rendered.objects, overrides);
+    }
+    if !args.lint_only {
+        // What can be refused before there is a cluster, is: one may have to be made first.
+        LintError::refuse(duplicates::check(&rendered.objects), Severity::Fatal)?;
     }
     Ok(rendered)
 }
@@ -89,16 +99,21 @@ pub async fn deploy(
         humane(context.deadline.elapsed()),
         &hash[..12]
     );
+    if args.lint_only {
+        return Box::pin(lint::only(objects, args, kubeconfig, context)).await;
+    }
 
     let deadline = context.deadline;
     let connected = cluster::connect(kubeconfig, &context.env, &context.store, deadline).await?;
     let client = &connected.once;
     let legacy = args.order == Order::Legacy;
-    let planning = Plan::new(client, &connected.version, objects, legacy);
-    let plan = deadline
-        .bound(planning)
-        .await
-        .map_err(|passed| Failure::new(Exit::TimeLimit, passed.to_string()))??;
+    let draft = lint::read(&connected, objects, args, context).await?;
+    let graph = draft.graph(legacy);
+    lint::picture(args, &draft.objects, &graph)?;
+    let images = lint::images_meanwhile(&draft, &connected, context);
+    let mut findings = draft.findings.clone();
+    let plan = Plan::of(draft, graph)?;
+    lint::tell(&findings, context);
     let reach = reach(args.prune);
     let need = if reach.is_some() {
         Need::Must
@@ -135,6 +150,7 @@ pub async fn deploy(
             .map_err(Failure::from),
         Err(error) => Err(Failure::from(error).leaving(Leftover::Tagged)),
     };
+    findings.extend(images.end().await);
 
     let report = context.store.path(REPORT);
     let text = json!({
@@ -142,6 +158,7 @@ pub async fn deploy(
         "sha256": hash,
         "order": if legacy { "legacy" } else { "gated" },
         "wait": args.wait,
+        "lint": &findings,
         "passed": result.is_ok(),
         "cause": result.as_ref().err().map(|failure| &failure.cause),
         "pruned": result.as_ref().ok(),
@@ -156,6 +173,7 @@ pub async fn deploy(
     if let Err(error) = context.files.summary(&journal.markdown(result.is_ok())) {
         tracing::warn!("cannot write the job summary: {error}");
     }
+    lint::summarize(&findings, context);
     result?;
     Ok(Outputs::default()
         .with("objects", plan.objects.len().to_string())

@@ -22,6 +22,7 @@ struct Wish {
     choice: versions::Choice,
     config: String,
     mirrors: Vec<(String, String)>,
+    mirror_lines: Vec<String>,
     record: HostRecord,
     name: String,
 }
@@ -39,6 +40,7 @@ struct Fit {
 /// # Errors
 /// [`Failure`]; until kind is asked for a cluster it leaves nothing.
 pub async fn run(args: &InstallArgs, context: &mut Context) -> Result<Outputs, Failure> {
+    let mirror_lines = args.registry_mirrors.clone().unwrap_or_default().0;
     let wish = Wish {
         choice: versions::choose(
             args.kind_version.as_deref(),
@@ -46,7 +48,8 @@ pub async fn run(args: &InstallArgs, context: &mut Context) -> Result<Outputs, F
             args.node_image.as_deref().filter(|image| !image.is_empty()),
         )?,
         config: kind::config(args.config.as_deref(), args.workers)?,
-        mirrors: kind::mirrors(args.registry_mirrors.as_ref().map_or(&[], |lines| &lines.0))?,
+        mirrors: kind::mirrors(&mirror_lines)?,
+        mirror_lines,
         record: host_of(context)?,
         name: cluster_name(&args.cluster, context)?,
     };
@@ -134,6 +137,7 @@ async fn make_cluster(wish: Wish, fit: &Fit, context: &mut Context) -> Result<Ou
         kubeconfig: path.clone(),
         context: format!("kind-{name}"),
         tunnel,
+        mirrors: wish.mirror_lines,
     };
     context
         .store

@@ -58,6 +58,16 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             }
         };
 
+    if args.deploy.lint_only {
+        // Nothing is launched to look at a set: what that alone tells is told.
+        let limit = args.deploy_timeout;
+        let lint = async |context: &mut Context| {
+            deploy_manifests::deploy(rendered, &args.deploy, None, context).await
+        };
+        chain.always(Stage::DeployManifests, limit, lint).await;
+        finish(chain.exit, None, whole);
+        return chain.exit;
+    }
     let limit = args.provision_timeout;
     chain
         .stage(Stage::ProvisionEc2, limit, async |context| {

@@ -130,6 +130,7 @@ fn sandbox_a_planted_secret_is_nowhere_and_every_log_is_there() {
                 kubeconfig: support::cluster().to_owned(),
                 context: "kind-manifests-e2e-test".into(),
                 tunnel: None,
+                mirrors: Vec::new(),
             });
             record.host = Some(HostRecord {
                 kind: HostKind::Local,

@@ -9,7 +9,6 @@ use crate::{
         deploy::{Deployment, State},
         errors::Class,
         lint::LintError,
-        objects::SetError,
     },
     limits::{Deadline, humane},
     report::{Exit, Explain},
@@ -21,9 +20,6 @@ pub enum DeployError {
     /// It cannot be deployed to this cluster; nothing was written.
     #[error(transparent)]
     Lint(LintError),
-    /// Two of its objects are one; nothing was written.
-    #[error(transparent)]
-    Set(SetError),
     /// The server does not answer; nothing was written.
     #[error("cannot ask the cluster what it serves: {0}")]
     Server(String),
@@ -89,7 +85,6 @@ impl Explain for DeployError {
     fn exit(&self) -> Exit {
         match self {
             Self::Lint(error) => error.exit(),
-            Self::Set(error) => error.exit(),
             Self::Server(_)
             | Self::Lost { .. }
             | Self::NotAccepted { .. }
@@ -106,7 +101,6 @@ impl Explain for DeployError {
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Lint(error) => return error.hint(),
-            Self::Set(error) => return error.hint(),
             Self::Server(_) | Self::Lost { .. } => "is the cluster still up?",
             Self::Refused { message, class, .. } => match class {
                 Class::Forbidden => {
@@ -147,7 +141,7 @@ impl Explain for DeployError {
             Self::Failed { tree, .. } | Self::Stuck { tree, .. } | Self::TimedOut { tree, .. } => {
                 tree.clone()
             }
-            Self::Set(_) | Self::Server(_) | Self::Lost { .. } => Vec::new(),
+            Self::Server(_) | Self::Lost { .. } => Vec::new(),
         }
     }
 }

@@ -8,10 +8,11 @@ use crate::{
     cluster::{
         apply::{self, innermost},
         deploy::{DeployError, verdict::LOST},
+        draft::Draft,
         errors::Given,
         facts::Facts,
-        lint,
-        objects::{self, Object, ObjectId},
+        lint::{LintError, Severity},
+        objects::{Object, ObjectId},
         order::{Existing, Graph, is_own},
         served::Served,
     },
@@ -39,48 +40,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Reads what the server has, lints the set and derives its order. Nothing is written.
+    /// Takes a set in the order of `graph`, unless the lint refuses it. Nothing is written.
     ///
     /// # Errors
-    /// [`DeployError::Lint`], [`DeployError::Server`].
-    pub async fn new(
-        client: &Client,
-        version: &str,
-        objects: Vec<Object>,
-        legacy: bool,
-    ) -> Result<Self, DeployError> {
-        let (served, existing) = ask(client).await?;
-        let default = client.default_namespace();
-        Self::derive(objects, served, &existing, version, default, legacy)
-    }
-
-    /// The same for a server that serves this, and has that.
-    ///
-    /// # Errors
-    /// [`DeployError::Lint`], [`DeployError::Set`].
-    pub fn derive(
-        mut objects: Vec<Object>,
-        mut served: Served,
-        existing: &Existing,
-        version: &str,
-        default_namespace: &str,
-        legacy: bool,
-    ) -> Result<Self, DeployError> {
-        for object in &mut objects {
-            apply::prepare(object);
-        }
-        let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
-        for definition in facts.iter().filter_map(|facts| facts.definition.as_ref()) {
-            served.define(definition);
-        }
-        lint::check(&objects, &facts, &served, version).map_err(DeployError::Lint)?;
-        lint::settle(&mut objects, &served, default_namespace);
-        objects::distinct(&objects).map_err(DeployError::Set)?;
-        let graph = if legacy {
-            Graph::legacy(&objects, &facts, existing)
-        } else {
-            Graph::gated(&objects, &facts, &served, existing)
-        };
+    /// [`DeployError::Lint`] with all findings.
+    pub fn of(draft: Draft, graph: Graph) -> Result<Self, DeployError> {
+        LintError::refuse(draft.findings, Severity::Fatal).map_err(DeployError::Lint)?;
+        let (objects, facts, served) = (draft.objects, draft.facts, draft.served);
         for (at, need) in &graph.dropped {
             tracing::debug!(
                 "a circle is broken: {} does not wait for {}",
@@ -157,7 +123,7 @@ fn addresses(
 }
 
 /// What the server serves and has. One in trouble for a while is asked again.
-async fn ask(client: &Client) -> Result<(Served, Existing), DeployError> {
+pub(in crate::cluster) async fn ask(client: &Client) -> Result<(Served, Existing), DeployError> {
     wait::until(
         "what the cluster serves",
         Deadline::after(Limit::secs(LOST.as_secs())),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     cluster::{
+        draft::Draft,
         objects,
         order::Existing,
         served::{Resource, Served},
@@ -47,7 +48,9 @@ fn plan(set: &str) -> Plan {
         namespaces: [("default".to_owned(), std::collections::BTreeMap::new())].into(),
     };
     let objects = objects::read("set.yaml", set).unwrap();
-    Plan::derive(objects, served, &existing, "v1.35.4", "default", false).unwrap()
+    let draft = Draft::for_server(objects, served, existing);
+    let graph = draft.graph(false);
+    Plan::of(draft, graph).unwrap()
 }
 
 const DEPLOYMENT: &str = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, \
