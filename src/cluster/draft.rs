@@ -64,7 +64,12 @@ impl Draft {
     }
 
     /// The set as a server would take it that serves this, and has that; what else a cluster has is not looked at.
-    pub fn for_server(objects: Vec<Object>, served: Served, existing: Existing) -> Self {
+    #[cfg(test)]
+    pub(in crate::cluster) fn for_server(
+        objects: Vec<Object>,
+        served: Served,
+        existing: Existing,
+    ) -> Self {
         let (objects, facts) = read(objects);
         let mut draft = Self::of(objects, facts, served, existing, Some(Sight::default()));
         draft.settle("default");
