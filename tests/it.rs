@@ -17,6 +17,7 @@ mod it {
     mod lint;
     mod provision_ec2;
     mod proxy;
+    mod prune;
     mod reap;
     mod redeploy;
     mod redeploy_killed;

@@ -191,10 +191,12 @@ impl Patch<'_> {
             Mode::Apply => "",
         };
         let path = self.path;
+        // For warnings the server would parse each body once more, and as YAML; an unknown field of a kind of its own it
+        // refuses all the same.
         let request = Request::builder()
             .method(Method::PATCH)
             .uri(format!(
-                "{path}?fieldManager={MANAGER}&force={force}&fieldValidation=Warn{dry_run}"
+                "{path}?fieldManager={MANAGER}&force={force}&fieldValidation=Ignore{dry_run}"
             ))
             .header(
                 header::CONTENT_TYPE,

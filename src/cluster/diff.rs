@@ -5,11 +5,12 @@
 
 mod text;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use kube::Client;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::{
     cluster::{
@@ -25,6 +26,8 @@ use crate::{
 
 /// How many objects are asked about at once.
 const AT_ONCE: usize = 16;
+/// How often it is said how far it is.
+const SPEAK: Duration = Duration::from_secs(10);
 
 /// What would become of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -64,8 +67,17 @@ pub struct Preview {
 /// The [`Refusal`] of a server that does not answer.
 pub async fn preview(client: &Client, plan: &Plan, deadline: Deadline) -> Result<Preview, Refusal> {
     let looks = (0..plan.objects.len()).map(|at| look(client, plan, at, deadline));
-    let found: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
-    let mut changes = found.into_iter().collect::<Result<Vec<Change>, _>>()?;
+    let mut looks = std::pin::pin!(stream::iter(looks).buffered(AT_ONCE));
+    let mut changes: Vec<Change> = Vec::new();
+    let mut spoken = Instant::now();
+    while let Some(change) = looks.next().await {
+        changes.push(change?);
+        if spoken.elapsed() >= SPEAK {
+            let (done, all) = (changes.len(), plan.objects.len());
+            tracing::info!("{done} of {all} objects compared");
+            spoken = Instant::now();
+        }
+    }
     // What an old definition refuses, the new one may allow.
     let redefined: HashSet<String> = plan
         .objects

@@ -112,15 +112,21 @@ pub async fn put(
     ask(client, method, &path, Extent::Metadata.one(), Some(object)).await
 }
 
-/// Asks that this very object go, with all that it owns. What is gone already is no error.
+/// Asks that this very object go, and after it what it owns; with `owner_last` the other way round. What is gone already is
+/// no error.
 ///
 /// # Errors
 /// [`Refusal`].
-pub async fn delete(client: &Client, path: &str, uid: &str) -> Result<(), Refusal> {
+pub async fn delete(
+    client: &Client,
+    path: &str,
+    uid: &str,
+    owner_last: bool,
+) -> Result<(), Refusal> {
     let options = json!({
         "apiVersion": "v1",
         "kind": "DeleteOptions",
-        "propagationPolicy": "Foreground",
+        "propagationPolicy": if owner_last { "Foreground" } else { "Background" },
         "preconditions": {"uid": uid},
     });
     let accept = Extent::Metadata.one();

@@ -313,7 +313,10 @@ fn wave(id: &ObjectId) -> u8 {
 
 async fn delete(client: &Client, doomed: &Doomed, deadline: Deadline) -> Result<(), PruneError> {
     let what = format!("the deletion of {}", doomed.id);
-    let attempt = || live::delete(client, &doomed.path, &doomed.uid);
+    // A workload is gone once its pods are. Of all else the garbage collector would have to touch each object first, past
+    // webhooks that may be gone already.
+    let owner_last = matches!(doomed.id.group.as_str(), "apps" | "batch");
+    let attempt = || live::delete(client, &doomed.path, &doomed.uid, owner_last);
     live::steadily(&what, deadline, attempt)
         .await
         .map_err(|refusal| PruneError::Refused {

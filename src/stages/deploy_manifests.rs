@@ -124,7 +124,8 @@ pub async fn deploy(
     if args.dry_run {
         return dry_run::show(client, &plan, &inventory, reach, context).await;
     }
-    let known = unchanged(client, &plan, &inventory).await;
+    let known = deadline.bound(unchanged(client, &plan, &inventory)).await;
+    let known = known.unwrap_or_default();
     inventory.intend(client, &plan.contents(), deadline).await?;
     tracing::info!(
         "applying {} objects to {} ({}), {} of them unchanged",

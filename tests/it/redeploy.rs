@@ -65,7 +65,7 @@ impl Set {
         (output.status.code(), said(&output), shown)
     }
 
-    fn report(&self) -> Value {
+    pub(crate) fn report(&self) -> Value {
         let file = self.state.path().join("manifests-e2e/deploy-report.json");
         serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
     }
@@ -237,7 +237,8 @@ fn sandbox_a_redeploy_sends_what_changed_and_what_others_changed() {
     assert_eq!(set.entry("ConfigMap NAME/b")["tries"], 1);
 }
 
-const SECOND: &str = "
+/// Has what `FIRST` has not, and lacks what that has.
+pub(crate) const SECOND: &str = "
 apiVersion: v1
 kind: Namespace
 metadata: {name: NAME}
@@ -347,70 +348,4 @@ fn sandbox_a_dry_run_shows_what_would_change_and_writes_nothing() {
             && lines.contains("immutable"),
         "{lines}"
     );
-}
-
-#[test]
-fn sandbox_what_left_the_set_goes_as_far_as_was_asked() {
-    if !sandbox() {
-        return;
-    }
-    let set = Set::new("pruned");
-    let (code, lines, _) = set.deploy(SECOND, &[]);
-    assert_eq!(code, Some(0), "{lines}");
-    // This one is somebody else's by now.
-    let path = "-n pruned patch configmap c --type=json -p [{\"op\":\"replace\",\"path\":\"/metadata/managedFields\",\"value\":[{}]}]";
-    kubectl(path).unwrap();
-    kubectl("-n pruned annotate configmap a helm.sh/resource-policy=keep").unwrap();
-    let third = "{apiVersion: v1, kind: ConfigMap, metadata: {name: only, namespace: NAME}}";
-
-    // What left the set stays until it is asked to go.
-    let (code, lines, _) = set.deploy(third, &[]);
-    assert_eq!(code, Some(0), "{lines}");
-    assert!(
-        lines.contains("8 objects of earlier deploys are not in the set"),
-        "{lines}"
-    );
-    assert!(exists("-n pruned secret s"));
-
-    let (code, lines, _) = set.deploy(third, &["--prune"]);
-    assert_eq!(code, Some(0), "{lines}");
-    assert!(!exists("-n pruned secret s") && !exists("-n pruned trees oak"));
-    assert!(!exists("-n pruned-two configmap within"));
-    assert!(exists("namespace pruned-two") && exists("crd trees.pruned.example"));
-    assert!(exists("-n pruned configmap a") && exists("-n pruned configmap c"));
-    assert!(
-        lines.contains("ConfigMap pruned/c left the set, but is not ours any more"),
-        "{lines}"
-    );
-    assert!(
-        lines.contains("Namespace pruned-two left the set and stays: with prune: all"),
-        "{lines}"
-    );
-
-    let (code, lines, _) = set.deploy(third, &["--prune=all"]);
-    assert_eq!(code, Some(0), "{lines}");
-    assert!(!exists("namespace pruned-two") && !exists("crd trees.pruned.example"));
-    assert!(
-        lines.contains(
-            "Namespace pruned left the set and stays: ConfigMap pruned/only of the set needs it"
-        ),
-        "{lines}"
-    );
-    assert!(exists("-n pruned configmap only"));
-
-    // What does not go in time is named.
-    let stays = "{apiVersion: v1, kind: ConfigMap, metadata: {name: stays, namespace: NAME, finalizers: [example.org/never]}}";
-    let (code, lines, _) = set.deploy(&format!("{third}\n---\n{stays}"), &[]);
-    assert_eq!(code, Some(0), "{lines}");
-    let (code, lines, _) = set.deploy(third, &["--prune", "--timeout=5s"]);
-    assert_eq!(code, Some(124), "{lines}");
-    assert!(
-        lines.contains("ConfigMap pruned/stays: it waits for")
-            && lines.contains("example.org/never"),
-        "{lines}"
-    );
-    kubectl("-n pruned patch configmap stays -p {\"metadata\":{\"finalizers\":null}}").unwrap();
-    let (code, lines, _) = set.deploy(third, &["--prune"]);
-    assert_eq!(code, Some(0), "{lines}");
-    assert!(!exists("-n pruned configmap stays"));
 }
