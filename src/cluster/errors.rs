@@ -113,6 +113,15 @@ pub fn classify(refused: &Refused<'_>, given: &Given) -> Class {
         403 if has(&["cannot patch resource", "cannot create resource"]) => Class::Forbidden,
         403 => Class::Denied,
         500 if has(&["no matches for kind"]) && given.defines_kind => Class::Missing,
+        // The server's fault by its code, the object's by what it says; of a definition of the set, the older may still
+        // be served.
+        500 if has(&["failed to create typed patch object"]) => {
+            if given.defines_kind {
+                Class::Missing
+            } else {
+                Class::Invalid
+            }
+        }
         code if code >= 500 => Class::Transient,
         _ => Class::Invalid,
     }
@@ -220,6 +229,11 @@ mod tests {
             (
                 400,
                 "failed to create typed patch object: .spec.x: field not declared in schema",
+                Invalid,
+            ),
+            (
+                500,
+                "failed to create typed patch object (/a; v1, Kind=ConfigMap): .metadata.labels.b: expected string, got &value.valueUnstructured{Value:true}",
                 Invalid,
             ),
             (401, "Unauthorized", Forbidden),
