@@ -1,7 +1,5 @@
 //! What left the set goes, as far as it was asked to, and only what is ours.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
-
 use std::process::Command;
 
 use crate::it::{
