@@ -14,7 +14,7 @@ use crate::{
     cluster::{
         self,
         build::{self, Rendered},
-        deploy::{Plan, REPORT, carry_out, unchanged},
+        deploy::{DeployError, Plan, REPORT, carry_out, unchanged},
         draw::Form,
         images,
         inventory::{Inventory, Need},
@@ -135,8 +135,9 @@ pub async fn deploy(
         known.len()
     );
     let (journal, result) = carry_out(client, &plan, known, args.wait, deadline).await;
-    // After the limit too: a moment is enough.
-    let moment = if deadline.passed() {
+    // After the limit too, a moment is enough; and who is lost is not asked for minutes again.
+    let is_lost = matches!(result, Err(DeployError::Lost { .. }));
+    let moment = if is_lost || deadline.passed() {
         Deadline::after(Limit::secs(2))
     } else {
         deadline

@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::body::Body as Answered;
@@ -50,6 +50,8 @@ struct State {
     upstream: Client,
     fault: watch::Sender<Option<Fault>>,
     faults: Vec<Begins>,
+    /// When the faults that have begun are over.
+    end: Mutex<Option<Instant>>,
     /// How often the server accepted each object, by path.
     accepted: Mutex<BTreeMap<String, usize>>,
 }
@@ -69,6 +71,7 @@ impl Proxy {
             upstream: Client::try_from(config).unwrap(),
             fault: watch::Sender::new(None),
             faults,
+            end: Mutex::default(),
             accepted: Mutex::default(),
         });
         let dir = tempfile::tempdir().unwrap();
@@ -197,10 +200,17 @@ impl State {
             return;
         };
         self.fault.send_replace(Some(*fault));
-        let (state, lasts) = (self.clone(), *lasts);
+        // What was under way when a fault began may be enough for the next one: that one then lasts beyond it.
+        let now = Instant::now();
+        let mut last = self.end.lock().unwrap();
+        let end = last.filter(|last| *last > now).unwrap_or(now) + *lasts;
+        *last = Some(end);
+        let state = self.clone();
         tokio::spawn(async move {
-            wait::pause(lasts).await;
-            state.fault.send_replace(None);
+            wait::pause(end - now).await;
+            if *state.end.lock().unwrap() == Some(end) {
+                state.fault.send_replace(None);
+            }
         });
     }
 }
