@@ -133,9 +133,12 @@ pub async fn remove(engine: &Engine, name: &str, deadline: Deadline) -> Result<(
     let script = format!(
         "creating() {{ {PROCESSES} | sed -En \"s/^ *([0-9]+) .*(create[ ]cluster --name|label {LABEL}[=]) *'?{name}([^a-z0-9-].*)?$/\\1/p\"; }}\n\
          remove() {{ nodes=$(docker ps -aq --filter label={LABEL}={name}) || exit; [ -z \"$nodes\" ] || docker rm -fv $nodes; }}\n\
-         creation=$(creating)\n\
-         if [ -n \"$creation\" ]; then kill -9 $creation 2>/dev/null; remove; sleep 1; fi\n\
-         remove"
+         creation=$(creating) half=$(docker ps -aq --filter label={LABEL}={name} --filter status=created)\n\
+         [ -z \"$creation\" ] || kill -9 $creation 2>/dev/null\n\
+         remove; code=$?\n\
+         # What Docker was asked to make before the kill is there only afterwards.\n\
+         if [ -n \"$creation$half\" ]; then for again in 1 2 3; do sleep 1; remove; code=$?; done; fi\n\
+         exit $code"
     );
     let what = format!("remove the cluster {name}");
     engine.ask(&what, script, deadline).await.map(drop)

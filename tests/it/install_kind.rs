@@ -7,7 +7,7 @@ use std::{path::Path, process::Command, time::Duration};
 use manifests_e2e::{
     inputs::Environment,
     limits::{Deadline, Limit},
-    provider::{Owner, Provider as _, local::Local},
+    provider::{Owner, Provider as _, Resource, local::Local},
     record::Store,
     run::Run,
     wait,
@@ -113,7 +113,9 @@ async fn sandbox_a_creation_that_outlives_its_killed_parent_is_found_and_ended()
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    while provider.find(&owner, soon()).await.unwrap().is_empty() {
+    // From its node on, there is something that outlives kind, too.
+    let is_made = |found: &[Resource]| found.iter().any(|one| one.state != "creating");
+    while !is_made(&provider.find(&owner, soon()).await.unwrap()) {
         assert_eq!(child.try_wait().unwrap(), None, "it ended before it began");
     }
     child.kill().unwrap();
