@@ -26,7 +26,7 @@ pub const MANAGER: &str = "manifests-e2e";
 /// The server gives a request up after a minute; one that hangs longer is lost.
 const REQUEST: Duration = Duration::from_secs(35);
 /// Only the metadata is wanted back: definitions are large.
-const METADATA: &str =
+pub(in crate::cluster) const METADATA: &str =
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
 
 /// What the server made of an object.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cluster::{
-        apply::{MANAGER, Refusal, answered},
+        apply::{MANAGER, METADATA, Refusal, answered},
         errors::{Class, Given},
         facts::list,
     },
@@ -37,9 +37,7 @@ impl Extent {
     const fn one(self) -> &'static str {
         match self {
             Self::Whole => "application/json",
-            Self::Metadata => {
-                "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json"
-            }
+            Self::Metadata => METADATA,
         }
     }
 

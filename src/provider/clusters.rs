@@ -1,11 +1,17 @@
 //! KinD clusters on a host that others use too: named after run and job, found by name alone, removed.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
 use super::{BadInput, Ended, Owner, Resource};
 use crate::{
-    host::{HostError, engine::Engine},
+    host::{
+        Host, HostError,
+        engine::{Engine, EngineError},
+    },
     limits::Deadline,
+    report::Failure,
     run::{Run, resource_name},
 };
 
@@ -59,8 +65,49 @@ fn digits(text: &str) -> String {
     hex::encode(&Sha256::digest(text.as_bytes())[..3])
 }
 
-/// The clusters of `owner`.
+/// The clusters of `owner` on a host; none where there is no Docker, without which there can be no cluster.
 pub(super) async fn find(
+    host: Arc<dyn Host>,
+    owner: &Owner,
+    deadline: Deadline,
+) -> Result<Vec<Resource>, Failure> {
+    match engine(host, deadline).await? {
+        Some(engine) => Ok(owned(&engine, owner, deadline).await?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Removes the clusters of `owner` on a host.
+pub(super) async fn destroy(
+    host: Arc<dyn Host>,
+    owner: &Owner,
+    deadline: Deadline,
+) -> Result<Ended, Failure> {
+    let Some(engine) = engine(host, deadline).await? else {
+        return Ok(Ended::default());
+    };
+    let mut ended = Ended {
+        found: owned(&engine, owner, deadline).await?,
+        refused: None,
+    };
+    for cluster in &ended.found {
+        tracing::info!("found {cluster}");
+        if let Err(error) = remove(&engine, &cluster.id, deadline).await {
+            ended.refused.get_or_insert(error.into());
+        }
+    }
+    Ok(ended)
+}
+
+async fn engine(host: Arc<dyn Host>, deadline: Deadline) -> Result<Option<Engine>, EngineError> {
+    match Engine::find(host, deadline).await {
+        Ok(engine) => Ok(Some(engine)),
+        Err(EngineError::Absent { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn owned(
     engine: &Engine,
     owner: &Owner,
     deadline: Deadline,
@@ -77,25 +124,6 @@ pub(super) async fn find(
         }
     }
     Ok(found)
-}
-
-/// Removes the clusters of `owner`.
-pub(super) async fn destroy(
-    engine: &Engine,
-    owner: &Owner,
-    deadline: Deadline,
-) -> Result<Ended, HostError> {
-    let mut ended = Ended {
-        found: find(engine, owner, deadline).await?,
-        refused: None,
-    };
-    for cluster in &ended.found {
-        tracing::info!("found {cluster}");
-        if let Err(error) = remove(engine, &cluster.id, deadline).await {
-            ended.refused.get_or_insert(error.into());
-        }
-    }
-    Ok(ended)
 }
 
 /// Whether there is anything of a cluster of that name.

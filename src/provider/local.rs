@@ -30,15 +30,6 @@ impl Local {
             host: Arc::new(LocalHost::new(env)),
         }
     }
-
-    /// Docker, where it was ever installed: without it there can be no cluster.
-    async fn engine(&self, deadline: Deadline) -> Result<Option<Engine>, EngineError> {
-        match Engine::find(Arc::clone(&self.host), deadline).await {
-            Ok(engine) => Ok(Some(engine)),
-            Err(EngineError::Absent { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 impl Provider for Local {
@@ -75,13 +66,7 @@ impl Provider for Local {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
-        async move {
-            match self.engine(deadline).await? {
-                Some(engine) => Ok(clusters::find(&engine, owner, deadline).await?),
-                None => Ok(Vec::new()),
-            }
-        }
-        .boxed()
+        clusters::find(Arc::clone(&self.host), owner, deadline).boxed()
     }
 
     fn destroy<'a>(
@@ -89,13 +74,7 @@ impl Provider for Local {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Ended, Failure>> {
-        async move {
-            match self.engine(deadline).await? {
-                Some(engine) => Ok(clusters::destroy(&engine, owner, deadline).await?),
-                None => Ok(Ended::default()),
-            }
-        }
-        .boxed()
+        clusters::destroy(Arc::clone(&self.host), owner, deadline).boxed()
     }
 }
 

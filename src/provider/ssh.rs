@@ -12,7 +12,6 @@ use super::{BadInput, Ended, Launched, Owner, Provider, Resource, clusters, loca
 use crate::{
     host::{
         Host, HostError,
-        engine::{Engine, EngineError},
         ssh::{SshHost, known_host_key},
     },
     inputs::Environment,
@@ -102,13 +101,8 @@ impl Ssh {
         }
     }
 
-    async fn engine(&self, deadline: Deadline) -> Result<Option<Engine>, EngineError> {
-        let host: Arc<dyn Host> = Arc::new(SshHost::new(&self.record, &self.env)?);
-        match Engine::find(host, deadline).await {
-            Ok(engine) => Ok(Some(engine)),
-            Err(EngineError::Absent { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+    fn host(&self) -> Result<Arc<dyn Host>, HostError> {
+        Ok(Arc::new(SshHost::new(&self.record, &self.env)?))
     }
 }
 
@@ -139,13 +133,7 @@ impl Provider for Ssh {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
-        async move {
-            match self.engine(deadline).await? {
-                Some(engine) => Ok(clusters::find(&engine, owner, deadline).await?),
-                None => Ok(Vec::new()),
-            }
-        }
-        .boxed()
+        async move { clusters::find(self.host()?, owner, deadline).await }.boxed()
     }
 
     fn destroy<'a>(
@@ -153,13 +141,7 @@ impl Provider for Ssh {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Ended, Failure>> {
-        async move {
-            match self.engine(deadline).await? {
-                Some(engine) => Ok(clusters::destroy(&engine, owner, deadline).await?),
-                None => Ok(Ended::default()),
-            }
-        }
-        .boxed()
+        async move { clusters::destroy(self.host()?, owner, deadline).await }.boxed()
     }
 }
 
