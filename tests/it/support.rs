@@ -100,3 +100,45 @@ fn tool(name: &str, words: &[&str]) -> Result<String, String> {
         ))
     }
 }
+
+/// Whether a proof is in the tree: `path::function` is a test function of that file, a path alone a file of its own.
+///
+/// For tables that name the tests of their rows: a test that is renamed or removed leaves no row behind that looks proven.
+pub(crate) fn proof(name: &str) -> Result<(), String> {
+    let (path, function) = name.split_once("::").unwrap_or((name, ""));
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+        .map_err(|error| format!("{path}: {error}"))?;
+    if function.is_empty() || text.contains(&format!("def {function}(self)")) {
+        return Ok(());
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let head = format!("fn {function}(");
+    let at = lines.iter().position(|line| {
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.starts_with(&head)
+    });
+    let at = at.ok_or_else(|| format!("{path} has no {function}"))?;
+    let attributes = lines[..at]
+        .iter()
+        .rev()
+        .take_while(|line| line.starts_with('#'));
+    let is_test = |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+    match attributes.into_iter().any(is_test) {
+        true => Ok(()),
+        false => Err(format!("{path}: {function} is no test")),
+    }
+}
+
+#[test]
+fn a_proof_is_a_test_that_is_there() {
+    let here = "tests/it/support.rs::";
+    assert_eq!(
+        proof(&format!("{here}a_proof_is_a_test_that_is_there")),
+        Ok(())
+    );
+    assert_eq!(proof("e2e/mnist/mnist.ipynb"), Ok(()));
+    for missing in ["sandbox", "tool", "nowhere"] {
+        assert!(proof(&format!("{here}{missing}")).is_err(), "{missing}");
+    }
+    assert!(proof("tests/it/nowhere.rs::a").is_err());
+}
