@@ -46,7 +46,7 @@ const CONCURRENCY: usize = 16;
 const LOOK: Every<'_> = Every::millis(100);
 /// A server that wants to be left alone is asked again after so long at most.
 const LONGEST: Duration = Duration::from_mins(1);
-/// Without `wait`, a webhook may refuse so often.
+/// Without `wait`, a webhook may refuse so often while other objects are still sent.
 const TRIES: u32 = 3;
 
 /// How far one object is.
@@ -256,9 +256,13 @@ impl<'a> Deployment<'a> {
             Err(refusal) => {
                 self.journal.refused(at, &refusal);
                 tracing::debug!("{}: {}", self.plan.objects[at].id, refusal.message);
+                let many = self.items[at].tries >= TRIES;
                 let last_try = !self.wait
-                    && self.items[at].tries >= TRIES
-                    && matches!(refusal.class, Class::Webhook { .. } | Class::Missing);
+                    && match refusal.class {
+                        Class::Webhook { .. } => many || self.last_call,
+                        Class::Missing => many,
+                        _ => false,
+                    };
                 let state = if last_try {
                     State::Refused
                 } else if refusal.class.is_retryable() {
