@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::StageArgs;
 use crate::{
+    cluster::prune::Reach,
     inputs::{Lines, List, Pairs},
     limits::Limit,
 };
@@ -197,6 +198,17 @@ pub enum Prune {
     True,
     /// Namespaces, definitions of kinds and volumes too, with all they hold
     All,
+}
+
+impl Prune {
+    /// How far it reaches, if anything is to be deleted.
+    pub const fn reach(self) -> Option<Reach> {
+        match self {
+            Self::False => None,
+            Self::True => Some(Reach::Plain),
+            Self::All => Some(Reach::All),
+        }
+    }
 }
 
 /// Inputs of `deploy-manifests`.

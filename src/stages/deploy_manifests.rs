@@ -3,68 +3,29 @@
 
 mod dry_run;
 mod lint;
+mod report;
+mod source;
 
 use std::path::Path;
 
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    cli::{DeployArgs, Order, Prune},
+    cli::{DeployArgs, Order},
     cluster::{
         self,
-        build::{self, Rendered},
-        deploy::{DeployError, Plan, REPORT, carry_out, unchanged},
-        draw::Form,
-        images,
+        build::Rendered,
+        deploy::{DeployError, Plan, carry_out, unchanged},
         inventory::{Inventory, Need},
-        lint::{LintError, Severity, duplicates},
-        prune::{self, Reach},
+        prune,
     },
-    github::commands,
     limits::{Deadline, Limit, humane},
     record::write_private,
-    report::{Exit, Failure, Leftover},
+    report::{Failure, Leftover},
     stages::{Context, Outputs},
-    tools,
 };
 
-/// The same as a table: tab-separated, times in milliseconds since the begin.
-const TIMING: &str = "deploy-timing.tsv";
-
-/// Builds the manifests and reads their objects; nothing is asked of a cluster.
-///
-/// # Errors
-/// [`Failure`]: bad input, or a network that fails.
-pub async fn build(args: &DeployArgs, context: &Context) -> Result<Rendered, Failure> {
-    let lines = args.manifests.as_ref().map_or(&[][..], |lines| &lines.0);
-    if lines.is_empty() {
-        return Err(
-            Failure::new(Exit::BadInput, "no manifests are named").hint(
-                "set manifests to a kustomize directory, a file or a URL, for example `manifests: example`",
-            ),
-        );
-    }
-    if let Some(file) = &args.graph {
-        Form::of(file)?;
-    }
-    let sources = build::sources(lines)?;
-    let needs_kustomize = sources.iter().any(|(_, source)| source.needs_kustomize());
-    let kustomize = if needs_kustomize {
-        tools::kustomize(&context.env, &context.store, None, context.deadline).await?
-    } else {
-        Path::new("kustomize").to_owned()
-    };
-    let mut rendered = build::render(&sources, &kustomize, context.deadline).await?;
-    if let Some(overrides) = &args.image_overrides {
-        images::override_all(&mut rendered.objects, overrides);
-    }
-    if !args.lint_only {
-        // What can be refused before there is a cluster, is: one may have to be made first.
-        LintError::refuse(duplicates::check(&rendered.objects), Severity::Fatal)?;
-    }
-    Ok(rendered)
-}
+pub use source::build;
 
 /// Carries the stage out.
 ///
@@ -114,7 +75,7 @@ pub async fn deploy(
     let mut findings = draft.findings.clone();
     let plan = Plan::of(draft, graph)?;
     lint::tell(&findings, context);
-    let reach = reach(args.prune);
+    let reach = args.prune.reach();
     let need = if reach.is_some() {
         Need::Must
     } else {
@@ -154,39 +115,18 @@ pub async fn deploy(
     };
     findings.extend(images.end().await);
 
-    let report = context.store.path(REPORT);
-    let text = json!({
-        "server": connected.version,
-        "sha256": hash,
-        "order": if legacy { "legacy" } else { "gated" },
-        "wait": args.wait,
-        "lint": &findings,
-        "passed": result.is_ok(),
-        "cause": result.as_ref().err().map(|failure| &failure.cause),
-        "pruned": result.as_ref().ok(),
-        "deployment": &journal,
-    });
-    write_private(&report, text.to_string().as_bytes())?;
-    let table = journal.table();
-    write_private(&context.store.path(TIMING), table.as_bytes())?;
-    if context.env.on_runner() {
-        commands::folded("when each object was sent, accepted and ready", &table);
-    }
-    if let Err(error) = context.files.summary(&journal.markdown(result.is_ok())) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
-    lint::summarize(&findings, context);
+    let told = report::Told {
+        version: &connected.version,
+        hash: &hash,
+        legacy,
+        wait: args.wait,
+        findings: &findings,
+        journal: &journal,
+        result: &result,
+    };
+    let path = told.leave(context)?;
     result?;
     Ok(Outputs::default()
         .with("objects", plan.objects.len().to_string())
-        .with("report", report.display().to_string()))
-}
-
-/// How far a prune reaches, if there is to be one.
-fn reach(prune: Prune) -> Option<Reach> {
-    match prune {
-        Prune::False => None,
-        Prune::True => Some(Reach::Plain),
-        Prune::All => Some(Reach::All),
-    }
+        .with("report", path.display().to_string()))
 }

@@ -1,18 +1,22 @@
 //! `install-kind`: a host made fit, a KinD cluster that is really ready, a kubeconfig that works in every later step.
 
+mod fit;
+
 use serde_json::json;
 
 use crate::{
     cli::InstallArgs,
     cluster::{self, kind, up},
-    host::{self, engine::Engine, prepare, tunnel},
+    host::{engine::Engine, tunnel},
     limits::Deadline,
     provider::{BadInput, clusters},
     record::{ClusterRecord, HostKind, HostRecord, write_private},
     report::{Exit, Failure, Leftover},
     stages::{Context, Outputs},
-    tools::{self, Tool, Wanted, versions},
+    tools::versions,
 };
+
+use fit::Fit;
 
 /// What is recorded before kind is asked for a cluster.
 const CREATE: &str = "kind create cluster";
@@ -25,14 +29,6 @@ struct Wish {
     mirror_lines: Vec<String>,
     record: HostRecord,
     name: String,
-}
-
-/// A host that is fit for it.
-struct Fit {
-    engine: Engine,
-    /// Where kind is on the host, and its version.
-    kind: String,
-    version: String,
 }
 
 /// Carries the stage out.
@@ -53,7 +49,7 @@ pub async fn run(args: &InstallArgs, context: &mut Context) -> Result<Outputs, F
         record: host_of(context)?,
         name: cluster_name(&args.cluster, context)?,
     };
-    let fit = Box::pin(make_fit(args, &wish, context))
+    let fit = Box::pin(Fit::make(args, &wish, context))
         .await
         .map_err(|failure| failure.leaving(Leftover::None))?;
     Box::pin(make_cluster(wish, &fit, context))
@@ -75,41 +71,6 @@ pub fn check(args: &InstallArgs) -> Result<(), Failure> {
     kind::mirrors(args.registry_mirrors.as_ref().map_or(&[], |lines| &lines.0))?;
     clusters::check_name(&args.cluster)?;
     Ok(())
-}
-
-async fn make_fit(args: &InstallArgs, wish: &Wish, context: &Context) -> Result<Fit, Failure> {
-    let deadline = context.deadline;
-    let host = host::open(&wish.record, &context.env)?;
-    let remote = wish.record.kind == HostKind::Ssh;
-    if remote {
-        prepare::first_boot(&*host, deadline).await?;
-    }
-    let facts = prepare::facts(&*host, deadline).await?;
-    let engine = prepare::docker(&host, remote, deadline).await?;
-    let tool = async {
-        let wanted = Wanted {
-            tool: Tool::Kind,
-            // The one in tools-dir is taken as it is, unless a version was asked for.
-            version: (args.kind_version.is_some() || args.tools_dir.is_none())
-                .then_some(wish.choice.kind.as_str()),
-            arch: facts.arch,
-            tools_dir: args.tools_dir.as_deref(),
-        };
-        let found = tools::find(wanted, &context.env, &context.store, deadline).await?;
-        let home = remote.then_some(facts.home.as_str());
-        let kind = tools::place(&*host, &found, home, deadline).await?;
-        Ok::<_, Failure>((kind, found.version))
-    };
-    let image = async { Ok(kind::image(&engine, &wish.choice.node_image, deadline).await?) };
-    let limits = async { Ok(prepare::limits(&*host, deadline).await?) };
-    let disk = async { Ok(prepare::disk(&engine, deadline).await?) };
-    // The pull of the image is the longest of these; the rest hides behind it.
-    let ((kind, version), (), (), ()) = futures::try_join!(tool, image, limits, disk)?;
-    Ok(Fit {
-        engine,
-        kind,
-        version,
-    })
 }
 
 async fn make_cluster(wish: Wish, fit: &Fit, context: &mut Context) -> Result<Outputs, Failure> {

@@ -123,9 +123,10 @@ pub(crate) fn proof(name: &str) -> Result<(), String> {
         .rev()
         .take_while(|line| line.starts_with('#'));
     let is_test = |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
-    match attributes.into_iter().any(is_test) {
-        true => Ok(()),
-        false => Err(format!("{path}: {function} is no test")),
+    if attributes.into_iter().any(is_test) {
+        Ok(())
+    } else {
+        Err(format!("{path}: {function} is no test"))
     }
 }
 
