@@ -7,11 +7,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{limits::Limit, stages::Stage};
 
 mod args;
+mod iam;
 
 pub use args::{
     Arch, DeployArgs, ExtendArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order,
     ProviderKind, ProvisionArgs, Prune, ReapArgs, Scope, TeardownArgs, Whereabouts,
 };
+pub use iam::{Action, Component, IamArgs, Role};
 
 /// Proves a tree of Kubernetes manifests on a throw-away cluster, and leaves nothing behind.
 ///
@@ -47,6 +49,8 @@ pub enum Command {
     Extend(Staged<ExtendArgs>),
     /// Find what was left behind in an AWS account, mark it, and end it on a later pass
     Reap(Staged<ReapArgs>),
+    /// Print what AWS has to allow: least-privilege policies for actions, people and workflows
+    IamPolicy(Box<IamArgs>),
     /// Run the whole chain; logs are gathered and the host is torn down whatever happens
     Run(Box<RunArgs>),
     /// Keep a port of this machine forwarded to the host's API server (started by install-kind)
@@ -66,7 +70,7 @@ impl Command {
             Self::Teardown(_) => Stage::Teardown,
             Self::Extend(_) => Stage::Extend,
             Self::Reap(_) => Stage::Reap,
-            Self::Run(_) | Self::Tunnel(_) => return None,
+            Self::Run(_) | Self::Tunnel(_) | Self::IamPolicy(_) => return None,
         })
     }
 
@@ -81,7 +85,7 @@ impl Command {
             Self::Teardown(staged) => staged.timeout,
             Self::Extend(staged) => staged.timeout,
             Self::Reap(staged) => staged.timeout,
-            Self::Run(_) | Self::Tunnel(_) => Limit::secs(u64::from(u32::MAX)),
+            Self::Run(_) | Self::Tunnel(_) | Self::IamPolicy(_) => Limit::secs(u64::from(u32::MAX)),
         }
     }
 
@@ -97,7 +101,7 @@ impl Command {
             Self::Extend(staged) => staged.log,
             Self::Reap(staged) => staged.log,
             Self::Run(run) => run.log,
-            Self::Tunnel(_) => LogLevel::Info,
+            Self::Tunnel(_) | Self::IamPolicy(_) => LogLevel::Info,
         }
     }
 }

@@ -33,6 +33,8 @@ pub mod logs;
 
 pub mod reap;
 
+pub mod iam;
+
 pub mod github;
 pub mod progress;
 pub mod report;

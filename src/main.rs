@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser as _};
 use manifests_e2e::{
     cancel::{Answer, Cancel},
     cli::{Cli, Command},
+    iam,
     inputs::{self, Environment},
     progress,
     report::{self, Exit, Failure},
@@ -23,6 +24,10 @@ fn main() -> ExitCode {
         .install_default()
         .expect("no provider is installed before main");
     progress::start(cli.command.log(), &env);
+    if let Command::IamPolicy(args) = &cli.command {
+        let policy = iam::print(args, &env).and_then(|text| text.ok_or_else(|| iam::nothing(args)));
+        return ExitCode::from(report::document(policy, &env).code());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -4,7 +4,9 @@
 
 use std::{error::Error, fmt, io::Write as _};
 
-use crate::{github::commands, limits::humane, stages::Stage, wait::WaitError};
+use crate::{
+    github::commands, inputs::Environment, limits::humane, stages::Stage, wait::WaitError,
+};
 
 /// The exit codes of the binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,6 +185,21 @@ pub fn text(stage: Option<Stage>, failure: &Failure) -> String {
         });
     }
     text
+}
+
+/// Prints what was asked for to standard output, else why it cannot be had.
+pub fn document(text: Result<String, Failure>, env: &Environment) -> Exit {
+    match text {
+        Ok(text) => {
+            // A closed pipe is the reader's business.
+            drop(writeln!(std::io::stdout(), "{}", text.trim_end()));
+            Exit::Passed
+        }
+        Err(failure) => {
+            print(None, &failure, env.on_runner());
+            failure.exit
+        }
+    }
 }
 
 /// Prints the failure to standard error and, on a runner, as an annotation.

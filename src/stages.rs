@@ -184,7 +184,7 @@ const GRACE: Duration = Duration::from_secs(3);
 pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit {
     let Some(stage) = command.stage() else {
         let Command::Tunnel(args) = command else {
-            unreachable!("`run` has its own recipe");
+            unreachable!("`run` has its own recipe, and `iam-policy` needs none");
         };
         return crate::host::tunnel::serve(&args.state).await;
     };
@@ -232,7 +232,9 @@ pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit 
         Command::Teardown(staged) => teardown::run(&staged.args, context).await,
         Command::Extend(staged) => extend::run(&staged.args, context).await,
         Command::Reap(staged) => reap::run(&staged.args, context).await,
-        Command::Run(_) | Command::Tunnel(_) => unreachable!("these are no stages"),
+        Command::Run(_) | Command::Tunnel(_) | Command::IamPolicy(_) => {
+            unreachable!("these are no stages")
+        }
     })
     .await;
     conclude(stage, &context, &result)

@@ -21,6 +21,16 @@ pub struct Target {
     prefix: String,
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.bucket)?;
+        if !self.prefix.is_empty() {
+            write!(f, "/{}", self.prefix)?;
+        }
+        Ok(())
+    }
+}
+
 /// Why nothing was put there.
 #[derive(Debug, thiserror::Error)]
 pub enum S3Error {
@@ -75,6 +85,16 @@ impl Target {
             bucket: bucket.to_owned(),
             prefix: prefix.trim_matches('/').to_owned(),
         })
+    }
+
+    /// The bucket.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// What all keys begin with, without a slash at its end; may be empty.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     fn key(&self, name: &str) -> String {

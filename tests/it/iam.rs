@@ -1,101 +1,249 @@
-//! The policies of `e2e/iam` against the requests that the code sends.
+//! The generated policies against the requests that the code sends, and against those that it must not.
+//!
+//! `UPDATE=1 cargo test --test it iam` writes `e2e/iam` anew.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
+mod evaluate;
+mod people;
+mod sent;
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use clap::Parser as _;
+use manifests_e2e::{
+    cli::{Cli, Command},
+    iam::{self, Scope},
+    inputs::Environment,
+    report::Failure,
+    stages::Stage,
 };
-
-use regex::Regex;
 use serde_json::Value;
+
+use self::{
+    evaluate::{Request, allows, texts},
+    sent::{BESIDE, RUN, SENT, calls, ec2, foreign, sent, tagged},
+};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn policy(action: &str) -> Vec<Value> {
-    let text =
-        fs::read(root().join(format!("e2e/iam/{action}.json"))).expect("the policy is there");
-    let policy: Value = serde_json::from_slice(&text).expect("a policy is JSON");
-    policy["Statement"].as_array().cloned().unwrap_or_default()
-}
-
-/// A text or a list of texts, as policies have both.
-fn texts(value: &Value) -> BTreeSet<String> {
-    let list = value
-        .as_array()
-        .cloned()
-        .unwrap_or_else(|| vec![value.clone()]);
-    list.iter()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The operations that a file of the provider asks for, by the client's methods: `describe_images` is `DescribeImages`.
-fn asked(file: &Path) -> BTreeSet<String> {
-    let method = r"\.((?:describe|run|create|authorize|terminate|delete|modify|get)_[a-z_]+)\(\)";
-    let method = Regex::new(method).expect("the pattern is fixed");
-    let text = fs::read_to_string(file).expect("the provider is there");
-    let camel = |name: &str| {
-        let words = name.split('_').map(|word| {
-            let (first, rest) = word.split_at(1);
-            first.to_uppercase() + rest
-        });
-        format!("ec2:{}", words.collect::<String>())
+/// What the subcommand prints.
+fn printed(words: &[&str]) -> Result<String, Failure> {
+    let words = ["manifests-e2e", "iam-policy"].iter().chain(words);
+    let Command::IamPolicy(args) = Cli::try_parse_from(words).expect("these are known").command
+    else {
+        panic!("that is what was typed")
     };
-    method
-        .captures_iter(&text)
-        .map(|found| camel(&found[1]))
-        .collect()
+    iam::print(&args, &Environment::default()).map(Option::unwrap_or_default)
+}
+
+fn policy(words: &[&str]) -> Value {
+    let text = printed(words).expect("there is a policy");
+    let policy: Value = serde_json::from_str(&text).expect("a policy is JSON");
+    let compact = policy.to_string();
+    assert!(
+        compact.len() <= 6144,
+        "{words:?}: {} characters are too many for IAM",
+        compact.len()
+    );
+    let sids = policy["Statement"]
+        .as_array()
+        .expect("it has statements")
+        .iter();
+    let sids: Vec<String> = sids.map(|one| one["Sid"].to_string()).collect();
+    assert_eq!(
+        sids.iter().collect::<BTreeSet<_>>().len(),
+        sids.len(),
+        "{sids:?}"
+    );
+    policy
+}
+
+fn of(stage: Stage) -> Value {
+    let s3: &[&str] = if stage == Stage::GatherLogs {
+        &["--s3-uri=s3://logs/e2e"]
+    } else {
+        &[]
+    };
+    policy(&[&["--action", stage.name()], s3].concat())
 }
 
 #[test]
-fn the_policies_allow_what_the_provider_asks_for_and_nothing_else() {
-    let provider = root().join("src/provider/ec2");
-    let asked = |files: &[&str]| -> BTreeSet<String> {
-        files
-            .iter()
-            .flat_map(|file| asked(&provider.join(file)))
-            .collect()
-    };
-    let allowed = |action| -> BTreeSet<String> {
-        policy(action)
-            .iter()
-            .flat_map(|statement| texts(&statement["Action"]))
-            .collect()
-    };
-    let mut launch = asked(&["image.rs", "network.rs", "launch.rs", "ready.rs", "find.rs"]);
-    // What fails is asked to end; tags go with the request that makes a thing.
-    launch.extend(["ec2:TerminateInstances", "ec2:CreateTags"].map(str::to_owned));
-    assert_eq!(allowed("provision-ec2"), launch);
-    for (action, files) in [
-        (
-            "teardown",
-            &["find.rs", "destroy.rs", "regions.rs", "timer.rs"][..],
-        ),
-        ("extend", &["find.rs", "regions.rs", "timer.rs"]),
-        (
-            "reap",
-            &["find.rs", "destroy.rs", "regions.rs", "janitor.rs"],
-        ),
+fn each_action_may_send_its_calls_and_no_others() {
+    let code = calls();
+    let listed: BTreeSet<&str> = SENT
+        .iter()
+        .flat_map(|(_, files)| files.iter().copied())
+        .collect();
+    let missing: Vec<_> = code
+        .iter()
+        .filter(|(file, _)| !listed.contains(file.as_str()))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "which action sends these? add them to SENT: {missing:?}"
+    );
+    for (stage, files) in SENT {
+        let mut sends: BTreeSet<String> =
+            files.iter().flat_map(|file| code[*file].clone()).collect();
+        if stage == Stage::ProvisionEc2 {
+            sends.extend(BESIDE.map(str::to_owned));
+        }
+        let policy = of(stage);
+        let statements = policy["Statement"]
+            .as_array()
+            .expect("it has statements")
+            .iter();
+        let allowed: BTreeSet<String> = statements.flat_map(|one| texts(&one["Action"])).collect();
+        assert_eq!(
+            allowed,
+            sends,
+            "{}: src/iam/actions.rs, and what the code sends",
+            stage.name()
+        );
+        for call in &sends {
+            for request in sent(stage, call) {
+                assert!(allows(&policy, &request), "{}: {request:?}", stage.name());
+            }
+        }
+    }
+    for stage in [
+        Stage::InstallKind,
+        Stage::DeployManifests,
+        Stage::RunMnistNotebookJob,
     ] {
-        assert_eq!(allowed(action), asked(files), "{action}");
+        assert!(
+            iam::of_stage(stage, &Scope::default()).is_none(),
+            "{}",
+            stage.name()
+        );
     }
 }
 
 #[test]
-fn only_what_is_ours_may_be_changed() {
-    let actions = ["provision-ec2", "teardown", "extend", "reap"];
-    for statement in actions.map(policy).concat() {
-        let sid = &statement["Sid"];
-        let looks = texts(&statement["Action"])
-            .iter()
-            .all(|action| action.starts_with("ec2:Describe"));
-        // Images, subnets and VPCs are the account's: they are used, not changed.
-        if !looks && sid != "MakeItInWhatIsThere" {
-            assert!(statement["Condition"].is_object(), "{sid} has no condition");
-            assert!(!texts(&statement["Resource"]).contains("*"), "{sid}");
+fn what_is_not_ours_can_be_neither_made_nor_changed() {
+    let mut tried = 0;
+    for (stage, _) in SENT {
+        let policy = of(stage);
+        let statements = policy["Statement"]
+            .as_array()
+            .expect("it has statements")
+            .iter();
+        let calls: BTreeSet<String> = statements.flat_map(|one| texts(&one["Action"])).collect();
+        for request in calls.iter().flat_map(|call| sent(stage, call)) {
+            if let Some(foreign) = foreign(&request) {
+                assert!(!allows(&policy, &foreign), "{}: {foreign:?}", stage.name());
+                tried += 1;
+            }
         }
+    }
+    assert!(tried > 20, "only {tried} were tried");
+}
+
+#[test]
+fn nothing_can_be_made_ours_afterwards() {
+    for words in [
+        &["--action=chain"][..],
+        &["--action=reap"],
+        &["--role=editor"],
+    ] {
+        let policy = policy(words);
+        for keys in [
+            &[RUN][..],
+            &[RUN, "manifests-e2e/expires-at"],
+            &["manifests-e2e/repository"],
+            &[],
+        ] {
+            let mut request = Request::new("ec2:CreateTags", &ec2("instance"));
+            if !keys.is_empty() {
+                request = request.with("aws:TagKeys", keys);
+            }
+            assert!(!allows(&policy, &request), "{words:?}: {keys:?}");
+            let ours = tagged(request, "ResourceTag");
+            assert!(
+                !allows(&policy, &ours),
+                "{words:?}: {keys:?} of what is ours"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_policy_is_as_narrow_as_it_is_asked_to_be() {
+    let policy = policy(&[
+        "--region=eu-west-1",
+        "--account=123456789012",
+        "--repository=o/r",
+        "--instance-types=m7i.2xlarge",
+        "--security-group-id=sg-7",
+        "--s3-uri=s3://logs/e2e",
+    ]);
+    for stage in Stage::ALL.into_iter().filter(|stage| stage.in_chain()) {
+        let calls = SENT
+            .iter()
+            .find(|(other, _)| *other == stage)
+            .map(|(_, files)| *files)
+            .unwrap_or_default();
+        let code = sent::calls();
+        for request in calls
+            .iter()
+            .flat_map(|file| code[*file].clone())
+            .flat_map(|call| sent(stage, &call))
+        {
+            assert!(allows(&policy, &request), "{request:?}");
+            let replaced = |from: &str, to: &str| {
+                let mut other = request.clone();
+                other.resource = other.resource.replace(from, to);
+                for values in other.context.values_mut() {
+                    for value in values {
+                        *value = value.replace(from, to);
+                    }
+                }
+                other
+            };
+            for (from, to) in [
+                ("eu-west-1", "us-east-1"),
+                ("123456789012", "210987654321"),
+                ("o/r", "o/other"),
+                ("m7i.2xlarge", "p5.48xlarge"),
+                ("logs/e2e", "logs/other"),
+            ] {
+                let other = replaced(from, to);
+                let differs = format!("{other:?}") != format!("{request:?}");
+                assert!(!differs || !allows(&policy, &other), "{other:?}");
+            }
+        }
+    }
+    let own_group = Request::new(
+        "ec2:RunInstances",
+        &ec2("security-group").replace("x-1", "sg-7"),
+    );
+    assert!(allows(&policy, &own_group));
+    assert!(!allows(
+        &policy,
+        &Request::new("ec2:RunInstances", &ec2("security-group"))
+    ));
+}
+
+#[test]
+fn the_files_are_what_the_subcommand_prints() {
+    let dir = root().join("e2e/iam");
+    let fresh = iam::files();
+    if std::env::var("UPDATE").is_ok() {
+        for (name, text) in &fresh {
+            fs::write(dir.join(name), text).expect("it can be written");
+        }
+    }
+    let there = fs::read_dir(&dir)
+        .expect("it is there")
+        .map(|one| one.expect("it is there").file_name());
+    let there: BTreeSet<String> = there.filter_map(|name| name.into_string().ok()).collect();
+    assert_eq!(there, fresh.keys().cloned().collect());
+    for (name, text) in &fresh {
+        let file = fs::read_to_string(dir.join(name)).expect("it is there");
+        assert!(
+            &file == text,
+            "e2e/iam/{name} is stale: UPDATE=1 cargo test --test it iam"
+        );
     }
 }

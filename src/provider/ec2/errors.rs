@@ -302,7 +302,7 @@ fn refusal_hint(call: &str, code: &str) -> Option<String> {
                 .to_owned()
         }
         (Class::Quota, _) => "the account has reached a limit: see Service Quotas in the AWS console".to_owned(),
-        (Class::Denied, _) => format!("the credentials need ec2:{call}; e2e/iam has the whole policy"),
+        (Class::Denied, _) => format!("the credentials need ec2:{call}; `manifests-e2e iam-policy` prints the whole policy"),
         (Class::Credentials, _) => {
             "the credentials have expired or belong to another account or partition: renew them".to_owned()
         }

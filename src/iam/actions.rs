@@ -1,0 +1,153 @@
+//! What each action may do. `tests/it/iam.rs` holds these against the calls in the code.
+
+use serde_json::json;
+
+use super::{Scope, Statement};
+use crate::{
+    run::{TAG_CANDIDATE, TAG_EXPIRES_AT, TAG_KEPT},
+    stages::Stage,
+};
+
+/// Everything that carries our tags.
+const THINGS: [&str; 4] = ["instance", "network-interface", "security-group", "volume"];
+/// How all of it is found by its tags.
+const FIND: [&str; 4] = [
+    "ec2:DescribeInstances",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeVolumes",
+];
+
+/// What an action may do, narrowed to the scope; nothing for one that asks nothing of AWS.
+pub(super) fn of(stage: Stage, scope: &Scope) -> Vec<Statement> {
+    match stage {
+        Stage::ProvisionEc2 => provision(scope),
+        Stage::GatherLogs => upload(scope),
+        Stage::Teardown => vec![find(scope), end(scope), move_end(scope)],
+        Stage::Extend => vec![find(scope), move_end(scope)],
+        Stage::Reap => vec![find(scope), end(scope), mark(scope)],
+        Stage::InstallKind | Stage::DeployManifests | Stage::RunMnistNotebookJob => Vec::new(),
+    }
+}
+
+/// Looks change nothing, and most know no resources: they are narrowed to a region alone.
+pub(super) fn look(scope: &Scope, calls: &[&str]) -> Statement {
+    let look = Statement::allow("Look", calls, vec!["*".to_owned()]);
+    match &scope.region {
+        Some(region) => look.when(json!({"StringEquals": {"aws:RequestedRegion": region}})),
+        None => look,
+    }
+}
+
+fn provision(scope: &Scope) -> Vec<Statement> {
+    const MAKE: [&str; 2] = ["ec2:CreateSecurityGroup", "ec2:RunInstances"];
+    let mut made = THINGS.to_vec();
+    made.push("spot-instances-request");
+    let mut there = vec![format!(
+        "arn:{}:ec2:{}::image/*",
+        scope.partition(),
+        scope.region.as_deref().unwrap_or("*")
+    )];
+    there.extend(scope.ec2(&["subnet", "vpc"]));
+    if let Some(group) = &scope.security_group {
+        there.push(scope.arn("ec2", &format!("security-group/{group}")));
+    }
+    let mut all = vec![look(
+        scope,
+        &[&FIND[..], &["ec2:DescribeImages", "ec2:DescribeSubnets"]].concat(),
+    )];
+    if !scope.instance_types.is_empty() {
+        made.retain(|kind| *kind != "instance");
+        let types = json!({"StringEquals": {"ec2:InstanceType": scope.instance_types}});
+        all.push(
+            Statement::allow(
+                "LaunchOnlyTheseTypes",
+                &["ec2:RunInstances"],
+                scope.ec2(&["instance"]),
+            )
+            .when(scope.tagged("RequestTag"))
+            .when(types),
+        );
+    }
+    all.extend([
+        Statement::allow("MakeOnlyWhatIsTagged", &MAKE, scope.ec2(&made))
+            .when(scope.tagged("RequestTag")),
+        // Images, subnets and VPCs are the account's: they are used, not changed.
+        Statement::allow("MakeItInWhatIsThere", &MAKE, there),
+        Statement::allow(
+            "LaunchIntoTheGroupThatIsTagged",
+            &["ec2:RunInstances"],
+            scope.ec2(&["security-group"]),
+        )
+        .when(scope.tagged("ResourceTag")),
+        // Else anything of the account could be made ours, and then be ended.
+        Statement::allow(
+            "TagOnlyWhatIsMade",
+            &["ec2:CreateTags"],
+            vec![scope.arn("ec2", "*/*")],
+        )
+        .when(
+            json!({"StringEquals": {"ec2:CreateAction": ["CreateSecurityGroup", "RunInstances"]}}),
+        ),
+        Statement::allow(
+            "ChangeOnlyWhatIsTagged",
+            &[
+                "ec2:AuthorizeSecurityGroupIngress",
+                "ec2:GetConsoleOutput",
+                "ec2:ModifyInstanceMetadataOptions",
+                "ec2:TerminateInstances",
+            ],
+            scope.ec2(&["instance", "security-group"]),
+        )
+        .when(scope.tagged("ResourceTag")),
+    ]);
+    all
+}
+
+fn find(scope: &Scope) -> Statement {
+    look(scope, &[&FIND[..], &["ec2:DescribeRegions"]].concat())
+}
+
+fn end(scope: &Scope) -> Statement {
+    let calls = [
+        "ec2:DeleteNetworkInterface",
+        "ec2:DeleteSecurityGroup",
+        "ec2:DeleteVolume",
+        "ec2:TerminateInstances",
+    ];
+    Statement::allow("EndOnlyWhatIsTagged", &calls, scope.ec2(&THINGS))
+        .when(scope.tagged("ResourceTag"))
+}
+
+fn move_end(scope: &Scope) -> Statement {
+    tag(
+        scope,
+        "MoveTheEndOfWhatIsTagged",
+        &["ec2:CreateTags"],
+        &[TAG_EXPIRES_AT, TAG_KEPT],
+    )
+}
+
+fn mark(scope: &Scope) -> Statement {
+    let calls = ["ec2:CreateTags", "ec2:DeleteTags"];
+    tag(scope, "MarkOnlyWhatIsTagged", &calls, &[TAG_CANDIDATE])
+}
+
+/// Changes these tags of what is ours already, and no other: above all not those that make a thing ours.
+fn tag(scope: &Scope, sid: &'static str, calls: &[&str], keys: &[&str]) -> Statement {
+    Statement::allow(sid, calls, scope.ec2(&THINGS))
+        .when(scope.tagged("ResourceTag"))
+        .when(json!({
+            // A request without tags has all of its tags among any.
+            "Null": {"aws:TagKeys": "false"},
+            "ForAllValues:StringEquals": {"aws:TagKeys": keys},
+        }))
+}
+
+fn upload(scope: &Scope) -> Vec<Statement> {
+    let put = |target| {
+        let objects = scope.arn("s3", &format!("{target}/*"));
+        Statement::allow("PutBundles", &["s3:PutObject"], vec![objects])
+    };
+    scope.s3.iter().map(put).collect()
+}
