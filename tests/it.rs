@@ -8,6 +8,7 @@ mod it {
     mod deploy_manifests;
     mod deploy_sets;
     mod end;
+    mod faults;
     mod gather_logs;
     mod github;
     mod host;

@@ -115,7 +115,7 @@ fn sandbox_an_answer_that_cannot_be_trusted_is_no_proof() {
 }
 
 /// A volume with the tags of a run, in us-east-1: the cheapest thing that teardown ends at once.
-fn volume(tag: &str) -> String {
+pub(crate) fn volume(tag: &str) -> String {
     let tags = json!([{"Key": "manifests-e2e/run", "Value": tag}]);
     let specification = json!([{"ResourceType": "volume", "Tags": tags}]);
     let made = cloud(

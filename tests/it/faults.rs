@@ -1,0 +1,170 @@
+//! The table of faults and what proves each row; the tests here are those that no other file has.
+
+mod rows;
+
+use serde_json::json;
+
+use self::rows::ROWS;
+use super::{
+    aws::{Job, cloud, fault_of, left},
+    support::{proof, sandbox},
+    teardown::volume,
+};
+
+#[test]
+fn every_fault_has_its_proof_or_the_reason_why_not() {
+    let mut missing = Vec::new();
+    for row in &ROWS {
+        assert!(!row.expected.is_empty(), "{}", row.fault);
+        if row.tests.is_empty() && row.unproven.is_empty() {
+            missing.push(format!("{}: neither test nor reason", row.fault));
+        }
+        let broken = row.tests.iter().filter_map(|name| proof(name).err());
+        missing.extend(broken.map(|why| format!("{}: {why}", row.fault)));
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// A teardown of that run in a region that no other test looks at.
+fn teardown(job: &Job, region: &str, limit: &str) -> super::aws::Step {
+    let region = format!("--region={region}");
+    job.step(&["teardown", "--scope=run", &region, limit])
+}
+
+#[test]
+fn sandbox_an_api_in_trouble_is_asked_again_and_named_in_the_end() {
+    if !sandbox() {
+        return;
+    }
+    let region = "sa-east-1";
+    for (code, status, action) in [
+        ("RequestLimitExceeded", 503, "DescribeVolumes"),
+        ("Throttling", 400, "DescribeInstances"),
+        ("InternalError", 500, "DescribeSecurityGroups"),
+    ] {
+        fault_of(
+            json!({"action": action, "region": region, "code": code, "status": status, "times": 3}),
+        );
+    }
+    let job = Job::new();
+    teardown(&job, region, "--timeout=1m").exits(0);
+    fault_of(
+        json!({"action": "DescribeVolumes", "region": region, "code": "Unavailable", "status": 503, "times": 8}),
+    );
+    teardown(&job, region, "--timeout=3m")
+        .exits(3)
+        .says("DescribeVolumes was refused in sa-east-1: Unavailable");
+}
+
+#[test]
+fn sandbox_what_was_just_made_may_be_unknown_for_a_while() {
+    if !sandbox() {
+        return;
+    }
+    let region = "ca-central-1";
+    for (action, code) in [
+        ("DescribeInstances", "InvalidInstanceID.NotFound"),
+        ("AuthorizeSecurityGroupIngress", "InvalidGroup.NotFound"),
+    ] {
+        fault_of(
+            json!({"action": action, "region": region, "code": code, "status": 400, "times": 2}),
+        );
+    }
+    let job = Job::new().with("AWS_REGION", region);
+    job.step(&["provision-ec2"]).exits(0);
+    job.step(&["teardown"]).exits(0).says("proven gone");
+}
+
+#[test]
+fn sandbox_a_record_that_is_broken_old_or_ahead_hides_nothing() {
+    if !sandbox() {
+        return;
+    }
+    let ahead = json!({
+        "version": 1,
+        "run": {"id": "7-1", "job": "e2e", "attempt": 1, "repository": "o/r", "url": null, "actor": null},
+        "launch": {"provider": "ec2", "region": "us-east-1", "nonce": "0"},
+        "steps": [{"name": "RunInstances", "at": "2026-11-21T12:00:00Z", "intent": {"token": "none"}}],
+        "stages": [{"stage": "provision-ec2", "started": "2026-11-21T12:00:00Z"}],
+    });
+    let old = json!({"version": 0, "steps": "of another layout"});
+    for (text, aside) in [("{", 1), (&old.to_string(), 1), (&ahead.to_string(), 0)] {
+        let job = Job::new();
+        let state = job.path("manifests-e2e");
+        std::fs::create_dir(&state).expect("a state directory can be made");
+        let text = text.replace("7-1", &job.tag());
+        std::fs::write(state.join("record.json"), text).expect("a record can be written");
+        let lost = volume(&job.tag());
+        teardown(&job, "us-east-1", "--timeout=1m")
+            .exits(0)
+            .says(&lost);
+        assert_eq!(left(&job.tag()), Vec::<String>::new());
+        let kept = std::fs::read_dir(state).expect("it is there");
+        let kept = kept
+            .filter_map(|file| file.ok()?.file_name().into_string().ok())
+            .filter(|name| name.starts_with("record-"));
+        assert_eq!(kept.count(), aside);
+        // Once more, with nothing there but the record of what was done.
+        teardown(&job, "us-east-1", "--timeout=1m").exits(0);
+    }
+}
+
+#[test]
+fn sandbox_a_group_in_use_is_asked_again_and_in_the_end_told() {
+    if !sandbox() {
+        return;
+    }
+    let job = Job::new();
+    let tags = json!([{"Key": "manifests-e2e/run", "Value": job.tag()}]);
+    let group = cloud(
+        "create_security_group",
+        json!({"GroupName": job.tag(), "Description": "in use", "TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}]}),
+    );
+    let group = group["GroupId"].as_str().expect("a group has an id");
+    let in_use = |times: u32| {
+        fault_of(
+            json!({"action": "DeleteSecurityGroup", "code": "DependencyViolation", "status": 400, "times": times, "match": {"GroupId": group}}),
+        );
+    };
+    in_use(20);
+    teardown(&job, "us-east-1", "--timeout=15s")
+        .exits(4)
+        .says(group);
+    assert_eq!(job.output("leftovers").as_deref(), Some(group));
+    // What is left of those refusals is still there.
+    teardown(&job, "us-east-1", "--timeout=5m").exits(0);
+    assert_eq!(left(&job.tag()), Vec::<String>::new());
+}
+
+#[test]
+fn sandbox_what_may_not_be_ended_is_told_by_its_id() {
+    if !sandbox() {
+        return;
+    }
+    let job = Job::new();
+    let tags = json!([{"Key": "manifests-e2e/run", "Value": job.tag()}]);
+    let owner = json!({"Owners": ["099720109477"]});
+    let images = cloud("describe_images", owner);
+    let launch = json!({"ImageId": images["Images"][0]["ImageId"], "MinCount": 1, "MaxCount": 1,
+        "TagSpecifications": [{"ResourceType": "instance", "Tags": tags}]});
+    let made = cloud("run_instances", launch);
+    let id = made["Instances"][0]["InstanceId"]
+        .as_str()
+        .expect("an instance has an id");
+    fault_of(
+        json!({"action": "TerminateInstances", "code": "OperationNotPermitted", "status": 400, "times": 1, "match": {"InstanceId.1": id}}),
+    );
+    let lost = volume(&job.tag());
+    teardown(&job, "us-east-1", "--timeout=1m")
+        .exits(4)
+        .says(&format!("instance {id}"))
+        .says("OperationNotPermitted");
+    assert_eq!(job.output("leftovers").as_deref(), Some(id));
+    let there = left(&job.tag());
+    assert!(
+        !there.iter().any(|one| one.contains(&lost)),
+        "what may be ended is: {there:?}"
+    );
+    teardown(&job, "us-east-1", "--timeout=1m").exits(0);
+    assert_eq!(left(&job.tag()), Vec::<String>::new());
+}

@@ -1,0 +1,304 @@
+//! What goes wrong where such chains run, what is to come of it, and the tests that show it: one row each.
+//!
+//! `e2e/faults` stands for its walks through all of the chain.
+
+/// A fault and what is to come of it.
+pub(super) struct Row {
+    pub(super) fault: &'static str,
+    pub(super) expected: &'static str,
+    /// Tests as `path::function`; a script by its path.
+    pub(super) tests: &'static [&'static str],
+    /// What no test here shows, and why not.
+    pub(super) unproven: &'static str,
+}
+
+const fn row(
+    fault: &'static str,
+    expected: &'static str,
+    tests: &'static [&'static str],
+    unproven: &'static str,
+) -> Row {
+    Row {
+        fault,
+        expected,
+        tests,
+        unproven,
+    }
+}
+
+pub(super) const ROWS: [Row; 33] = [
+    row(
+        "RequestLimitExceeded, Throttling, 5xx",
+        "asked again with backoff until the deadline, then exit 3",
+        &[
+            "tests/it/faults.rs::sandbox_an_api_in_trouble_is_asked_again_and_named_in_the_end",
+            "src/provider/ec2/errors_tests.rs::a_code_tells_what_to_do_next",
+            "e2e/faults",
+        ],
+        "",
+    ),
+    row(
+        "no capacity; a quota used up",
+        "the next zone, then the next type, then a list of all; a quota ends it at once and is named",
+        &[
+            "tests/it/provision_ec2.rs::sandbox_no_capacity_means_the_next_candidate_and_in_the_end_a_list_of_all",
+            "src/provider/ec2/errors_tests.rs::a_quota_names_itself_and_a_missing_permission_the_call",
+        ],
+        "",
+    ),
+    row(
+        "RunInstances was carried out and its answer lost",
+        "the same client token is sent again: one instance",
+        &[
+            "tests/it/provision_ec2.rs::sandbox_an_answer_that_was_lost_is_one_instance_all_the_same",
+            "src/provider/ec2/launch_tests.rs::each_candidate_has_a_token_of_its_own_and_the_open_one_comes_first",
+        ],
+        "",
+    ),
+    row(
+        "what was just made is not known everywhere",
+        "asked again for a minute",
+        &["tests/it/faults.rs::sandbox_what_was_just_made_may_be_unknown_for_a_while"],
+        "",
+    ),
+    row(
+        "the instance ends while it boots",
+        "said at once, with EC2's reason; one replacement",
+        &[],
+        "the cause is told by `alive` of provider/ec2/ready.rs; the sandbox cannot refuse an instance after it said yes",
+    ),
+    row(
+        "sshd comes late, refuses, answers as somebody else",
+        "tried again until the deadline, but never after a wrong host key",
+        &["tests/it/host.rs::wrong_key_refused_silent_and_not_let_in_are_told_apart"],
+        "",
+    ),
+    row(
+        "SSH is reset in the middle of a command",
+        "the command goes on, is followed from where it was, and runs once",
+        &["tests/it/host.rs::a_detached_command_goes_on_when_the_wire_is_cut_and_runs_once"],
+        "",
+    ),
+    row(
+        "the host reboots",
+        "it keeps its host key and its end",
+        &["tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too"],
+        "a container that is restarted has the boot id of its machine, so that one cannot change here",
+    ),
+    row(
+        "memory or disk runs out",
+        "looked at beforehand; the cause names container, pod or node",
+        &[
+            "src/logs/diagnose/tests.rs::each_clear_case_is_told",
+            "src/cluster/ready/tests.rs::what_can_never_be_has_failed",
+            "src/logs/bundle/tests.rs::a_directory_that_cannot_be_written_is_said",
+        ],
+        "",
+    ),
+    row(
+        "the API server answers 429, 503 or nothing; a watch ends",
+        "left alone for as long as it asks, then asked again; lost after two minutes",
+        &[
+            "tests/it/deploy_faults.rs::sandbox_a_server_in_trouble_costs_no_more_than_the_time_it_takes",
+            "tests/it/deploy_faults.rs::sandbox_a_server_that_dies_when_all_was_sent_is_lost_after_two_minutes",
+            "src/cluster/deploy/tests.rs::a_server_that_wants_to_be_left_alone_is",
+        ],
+        "",
+    ),
+    row(
+        "a webhook that cannot be asked, a kind that is not served yet",
+        "waited for; a webhook that says no ends it",
+        &[
+            "tests/it/deploy_sets.rs::sandbox_webhooks_that_come_late_or_with_a_bad_certificate_are_waited_for",
+            "src/cluster/errors.rs::a_refusal_means_what_the_table_says",
+        ],
+        "",
+    ),
+    row(
+        "an image that is not there, a crash loop, a pod that fits nowhere",
+        "it ends early, with the events",
+        &[
+            "tests/it/deploy_sets.rs::sandbox_what_cannot_come_is_named_with_all_that_waits_for_it",
+            "src/cluster/deploy/tests.rs::when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come",
+        ],
+        "",
+    ),
+    row(
+        "a registry limits pulls (429)",
+        "image and limit are named; mirrors help",
+        &[
+            "src/logs/diagnose/tests.rs::each_clear_case_is_told",
+            "src/cluster/kind.rs::mirrors_are_told_per_registry",
+        ],
+        "",
+    ),
+    row(
+        "the Job fails, its time is over, its pod is deleted",
+        "seen at once; the exit code is kept",
+        &[
+            "tests/it/run_mnist_notebook_job.rs::sandbox_the_cell_that_raises_is_named_and_its_traceback_kept",
+            "tests/it/run_mnist_notebook_job.rs::sandbox_at_the_limit_what_was_saved_is_fetched",
+            "tests/it/run_mnist_notebook_job.rs::sandbox_a_script_is_one_case_and_its_code_decides",
+            "src/notebook/state_tests.rs::a_pod_or_job_that_is_gone_is_lost",
+        ],
+        "",
+    ),
+    row(
+        "SIGINT, SIGTERM",
+        "state within a second, the launch ended within five, exit 130; a second signal exits at once",
+        &[
+            "tests/it/end.rs::sandbox_a_signal_ends_a_launch_within_seconds_and_a_second_one_the_process_at_once",
+            "src/cancel.rs::the_ending_is_not_cancelled",
+            "e2e/faults",
+        ],
+        "",
+    ),
+    row(
+        "SIGKILL, a lost runner",
+        "teardown elsewhere, the host's own timer, reap",
+        &[
+            "e2e/faults",
+            "tests/it/teardown.rs::sandbox_a_launch_that_was_killed_is_found_from_an_empty_directory",
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too",
+            "tests/it/reap.rs::sandbox_a_host_whose_runner_was_lost_is_marked_then_ended",
+        ],
+        "",
+    ),
+    row(
+        "nothing passes between runner and AWS",
+        "tried again; no silence is a proof; the host ends by itself",
+        &[
+            "tests/it/teardown.rs::sandbox_an_answer_that_cannot_be_trusted_is_no_proof",
+            "tests/it/provision_ec2.rs::sandbox_the_host_ends_by_itself",
+        ],
+        "",
+    ),
+    row(
+        "credentials end before the run does",
+        "the time left is looked at; a session of OIDC is minted anew",
+        &[],
+        "the sandbox's keys do not end",
+    ),
+    row(
+        "the endpoint of id tokens answers 5xx",
+        "asked again",
+        &[],
+        "the sandbox is no GitHub",
+    ),
+    row(
+        "a clock that is off",
+        "ages are told by AWS's clock; what lies in the future is never reaped",
+        &[
+            "tests/it/reap.rs::sandbox_a_clock_that_is_hours_off_ends_nothing",
+            "src/reap/tests.rs::what_is_in_use_or_not_ours_stays",
+            "e2e/faults",
+        ],
+        "",
+    ),
+    row(
+        "the record is missing, broken or of another version",
+        "a broken one is kept aside; what there is, is found by tags",
+        &[
+            "tests/it/faults.rs::sandbox_a_record_that_is_broken_old_or_ahead_hides_nothing",
+            "src/record/tests.rs::a_broken_or_foreign_record_is_kept_aside",
+        ],
+        "",
+    ),
+    row(
+        "an intent is written and its deed never done",
+        "harmless: teardown looks",
+        &[
+            "tests/it/faults.rs::sandbox_a_record_that_is_broken_old_or_ahead_hides_nothing",
+            "e2e/faults",
+        ],
+        "",
+    ),
+    row(
+        "teardown twice, or two at once",
+        "both clean",
+        &[
+            "tests/it/end.rs::sandbox_teardowns_at_the_same_time_are_both_clean",
+            "tests/it/provision_ec2.rs::sandbox_a_host_answers_with_all_that_was_asked_for_and_is_gone_after_a_teardown_elsewhere",
+        ],
+        "",
+    ),
+    row(
+        "teardown while the launch is on its way",
+        "looked for again once it may have come",
+        &[
+            "tests/it/teardown.rs::sandbox_a_launch_that_was_killed_is_found_from_an_empty_directory",
+        ],
+        "the sandbox's instances are never `pending`",
+    ),
+    row(
+        "a security group that is in use",
+        "asked again until the deadline, then exit 4, and reap",
+        &["tests/it/faults.rs::sandbox_a_group_in_use_is_asked_again_and_in_the_end_told"],
+        "",
+    ),
+    row(
+        "what may not be ended: termination protection, a missing permission",
+        "exit 4 with its id",
+        &["tests/it/faults.rs::sandbox_what_may_not_be_ended_is_told_by_its_id"],
+        "",
+    ),
+    row(
+        "the run is run again",
+        "the attempt is a tag; what the earlier one left is reaped",
+        &[
+            "src/reap/tests.rs::an_earlier_attempt_is_over_but_the_group_that_a_later_one_uses_is_not",
+        ],
+        "",
+    ),
+    row(
+        "siblings of a matrix",
+        "each has tags and names of its own",
+        &[
+            "src/run.rs::siblings_of_a_matrix_differ_and_layout_does_not_matter",
+            "tests/it/teardown.rs::sandbox_scope_job_leaves_siblings_alone_and_never_reports_about_the_wrong_job",
+        ],
+        "",
+    ),
+    row(
+        "an artifact that is huge, or whose names no upload takes",
+        "cut to whole lines, renamed, what is missing listed; a failed copy changes no verdict",
+        &[
+            "src/logs/layout.rs::any_path_can_be_uploaded_and_stays_inside",
+            "src/logs/collect/tests.rs::a_long_log_keeps_whole_lines_of_both_ends",
+            "src/logs/bundle/tests.rs::files_are_clean_and_the_manifest_tells_what_is_there_and_what_is_not",
+            "tests/it/gather_logs.rs::sandbox_a_copy_goes_to_s3",
+        ],
+        "",
+    ),
+    row(
+        "a part of the logs cannot be had",
+        "a bundle of the rest that says what is missing",
+        &[
+            "tests/it/gather_logs.rs::a_server_that_hangs_costs_its_answers_and_not_the_bundle",
+            "tests/it/gather_logs.rs::a_dead_server_or_no_cluster_at_all_still_gives_a_bundle",
+            "src/logs/collect/tests.rs::a_failing_or_hanging_kind_is_a_gap_and_the_rest_is_there",
+        ],
+        "",
+    ),
+    row(
+        "the runner's address changes",
+        "port 22 is opened to the new one",
+        &[],
+        "all of the sandbox is reached from one address, and its groups let everybody in",
+    ),
+    row(
+        "GitHub's API answers 403 or 429",
+        "nothing is taken for over; no verdict depends on it",
+        &["tests/it/reap.rs::sandbox_what_is_foreign_kept_or_unclear_is_not_touched"],
+        "",
+    ),
+    row(
+        "reap meets a run that goes on",
+        "marked, looked at again, and let be",
+        &[
+            "tests/it/reap.rs::sandbox_a_run_that_goes_on_after_all_loses_its_mark",
+            "src/reap/tests.rs::nothing_ends_that_was_not_marked_or_whose_run_is_in_progress",
+        ],
+        "",
+    ),
+];
