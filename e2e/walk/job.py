@@ -29,6 +29,7 @@ REGION = "us-east-1"
 KEEPERS = {"id_ed25519", "host_ed25519_key", "kubeconfig"}
 # What the caller's own manifests say, for their owner alone too.
 OWN = {"rendered.yaml"}
+MOVED_FROM, MOVED_TO = 0x40, 0x80  # of inotify
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -155,8 +156,8 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.job, self.then, self.count, self.over = job, then, 0, False
         self.fd = libc.inotify_init1(os.O_NONBLOCK)
-        moved_to = 0x80
-        if self.fd < 0 or libc.inotify_add_watch(self.fd, str(job.state).encode(), moved_to) < 0:
+        # Both ends of each move: of two events that are the same the kernel keeps one.
+        if self.fd < 0 or libc.inotify_add_watch(self.fd, str(job.state).encode(), MOVED_FROM | MOVED_TO) < 0:
             raise OSError(ctypes.get_errno(), "inotify")
         self.start()
 
@@ -166,10 +167,10 @@ class Watch(threading.Thread):
                 continue
             data, at = os.read(self.fd, 65536), 0
             while at < len(data):
-                length = struct.unpack_from("iIII", data, at)[3]
+                _, mask, _, length = struct.unpack_from("iIII", data, at)
                 name = data[at + 16 : at + 16 + length].rstrip(b"\0")
                 at += 16 + length
-                if name == b"record.json":
+                if mask & MOVED_TO and name == b"record.json":
                     self.count += 1
                     self.then(self.count)
             self.job.learn()
