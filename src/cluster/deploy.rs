@@ -48,6 +48,8 @@ const LOOK: Every<'_> = Every::millis(100);
 const LONGEST: Duration = Duration::from_mins(1);
 /// Without `wait`, a webhook may refuse so often while other objects are still sent.
 const TRIES: u32 = 3;
+/// After a refusal the rest is sent, so that all that is wrong is told at once, for so long at most.
+const REST: Duration = Duration::from_secs(20);
 
 /// How far one object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,8 @@ struct Deployment<'a> {
     pulse: pulse::Pulse,
     /// The object that ended it, if one did.
     culprit: Option<usize>,
+    /// What the server will not have, and since when: nothing is waited for any more, what still may go is sent.
+    refused: (Vec<usize>, Option<Instant>),
     /// Without `wait`: all else is done, what is still held is sent as it is.
     last_call: bool,
     bar: Bar,
@@ -205,6 +209,7 @@ impl<'a> Deployment<'a> {
             spoken: (Instant::now(), String::new()),
             pulse: pulse::Pulse::new(),
             culprit: None,
+            refused: (Vec::new(), None),
             last_call: false,
             bar: Bar::new(plan.objects.len()),
         }
@@ -213,10 +218,9 @@ impl<'a> Deployment<'a> {
     /// Takes in what happened, decides what goes next. Never waits.
     fn step(&mut self) -> Result<Status<()>, DeployError> {
         while self.requests.try_join_next().is_some() {}
-        let mut refused = Vec::new();
         while let Ok(answer) = self.answers.try_recv() {
             match answer {
-                Answer::Object(at, result) => self.take(at, result, &mut refused),
+                Answer::Object(at, result) => self.take(at, result),
                 Answer::Gate(guard, result) => {
                     self.pulse
                         .note(result.as_ref().err().and_then(Refusal::silence));
@@ -229,9 +233,6 @@ impl<'a> Deployment<'a> {
                 }
             }
         }
-        if !refused.is_empty() {
-            return Err(self.refused(&refused));
-        }
         self.feel_pulse();
         self.look_past_broken_watches();
         self.look();
@@ -242,7 +243,7 @@ impl<'a> Deployment<'a> {
         verdict
     }
 
-    fn take(&mut self, at: usize, result: Result<Accepted, Refusal>, refused: &mut Vec<usize>) {
+    fn take(&mut self, at: usize, result: Result<Accepted, Refusal>) {
         self.sending -= 1;
         self.pulse
             .note(result.as_ref().err().and_then(Refusal::silence));
@@ -268,7 +269,8 @@ impl<'a> Deployment<'a> {
                 } else if refusal.class.is_retryable() {
                     State::Due(Instant::now() + self.back_off(at, &refusal))
                 } else {
-                    refused.push(at);
+                    self.refused.0.push(at);
+                    self.refused.1.get_or_insert_with(Instant::now);
                     State::Refused
                 };
                 let item = &mut self.items[at];
@@ -276,6 +278,11 @@ impl<'a> Deployment<'a> {
                 item.refusal = Some(refusal);
             }
         }
+    }
+
+    /// Whether nothing is waited for but to be accepted.
+    fn only_sends(&self) -> bool {
+        !self.wait || self.refused.1.is_some()
     }
 
     /// The server has it: from now on it is judged.

@@ -5,6 +5,7 @@
 
 pub mod duplicates;
 pub mod kinds;
+pub mod names;
 pub mod pulls;
 pub mod registry;
 pub mod room;
@@ -43,6 +44,8 @@ pub enum Rule {
     Kind,
     /// Two objects that are one.
     Duplicate,
+    /// A name with a variable left in it.
+    Name,
     /// A webhook or a conversion without its Service.
     Service,
     /// Requests that the nodes have no room for.
@@ -128,6 +131,7 @@ pub fn check(
     wait: bool,
 ) -> Vec<Finding> {
     let mut findings = duplicates::check(objects);
+    findings.extend(names::check(objects));
     match sight {
         Some(sight) => {
             findings.extend(kinds::check(objects, served, &sight.version));

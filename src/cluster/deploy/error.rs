@@ -40,7 +40,7 @@ pub enum DeployError {
         message: String,
         /// What it means.
         class: Class,
-        /// Others that it refused at the same time, and what waits for it.
+        /// Others that it refused, and what waits for it.
         others: Vec<String>,
     },
     /// Without `wait`: some were not accepted.
@@ -188,7 +188,9 @@ impl Deployment<'_> {
         format!("{}: {message}", self.plan.objects[at].id)
     }
 
-    pub(super) fn refused(&mut self, refused: &[usize]) -> DeployError {
+    pub(super) fn refused(&mut self) -> DeployError {
+        let mut refused = self.refused.0.clone();
+        refused.sort_unstable();
         let first = refused[0];
         self.culprit = Some(first);
         let refusal = self.items[first].refusal.as_ref();

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::cluster::{
     apply::{self, Mode},
-    deploy::{Answer, CONCURRENCY, Deployment, State},
+    deploy::{Answer, CONCURRENCY, Deployment, REST, State},
     order::{Need, Strength, Until, Why},
     ready::Verdict,
 };
@@ -54,7 +54,7 @@ impl Deployment<'_> {
         }
         for (rank, wanted, at, released) in going {
             self.held.remove(&(rank, wanted, at));
-            if let Some(on) = released.filter(|_| self.wait) {
+            if let Some(on) = released.filter(|_| !self.only_sends()) {
                 tracing::warn!(
                     "{} is applied although {} is not ready: {}",
                     self.plan.objects[at].id,
@@ -76,15 +76,7 @@ impl Deployment<'_> {
         if self.held.is_empty() || self.items.iter().any(|it| is_moving(it.state)) {
             return;
         }
-        let comes_by_itself = |need: &Need| {
-            let other = &self.items[need.on];
-            matches!(need.why, Why::Definition | Why::Namespace)
-                && other.state == State::Accepted
-                && !other.was_ready
-                && !matches!(other.verdict, Verdict::Failed(_))
-        };
-        let mut held = self.held.iter();
-        if held.any(|(.., at)| self.plan.graph.needs[*at].iter().any(comes_by_itself)) {
+        if self.something_comes_by_itself() {
             return;
         }
         if self.last_call {
@@ -94,6 +86,27 @@ impl Deployment<'_> {
         }
         self.last_call = true;
         self.notify.notify_one();
+    }
+
+    /// Whether something held needs no more than what the server is about to make of what it has accepted.
+    fn something_comes_by_itself(&self) -> bool {
+        let comes_by_itself = |need: &Need| {
+            let other = &self.items[need.on];
+            matches!(need.why, Why::Definition | Why::Namespace)
+                && other.state == State::Accepted
+                && !other.was_ready
+                && !matches!(other.verdict, Verdict::Failed(_))
+        };
+        let mut held = self.held.iter();
+        held.any(|(.., at)| self.plan.graph.needs[*at].iter().any(comes_by_itself))
+    }
+
+    /// After a refusal: whether all else that may go is sent and answered.
+    pub(super) fn rest_is_sent(&self) -> bool {
+        let since = self.refused.1;
+        since.is_some_and(|since| {
+            since.elapsed() >= REST || self.sending == 0 && !self.something_comes_by_itself()
+        })
     }
 
     /// The lowest level of which something is still to be accepted.
@@ -117,7 +130,8 @@ impl Deployment<'_> {
             let is_refused = self.items[need.on].state == State::Refused;
             let soft = need.strength == Strength::Soft
                 && (is_refused
-                    || need.until == Until::Ready && (!self.wait || self.is_hopeless(need.on)));
+                    || need.until == Until::Ready
+                        && (self.only_sends() || self.is_hopeless(need.on)));
             if soft || (self.last_call && is_late(need)) {
                 released = Some(need.on);
             } else {

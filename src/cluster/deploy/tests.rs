@@ -241,6 +241,25 @@ async fn a_server_that_wants_to_be_left_alone_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_refusal_the_rest_is_sent_and_nothing_is_waited_for() {
+    let server = Server::new();
+    for name in ["c", "d"] {
+        server.refusals.lock().unwrap().insert(name, (422, "0"));
+    }
+    let named = |name: &str| CONFIG.replace("name: c", &format!("name: {name}"));
+    let mut many: Vec<String> = (0..40).map(|at| named(&format!("x{at}"))).collect();
+    many.extend([DEPLOYMENT.to_owned(), named("d"), named("c")]);
+    let (result, took, server) = server.deploy(&many.join("\n---\n"), "45m").await;
+    let error = result.unwrap_err();
+    assert_eq!(error.exit(), Exit::TestFailed);
+    let text = format!("{error} {:?}", error.details());
+    assert!(text.contains("refused ConfigMap default/d"), "{text}");
+    assert!(text.contains("ConfigMap default/c: "), "{text}");
+    assert_eq!(server.sent.lock().unwrap().len(), 43);
+    assert!(took <= 1, "{took}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_only_would_come_up_better_goes_when_what_it_waits_for_is_beyond_help() {
     // The webhook's image is nowhere, so there will be no certificate; its user is applied all the same.
     let (set, pod) = without_image();

@@ -34,6 +34,9 @@ impl Deployment<'_> {
             let reason = reason.to_owned();
             return Err(DeployError::Lost { silent, reason });
         }
+        if self.rest_is_sent() {
+            return Err(self.refused());
+        }
         if (accepted, ready) != self.done {
             self.done = (accepted, ready);
             self.moved = Instant::now();
@@ -52,7 +55,7 @@ impl Deployment<'_> {
                 return Ok(Status::Ready(()));
             }
             self.take_anew(true);
-        } else if self.wait {
+        } else if !self.only_sends() {
             self.over_before_its_time()?;
         }
         Ok(Status::NotYet(self.line(accepted, ready)))
