@@ -57,7 +57,7 @@ class Walk:
         self.kills += bool(at)
         self.say(f"{what}: exit {code} after {time.time() - step.began:.1f}s"
                  + (f", {killer.how} after {at - step.began:.2f}s" if at else "")
-                 + (f", met {', '.join(f'{f.action} {f.code or f.what}' for f in met)}" if met else ""))
+                 + (f", met {counted(met)}" if met else ""))
         if code == 101 or code == -6:
             self.wrong(f"{what} has a bug: exit {code}")
         if code != 0 and not at and all(fault.passes for fault in met):
@@ -73,7 +73,7 @@ class Walk:
             step = self.job(self.jobs[0]).step("reap", "--dry-run=false", "--grace=1s", f"--regions={REGION}", "--timeout=90s")
             met = self.met()
             self.faults += len(met)
-            self.say(f"reap: exit {step.returncode}" + (f", met {', '.join(f.action for f in met)}" if met else ""))
+            self.say(f"reap: exit {step.returncode}" + (f", met {counted(met)}" if met else ""))
             left = truth.left(self.jobs[0].tag)
             if step.returncode == 0 and left:
                 self.wrong(f"reap passed with {', '.join(left)} there")
@@ -98,6 +98,12 @@ class Walk:
                 job.forget()
 
 
+def counted(faults):
+    """Faults in a few words, each with how often it was met."""
+    words = [f"{fault.action} {fault.code or fault.what}" for fault in faults]
+    return ", ".join(f"{one} ×{words.count(one)}" if words.count(one) > 1 else one for one in dict.fromkeys(words))
+
+
 def usable(job):
     """Whether what a green launch has told is true: one instance, tagged, that lets us in and will end by itself."""
     there = truth.instances(job.tag)
@@ -118,28 +124,24 @@ def usable(job):
     return "" if done.stdout.strip() == "active" else f"its host says {done.stdout.strip() or done.stderr.strip()}"
 
 
-def plan_kill(rng):
-    """When the launch is killed: at a call, before or after it was carried out, at a write of the record, or at any moment."""
+def plan_kill(rng, calls, writes, seconds):
+    """When a step is killed, and how: at a call, before or after it was carried out, at a write of the record, or at any moment."""
     kind = rng.choice(["none", "none", "none", "call", "call", "record", "moment", "moment"])
-    how = rng.choice(["KILL", "KILL", "INT", "TERM", "cancel"])
-    return kind, how, (rng.randint(1, 12), rng.random() < 0.5) if kind == "call" else rng.randint(1, 9) if kind == "record" else rng.uniform(0, 6)
+    when = {"call": (rng.randint(1, calls), rng.random() < 0.5), "record": rng.randint(1, writes), "moment": rng.uniform(0, seconds)}
+    return kind, rng.choice(["KILL", "KILL", "INT", "TERM", "cancel"]), when.get(kind)
 
 
-def walk(place, github, rng):
-    """A whole walk; gives it with what it broke."""
-    self = Walk(place, github, rng)
-    job = self.job()
-    kind, how, when = plan_kill(rng)
+def start(self, job, kind, how, when, *words, **more):
+    """Runs a step that is killed as planned."""
     killer = Killer(how)
     if kind != "none":
-        self.say(f"plan: {how} at {kind} {when if kind != 'moment' else f'{when:.2f}s'}")
+        self.say(f"plan: {words[0]}, {how} at {kind} {when if kind != 'moment' else f'{when:.2f}s'}")
+    asked = self.way.asked
     if kind == "call":
         number, done = when
-        self.way.watch = lambda asked, action, carried_out: (asked, carried_out) == (number, done) and killer()
+        self.way.watch = lambda count, action, carried_out: (count - asked, carried_out) == (number, done) and killer()
     watch = Watch(job, lambda count: kind == "record" and count == when and killer())
-    self.weather(forecast(rng, LAUNCH))
-    step = job.start("provision-ec2", "--timeout=3m", "--ttl=30m")
-    killer.step = step
+    killer.step = step = job.start(*words, **more)
     if kind == "moment":
         try:
             step.wait(when)
@@ -148,29 +150,43 @@ def walk(place, github, rng):
     step.wait()
     watch.end()
     self.way.watch = None
+    return step, killer
+
+
+def walk(place, github, rng):
+    """A whole walk; gives it with what it broke."""
+    self = Walk(place, github, rng)
+    job = self.job()
+    plan = plan_kill(rng, 12, 9, 6)
+    self.weather(forecast(rng, LAUNCH))
+    step, killer = start(self, job, *plan, "provision-ec2", "--timeout=3m", "--ttl=30m")
     code, met = self.judge("provision-ec2", step, killer)
     if code == 0:
-        if any(not fault.passes and fault.action in DECIDES for fault in met):
+        if any(fault.decides and fault.action in DECIDES for fault in met):
             self.wrong("provision-ec2 passed although it was refused for good")
         if trouble := usable(job):
             self.wrong(f"provision-ec2 passed, but {trouble}")
 
-    # In the same place or, as a job of its own would, in an empty directory; after a kill often cancelled.
-    where = rng.choice(["here", "elsewhere", "elsewhere"])
-    words = [] if where == "here" else [f"--region={REGION}"] if rng.random() < 0.9 else []
-    status = rng.choice(["success", "failure", "cancelled"])
-    self.weather(forecast(rng, END) if rng.random() < 0.5 else [])
-    began = time.time()
-    step = (job if where == "here" else self.job(job)).step("teardown", "--timeout=2m", *words, JOB_STATUS=status)
-    left = truth.left(job.tag)
-    code, met = self.judge(f"teardown {where} ({status})", step)
-    late = any(action == "RunInstances" and at > began + ON_ITS_WAY for at, action in self.way.calls)
-    if code == 0 and left and not late:
-        self.wrong(f"teardown passed with {', '.join(left)} there")
-    if code == 0 and any(not fault.passes and fault.action in LISTED for fault in met):
-        self.wrong("teardown passed although it was refused a look")
-    if not words and where == "elsewhere":
-        self.say("teardown knew no region")
+    # In the same place or, as a job of its own would, in an empty directory, which may know no region; now and then killed too.
+    plans = [plan_kill(rng, 9, 3, 4)] if rng.random() < 0.3 else []
+    for plan in [*plans, ("none", "KILL", 0)]:
+        where = rng.choice(["here", "elsewhere", "elsewhere"])
+        words = [f"--region={REGION}"] if where == "elsewhere" and rng.random() < 0.9 else []
+        status = rng.choice(["success", "failure", "cancelled"])
+        self.weather(forecast(rng, END) if rng.random() < 0.5 else [])
+        began = time.time()
+        place = job if where == "here" else self.job(job)
+        step, killer = start(self, place, *plan, "teardown", "--timeout=2m", *words, JOB_STATUS=status)
+        left = truth.left(job.tag)
+        code, met = self.judge(f"teardown {where} ({status}{'' if words or where == 'here' else ', region unknown'})", step, killer)
+        late = any(action == "RunInstances" and at > began + ON_ITS_WAY for at, action in self.way.calls)
+        if code == 0 and left and not late:
+            self.wrong(f"teardown passed with {', '.join(left)} there")
+        if code == 0 and any(fault.decides and fault.action in LISTED for fault in met):
+            self.wrong("teardown passed although it was refused a look")
+        instances = [one for one in left if one.startswith("i-")]
+        if instances and not killer.at and not any(fault.action in ("DescribeInstances", "TerminateInstances", "*") for fault in met) and not late:
+            self.wrong(f"teardown left {', '.join(instances)} running, which nobody had refused it")
     self.reap()
     self.end()
     return self

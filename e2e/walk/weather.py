@@ -36,8 +36,8 @@ LATE = {"DescribeInstances": "InvalidInstanceID.NotFound", "AuthorizeSecurityGro
 class Fault:
     """Something that goes wrong with requests of one action, so many times."""
 
-    action: str
-    what: str  # refuse, page, delay, late, lose, reset, cut, skew
+    action: str  # `*` for any
+    what: str  # refuse, page, portal, delay, late, lose, reset, cut, skew
     code: str = ""
     status: int = 0
     seconds: float = 0.0
@@ -45,8 +45,15 @@ class Fault:
 
     @property
     def passes(self):
-        """Whether whoever tries again gets over it."""
-        return self.what != "refuse" or self.code in PASSING or self.code in CAPACITY or self.code in LATE.values()
+        """Whether whoever tries again gets over it. A page where an answer should be may be the end: nobody knows what was done."""
+        if self.what != "refuse":
+            return self.what != "portal"
+        return self.code in PASSING or self.code in CAPACITY or self.code in LATE.values()
+
+    @property
+    def decides(self):
+        """Whether it is refused for good."""
+        return self.what == "refuse" and not self.passes
 
     def __str__(self):
         detail = self.code or (f"{self.seconds:.1f}s" if self.seconds else "") or (str(self.status) if self.status else "")
@@ -55,9 +62,11 @@ class Fault:
 
 def forecast(rng: random.Random, actions, most=3):
     """Some faults on these actions, at most one kind on each, so that two of them do not add up beyond all retries."""
+    if rng.random() < 0.1:
+        return [Fault("*", "reset", times=rng.randint(2, 5))]  # the API is away for a while
     faults = []
     for action in rng.sample(actions, k=min(rng.choice([0, 1, 1, 2, most]), len(actions))):
-        what = rng.choice(["refuse", "refuse", "refuse", "fatal", "page", "delay", "late", "lose", "lose", "reset", "cut", "skew"])
+        what = rng.choice(["refuse", "refuse", "refuse", "fatal", "fatal", "page", "portal", "delay", "late", "freeze", "lose", "lose", "reset", "cut", "skew"])
         times = rng.choice([1, 1, 2])
         if what == "fatal":
             code, status = rng.choice(list({**FATAL, **(QUOTA if action == "RunInstances" else {})}.items()))
@@ -72,6 +81,8 @@ def forecast(rng: random.Random, actions, most=3):
             faults.append(Fault(action, what, code, status, times=times))
         elif what == "page":
             faults.append(Fault(action, what, status=rng.choice([500, 502, 503, 504]), times=times))
+        elif what == "freeze":
+            faults.append(Fault(action, rng.choice(["delay", "late"]), seconds=rng.uniform(5, 65)))
         elif what in ("delay", "late"):
             faults.append(Fault(action, what, seconds=rng.uniform(0.2, 2.0), times=times))
         elif what == "skew":
@@ -130,7 +141,7 @@ class Way:
         with self.lock:
             self.asked += 1
             number = self.asked
-            fault = next((f for f in self.faults if f.action == action and f.times > 0), None)
+            fault = next((f for f in self.faults if f.action in (action, "*") and f.times > 0), None)
             if fault:
                 fault.times -= 1
                 self.hits.append((time.time(), fault))
@@ -143,6 +154,8 @@ class Way:
             text = (f"<Response><Errors><Error><Code>{fault.code}</Code><Message>set by a walk</Message></Error></Errors>"
                     "<RequestID>walk</RequestID></Response>")
             return answer(request, fault.status, [("Content-Type", "text/xml")], text.encode())
+        if what == "portal":
+            return answer(request, 200, [("Content-Type", "text/html")], b"<html><body>please log in to this network</body></html>")
         if what == "page":
             return answer(request, fault.status, [("Content-Type", "text/html")], b"<html><body>a proxy on the way has trouble</body></html>")
         if what == "delay":

@@ -53,7 +53,16 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     // A part of the limit is for the proof: a list of what is left is worth more than the last try.
     let remaining = deadline.remaining();
     let part = deadline.within(remaining.saturating_sub(PROOF.min(remaining / 4)));
-    let mut ended = provider.destroy(&owner, part).await?;
+    let mut ended = match provider.destroy(&owner, part).await {
+        Ok(ended) => ended,
+        Err(failure) => {
+            // What cannot be looked for is asked to end all the same, where it is known.
+            if known && let Err(more) = provider.let_go(&mut context.store, deadline).await {
+                tracing::warn!("{}", more.line());
+            }
+            return Err(failure);
+        }
+    };
     if ended.found.is_empty() {
         wait::pause(LATE.min(part.remaining())).await;
         ended = provider.destroy(&owner, part).await?;

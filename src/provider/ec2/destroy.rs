@@ -132,7 +132,7 @@ async fn end(
 fn for_good(error: &Ec2Error) -> bool {
     matches!(
         error.class(),
-        Class::Denied | Class::Credentials | Class::Input
+        Class::Denied | Class::Credentials | Class::Input | Class::Quota
     ) && !error.code().ends_with(".InUse")
 }
 

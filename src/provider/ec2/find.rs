@@ -68,13 +68,33 @@ pub(super) async fn look(
     sought: Sought<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let (instances, volumes, interfaces, groups) = tokio::try_join!(
+    let (found, unseen) = glimpse(ec2, region, sought, deadline).await;
+    unseen.map_or(Ok(found), Err)
+}
+
+/// As [`look`], but of what could be seen: a kind that may not be listed must not keep an instance alive that may.
+pub(super) async fn glimpse(
+    ec2: &Client,
+    region: &str,
+    sought: Sought<'_>,
+    deadline: Deadline,
+) -> (Vec<Resource>, Option<Ec2Error>) {
+    let (instances, volumes, interfaces, groups) = tokio::join!(
         instances(ec2, region, sought, deadline),
         volumes(ec2, region, sought, deadline),
         interfaces(ec2, region, sought, deadline),
         groups(ec2, region, sought, deadline),
-    )?;
-    Ok([instances, volumes, interfaces, groups].concat())
+    );
+    let (mut found, mut unseen) = (Vec::new(), None);
+    for kind in [instances, volumes, interfaces, groups] {
+        match kind {
+            Ok(some) => found.extend(some),
+            Err(error) => {
+                unseen.get_or_insert(error);
+            }
+        }
+    }
+    (found, unseen)
 }
 
 async fn instances(

@@ -7,7 +7,7 @@ use super::{
     client::Api,
     destroy::{self, Refusals},
     errors::{Class, Ec2Error, ask},
-    find::{GROUP, Sought, look},
+    find::{GROUP, Sought, glimpse, look},
 };
 use crate::{
     limits::Deadline,
@@ -132,19 +132,24 @@ impl Regions {
     ) -> Visited<Ending> {
         self.visit(api, deadline, |ec2, region| {
             Box::pin(async move {
-                let mut found = look(&ec2, &region, Sought::Of(owner), deadline).await?;
+                let sought = Sought::Of(owner);
+                let (mut found, mut unseen) = glimpse(&ec2, &region, sought, deadline).await;
                 if !found.is_empty() && found.iter().all(|one| one.kind == GROUP) {
                     // The instance that it was made for may be on its way.
                     wait::pause(LATE.min(deadline.remaining())).await;
-                    found = look(&ec2, &region, Sought::Of(owner), deadline).await?;
+                    (found, unseen) = glimpse(&ec2, &region, sought, deadline).await;
                 }
                 for resource in &found {
                     tracing::info!("found {resource}");
                 }
-                if found.is_empty() {
-                    return Ok((found, Ok(Refusals::new())));
-                }
-                let refusals = destroy::destroy(&ec2, &region, &found, deadline).await;
+                let refusals = match (found.is_empty(), unseen) {
+                    (true, Some(error)) => return Err(error),
+                    (true, None) => Ok(Refusals::new()),
+                    (false, unseen) => {
+                        let refusals = destroy::destroy(&ec2, &region, &found, deadline).await;
+                        unseen.map_or(refusals, Err)
+                    }
+                };
                 Ok((found, refusals))
             })
         })
