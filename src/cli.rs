@@ -10,7 +10,7 @@ mod args;
 mod iam;
 
 pub use args::{
-    Arch, DeployArgs, ExtendArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order,
+    Arch, DeployArgs, DoctorArgs, ExtendArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order,
     ProviderKind, ProvisionArgs, Prune, ReapArgs, Scope, TeardownArgs, Whereabouts,
 };
 pub use iam::{Action, Component, IamArgs, Role};
@@ -49,6 +49,8 @@ pub enum Command {
     Extend(Staged<ExtendArgs>),
     /// Find what was left behind in an AWS account, mark it, and end it on a later pass
     Reap(Staged<ReapArgs>),
+    /// Try or look at what the chain needs, without making anything
+    Doctor(Box<Staged<DoctorArgs>>),
     /// Print what AWS has to allow: least-privilege policies for actions, people and workflows
     IamPolicy(Box<IamArgs>),
     /// Run the whole chain; logs are gathered and the host is torn down whatever happens
@@ -70,6 +72,7 @@ impl Command {
             Self::Teardown(_) => Stage::Teardown,
             Self::Extend(_) => Stage::Extend,
             Self::Reap(_) => Stage::Reap,
+            Self::Doctor(_) => Stage::Doctor,
             Self::Run(_) | Self::Tunnel(_) | Self::IamPolicy(_) => return None,
         })
     }
@@ -85,6 +88,7 @@ impl Command {
             Self::Teardown(staged) => staged.timeout,
             Self::Extend(staged) => staged.timeout,
             Self::Reap(staged) => staged.timeout,
+            Self::Doctor(staged) => staged.timeout,
             Self::Run(_) | Self::Tunnel(_) | Self::IamPolicy(_) => Limit::secs(u64::from(u32::MAX)),
         }
     }
@@ -100,6 +104,7 @@ impl Command {
             Self::Teardown(staged) => staged.log,
             Self::Extend(staged) => staged.log,
             Self::Reap(staged) => staged.log,
+            Self::Doctor(staged) => staged.log,
             Self::Run(run) => run.log,
             Self::Tunnel(_) | Self::IamPolicy(_) => LogLevel::Info,
         }

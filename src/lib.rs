@@ -33,6 +33,7 @@ pub mod logs;
 
 pub mod reap;
 
+pub mod doctor;
 pub mod iam;
 
 pub mod github;

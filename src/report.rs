@@ -187,12 +187,17 @@ pub fn text(stage: Option<Stage>, failure: &Failure) -> String {
     text
 }
 
+/// Prints lines to standard output that a stage is for.
+pub fn say(lines: &str) {
+    // A closed pipe is the reader's business.
+    drop(writeln!(std::io::stdout(), "{}", lines.trim_end()));
+}
+
 /// Prints what was asked for to standard output, else why it cannot be had.
 pub fn document(text: Result<String, Failure>, env: &Environment) -> Exit {
     match text {
         Ok(text) => {
-            // A closed pipe is the reader's business.
-            drop(writeln!(std::io::stdout(), "{}", text.trim_end()));
+            say(&text);
             Exit::Passed
         }
         Err(failure) => {

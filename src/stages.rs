@@ -17,6 +17,7 @@ use crate::{
 };
 
 pub mod deploy_manifests;
+pub mod doctor;
 pub mod extend;
 pub mod gather_logs;
 pub mod install_kind;
@@ -45,11 +46,13 @@ pub enum Stage {
     Extend,
     /// `reap`, beside the chain
     Reap,
+    /// `doctor`, before the chain
+    Doctor,
 }
 
 impl Stage {
     /// All of them: those of the chain in its order, then the others.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ProvisionEc2,
         Self::InstallKind,
         Self::DeployManifests,
@@ -58,16 +61,20 @@ impl Stage {
         Self::Teardown,
         Self::Extend,
         Self::Reap,
+        Self::Doctor,
     ];
 
     /// Whether it is one of the chain.
     pub const fn in_chain(self) -> bool {
-        !matches!(self, Self::Extend | Self::Reap)
+        !matches!(self, Self::Extend | Self::Reap | Self::Doctor)
     }
 
-    /// Whether it collects or ends what there is: no full disk may keep it from that.
+    /// Whether it collects, ends or tells what there is: no full disk may keep it from that.
     const fn must_run(self) -> bool {
-        matches!(self, Self::GatherLogs | Self::Teardown | Self::Reap)
+        matches!(
+            self,
+            Self::GatherLogs | Self::Teardown | Self::Reap | Self::Doctor
+        )
     }
 
     /// The one name of action, subcommand and stage.
@@ -81,6 +88,7 @@ impl Stage {
             Self::Teardown => "teardown",
             Self::Extend => "extend",
             Self::Reap => "reap",
+            Self::Doctor => "doctor",
         }
     }
 
@@ -111,6 +119,7 @@ impl Stage {
             Self::Teardown => &["terminated", "leftovers", "kept-until"],
             Self::Extend => &["expires-at"],
             Self::Reap => &["terminated", "leftovers"],
+            Self::Doctor => &["missing", "warnings"],
         }
     }
 }
@@ -232,6 +241,7 @@ pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit 
         Command::Teardown(staged) => teardown::run(&staged.args, context).await,
         Command::Extend(staged) => extend::run(&staged.args, context).await,
         Command::Reap(staged) => reap::run(&staged.args, context).await,
+        Command::Doctor(staged) => doctor::run(&staged.args, context).await,
         Command::Run(_) | Command::Tunnel(_) | Command::IamPolicy(_) => {
             unreachable!("these are no stages")
         }

@@ -183,18 +183,53 @@ pub async fn find(
     store: &Store,
     deadline: Deadline,
 ) -> Result<Found, ToolError> {
-    let tool = wanted.tool;
-    let pinned = wanted.version.unwrap_or(match tool {
+    let pinned = pinned(wanted);
+    if let Some(found) = here(wanted, env).await? {
+        return Ok(found);
+    }
+    let path = download::fetch(wanted.tool, pinned, wanted.arch, env, store, deadline).await?;
+    Ok(Found {
+        path,
+        version: pinned.to_owned(),
+    })
+}
+
+/// Where a tool would come from: a path, or an address that answers. Nothing is downloaded.
+///
+/// # Errors
+/// [`ToolError`] as [`find`] would meet it.
+pub async fn look(
+    wanted: Wanted<'_>,
+    env: &Environment,
+    store: &Store,
+    deadline: Deadline,
+) -> Result<String, ToolError> {
+    if let Some(found) = here(wanted, env).await? {
+        return Ok(format!("{} is {}", found.version, found.path.display()));
+    }
+    let version = pinned(wanted);
+    let place = download::look(wanted.tool, version, wanted.arch, env, store, deadline).await?;
+    Ok(format!("{version} {place}"))
+}
+
+/// The version that is meant.
+fn pinned(wanted: Wanted<'_>) -> &str {
+    wanted.version.unwrap_or(match wanted.tool {
         Tool::Kind => versions::KIND,
         Tool::Kustomize => versions::KUSTOMIZE,
-    });
+    })
+}
+
+/// One that is on this machine already, in `tools-dir` or on `PATH`.
+async fn here(wanted: Wanted<'_>, env: &Environment) -> Result<Option<Found>, ToolError> {
+    let (tool, pinned) = (wanted.tool, pinned(wanted));
     if let Some(dir) = wanted.tools_dir {
         if !dir.is_dir() {
             return Err(ToolError::NoDirectory(dir.to_owned()));
         }
         let path = dir.join(tool.name());
         if path.is_file() {
-            return given(path, wanted).await;
+            return given(path, wanted).await.map(Some);
         }
         tracing::info!("{} has no {}", dir.display(), tool.name());
     }
@@ -205,17 +240,13 @@ pub async fn find(
             && version_of(tool, &path).await.as_deref() == Some(pinned)
         {
             tracing::debug!("{} {pinned} is {}", tool.name(), path.display());
-            return Ok(Found {
+            return Ok(Some(Found {
                 path,
                 version: pinned.to_owned(),
-            });
+            }));
         }
     }
-    let path = download::fetch(tool, pinned, wanted.arch, env, store, deadline).await?;
-    Ok(Found {
-        path,
-        version: pinned.to_owned(),
-    })
+    Ok(None)
 }
 
 /// The one that the user put there: taken as it is, unless another version was asked for.

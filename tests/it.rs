@@ -7,6 +7,7 @@ mod it {
     mod deploy_faults;
     mod deploy_manifests;
     mod deploy_sets;
+    mod doctor;
     mod end;
     mod faults;
     mod gather_logs;

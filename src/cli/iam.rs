@@ -27,6 +27,8 @@ pub enum Action {
     Extend,
     /// reap
     Reap,
+    /// doctor
+    Doctor,
 }
 
 impl Action {
@@ -42,6 +44,7 @@ impl Action {
             Self::Teardown => Stage::Teardown,
             Self::Extend => Stage::Extend,
             Self::Reap => Stage::Reap,
+            Self::Doctor => Stage::Doctor,
         })
     }
 

@@ -1,4 +1,4 @@
-//! GitHub's REST API: whether a workflow run is over.
+//! GitHub's REST API: whether a workflow run is over, and what the token may.
 //!
 //! The base address is `GITHUB_API_URL`, the token `GITHUB_TOKEN`; without one, public repositories can be asked about.
 
@@ -39,6 +39,28 @@ pub struct WorkflowRun {
 
 const fn first() -> u32 {
     1
+}
+
+/// An answer as it came, good or bad.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Of HTTP.
+    pub status: u16,
+    /// Of a person's classic token; no other has any.
+    pub scopes: Option<String>,
+    /// The permissions that would do, as GitHub says with a refusal.
+    pub accepted: Option<String>,
+    /// JSON; null where it is none.
+    pub body: serde_json::Value,
+}
+
+impl Answer {
+    /// What GitHub says about it.
+    pub fn message(&self) -> &str {
+        self.body["message"]
+            .as_str()
+            .unwrap_or("no reason is given")
+    }
 }
 
 impl WorkflowRun {
@@ -115,6 +137,35 @@ impl Api {
         }
         let octocrab = builder.build().map_err(unusable("GITHUB_TOKEN"))?;
         Ok(Self { octocrab })
+    }
+
+    /// What a route answers, whatever it is.
+    ///
+    /// # Errors
+    /// A text, where nothing answered.
+    pub async fn ask(&self, route: &str, deadline: Deadline) -> Result<Answer, String> {
+        let asked = async {
+            let response = self.octocrab._get(route).await?;
+            let header = |name: &str| {
+                let value = response.headers().get(name)?.to_str().ok()?;
+                (!value.is_empty()).then(|| value.to_owned())
+            };
+            let scopes = header("x-oauth-scopes");
+            let accepted = header("x-accepted-github-permissions");
+            let status = response.status().as_u16();
+            let text = self.octocrab.body_to_string(response).await?;
+            let body = serde_json::from_str(&text).unwrap_or_default();
+            Ok::<_, octocrab::Error>(Answer {
+                status,
+                scopes,
+                accepted,
+                body,
+            })
+        };
+        match deadline.within(ANSWER).bound(Box::pin(asked)).await {
+            Ok(answer) => answer.map_err(|error| chain(&error)),
+            Err(passed) => Err(passed.to_string()),
+        }
     }
 
     /// One run; `None` where there is none that this token may see.

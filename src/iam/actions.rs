@@ -26,6 +26,11 @@ pub(super) fn of(stage: Stage, scope: &Scope) -> Vec<Statement> {
         Stage::Teardown => vec![find(scope), end(scope), move_end(scope)],
         Stage::Extend => vec![find(scope), move_end(scope)],
         Stage::Reap => vec![find(scope), end(scope), mark(scope)],
+        Stage::Doctor => {
+            let chain = [Stage::ProvisionEc2, Stage::Teardown, Stage::GatherLogs];
+            let chain = chain.into_iter().flat_map(|stage| of(stage, scope));
+            chain.chain([see_spot(scope)]).collect()
+        }
         Stage::InstallKind | Stage::DeployManifests | Stage::RunMnistNotebookJob => Vec::new(),
     }
 }
@@ -142,6 +147,14 @@ fn tag(scope: &Scope, sid: &'static str, calls: &[&str], keys: &[&str]) -> State
             "Null": {"aws:TagKeys": "false"},
             "ForAllValues:StringEquals": {"aws:TagKeys": keys},
         }))
+}
+
+/// The role by which EC2 buys spot instances. IAM names one that is not there without its path.
+fn see_spot(scope: &Scope) -> Statement {
+    let name = "AWSServiceRoleForEC2Spot";
+    let paths = ["aws-service-role/spot.amazonaws.com/", ""];
+    let roles = paths.map(|path| scope.arn("iam", &format!("role/{path}{name}")));
+    Statement::allow("SeeTheSpotRole", &["iam:GetRole"], roles.into())
 }
 
 fn upload(scope: &Scope) -> Vec<Statement> {

@@ -5,7 +5,11 @@
 use std::path::Path;
 
 use aws_config::{BehaviorVersion, Region};
-use aws_sdk_s3::{Client, error::DisplayErrorContext, primitives::ByteStream};
+use aws_sdk_s3::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata as _},
+    primitives::ByteStream,
+};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::{
@@ -102,6 +106,46 @@ impl Target {
             name.to_owned()
         } else {
             format!("{}/{name}", self.prefix)
+        }
+    }
+
+    /// Whether something could be put there, found out by something that S3 refuses for its checksum.
+    ///
+    /// # Errors
+    /// [`S3Error::Refused`] with any other refusal; whether a policy allows it is asked first.
+    pub async fn could_upload(&self, env: &Environment, deadline: Deadline) -> Result<(), S3Error> {
+        let key = self.key("doctor");
+        let refused = |reason: String| S3Error::Refused {
+            bucket: self.bucket.clone(),
+            key: key.clone(),
+            reason,
+        };
+        let put = client(env)
+            .await
+            .put_object()
+            .bucket(&self.bucket)
+            .key(&key)
+            .checksum_crc32("AAAAAA==")
+            .body(ByteStream::from_static(b"what has another checksum"))
+            .send();
+        let answer = deadline
+            .bound(Box::pin(put))
+            .await
+            .map_err(|passed| refused(passed.to_string()))?;
+        match answer {
+            Err(error) if error.code() == Some("BadDigest") => Ok(()),
+            Err(error) => Err(refused(match error.code() {
+                Some(code) => {
+                    format!(
+                        "{code}: {}",
+                        error.message().unwrap_or("no reason is given")
+                    )
+                }
+                None => one_line(&DisplayErrorContext(&error).to_string()),
+            })),
+            Ok(_) => Err(refused(
+                "it was taken although its checksum is wrong".to_owned(),
+            )),
         }
     }
 

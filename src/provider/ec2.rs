@@ -6,6 +6,7 @@
 mod client;
 mod cloud_init;
 mod destroy;
+pub mod doctor;
 mod errors;
 mod find;
 mod image;

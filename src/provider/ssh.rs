@@ -101,6 +101,16 @@ impl Ssh {
         }
     }
 
+    /// The host, once it has let us in.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub async fn reach(&self, deadline: Deadline) -> Result<SshHost, HostError> {
+        let host = SshHost::new(&self.record, &self.env)?;
+        host.wait_until_up(deadline.within(ANSWER)).await?;
+        Ok(host)
+    }
+
     fn host(&self) -> Result<Arc<dyn Host>, HostError> {
         Ok(Arc::new(SshHost::new(&self.record, &self.env)?))
     }
@@ -114,10 +124,7 @@ impl Provider for Ssh {
     ) -> BoxFuture<'a, Result<Launched, Failure>> {
         async move {
             let nothing_made = |error| Failure::from(error).leaving(Leftover::None);
-            let host = SshHost::new(&self.record, &self.env).map_err(nothing_made)?;
-            host.wait_until_up(deadline.within(ANSWER))
-                .await
-                .map_err(nothing_made)?;
+            self.reach(deadline).await.map_err(nothing_made)?;
             store.update(|record| record.launch = Some(launch_of("ssh")))?;
             Ok(Launched {
                 host: self.record.clone(),

@@ -33,14 +33,7 @@ pub(super) async fn fetch(
     store: &Store,
     deadline: Deadline,
 ) -> Result<PathBuf, ToolError> {
-    let Some(wanted) = versions::sha256(tool, version, arch) else {
-        return Err(ToolError::Unknown {
-            tool: tool.name(),
-            version: version.to_owned(),
-            arch: arch_name(arch),
-            known: versions::known(tool),
-        });
-    };
+    let wanted = hash(tool, version, arch)?;
     let place = format!("{}-{version}-{}", tool.name(), arch_name(arch));
     let program = store.path("tools").join(&place).join(tool.name());
     // The state directory is this user's alone: what is there was verified by us.
@@ -60,6 +53,58 @@ pub(super) async fn fetch(
     };
     write(&program, &binary, 0o755)?;
     Ok(program)
+}
+
+/// Where a tool would be taken from, in a few words.
+pub(super) async fn look(
+    tool: Tool,
+    version: &str,
+    arch: Arch,
+    env: &Environment,
+    store: &Store,
+    deadline: Deadline,
+) -> Result<String, ToolError> {
+    let wanted = hash(tool, version, arch)?;
+    let place = format!("{}-{version}-{}", tool.name(), arch_name(arch));
+    let cached = cache(env, store).join(format!("{place}.asset"));
+    if fs::read(&cached).is_ok_and(|bytes| sha256(&bytes) == wanted) {
+        return Ok(format!("is cached: {}", cached.display()));
+    }
+    let url = url(tool, version, arch, env);
+    let failed = |reason: String| ToolError::Download {
+        url: url.clone(),
+        reason,
+    };
+    let client = client().map_err(|error| failed(said(&error)))?;
+    let asked = client.head(&url).timeout(Duration::from_secs(20)).send();
+    let answer = deadline
+        .bound(asked)
+        .await
+        .map_err(|passed| failed(passed.to_string()))?;
+    let status = answer.map_err(|error| failed(said(&error)))?.status();
+    if status.is_success() {
+        Ok(format!("comes from {url}"))
+    } else {
+        Err(failed(format!("the server says {status}")))
+    }
+}
+
+/// What is pinned.
+fn hash(tool: Tool, version: &str, arch: Arch) -> Result<&'static str, ToolError> {
+    versions::sha256(tool, version, arch).ok_or_else(|| ToolError::Unknown {
+        tool: tool.name(),
+        version: version.to_owned(),
+        arch: arch_name(arch),
+        known: versions::known(tool),
+    })
+}
+
+fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent(concat!("manifests-e2e/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(10))
+        .read_timeout(Duration::from_secs(30))
+        .build()
 }
 
 /// The bytes with that hash, out of the cache or from afar.
@@ -119,12 +164,7 @@ async fn download(url: &str, deadline: Deadline) -> Result<Vec<u8>, ToolError> {
         url: url.to_owned(),
         reason,
     };
-    let client = reqwest::Client::builder()
-        .user_agent(concat!("manifests-e2e/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_secs(10))
-        .read_timeout(Duration::from_secs(30))
-        .build()
-        .map_err(|error| failed(said(&error)))?;
+    let client = client().map_err(|error| failed(said(&error)))?;
     let attempts = (|| attempt(&client, url))
         .retry(
             ExponentialBuilder::default()

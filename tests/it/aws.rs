@@ -85,10 +85,11 @@ impl Job {
 
     /// Runs the binary to its end.
     pub(crate) fn step(&self, words: &[&str]) -> Step {
-        let Output { status, stderr, .. } = self.command(words).output().unwrap();
+        let output = self.command(words).output().unwrap();
+        let said = [output.stderr, output.stdout].concat();
         Step {
-            code: status.code(),
-            said: String::from_utf8_lossy(&stderr).into_owned(),
+            code: output.status.code(),
+            said: String::from_utf8_lossy(&said).into_owned(),
         }
     }
 
@@ -265,6 +266,16 @@ pub(crate) fn fault_of(fault: Value) {
     let mut faults: Vec<Value> = serde_json::from_slice(&curl(&[&url])).unwrap();
     faults.push(fault);
     curl(&["-X", "PUT", &url, "-d", &json!(faults).to_string()]);
+}
+
+/// Lets an access key do what a policy says, and nothing else.
+pub(crate) fn permit(key: &str, policy: &Value) {
+    let url = format!(
+        "{}/sandbox/policies",
+        std::env::var("AWS_ENDPOINT_URL").unwrap()
+    );
+    let policies = json!({key: policy}).to_string();
+    curl(&["-X", "PUT", &url, "-d", &policies]);
 }
 
 fn curl(words: &[&str]) -> Vec<u8> {

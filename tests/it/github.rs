@@ -1,4 +1,4 @@
-//! GitHub's REST API as far as `reap` asks it, on a port of this machine, in the documented shape.
+//! GitHub's REST API as far as `reap` and `doctor` ask it, on a port of this machine, in the documented shape.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,6 +21,27 @@ use serde_json::{Value, json};
 /// What the tests send as `GITHUB_TOKEN`.
 pub(crate) const TOKEN: &str = "ghs_a-token-of-the-tests";
 
+/// A repository, as `doctor` finds it.
+#[derive(Clone, Copy)]
+pub(crate) struct Repository {
+    /// When somebody pushed last.
+    pub(crate) pushed_at: &'static str,
+    /// Of `.github/workflows/reap.yml`.
+    pub(crate) state: &'static str,
+    /// Whether the token has `actions: read`.
+    pub(crate) actions: bool,
+}
+
+impl Default for Repository {
+    fn default() -> Self {
+        Self {
+            pushed_at: "2099-01-01T00:00:00Z",
+            state: "active",
+            actions: true,
+        }
+    }
+}
+
 type Runs = Arc<Mutex<BTreeMap<u64, Answer>>>;
 
 /// What is answered about a run.
@@ -42,6 +63,11 @@ pub(crate) struct GitHub {
 impl GitHub {
     /// One that knows of no run.
     pub(crate) fn start() -> Self {
+        Self::of(Repository::default())
+    }
+
+    /// One that knows of no run, and this of every repository.
+    pub(crate) fn of(about: Repository) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -58,7 +84,8 @@ impl GitHub {
                 "/api/v3/repos/{owner}/{repository}/actions/runs/{id}",
                 get(run),
             )
-            .with_state(Arc::clone(&runs));
+            .with_state(Arc::clone(&runs))
+            .merge(repositories(about));
         runtime.spawn(async move { axum::serve(listener, router).await });
         Self {
             url,
@@ -74,6 +101,38 @@ impl GitHub {
             .unwrap()
             .insert(run.parse().unwrap(), answer);
     }
+}
+
+fn repositories(about: Repository) -> Router {
+    let base = "/api/v3/repos/{owner}/{repository}";
+    let repository = json!({"id": 7, "private": false, "pushed_at": about.pushed_at});
+    let workflow = json!({"id": 1, "path": ".github/workflows/reap.yml", "state": about.state});
+    let workflows = json!({"total_count": 1, "workflows": [workflow]});
+    let runs = if about.actions {
+        (
+            StatusCode::OK,
+            json!({"total_count": 0, "workflow_runs": []}),
+        )
+    } else {
+        let message = "Resource not accessible by integration";
+        (
+            StatusCode::FORBIDDEN,
+            json!({"message": message, "status": "403"}),
+        )
+    };
+    let permission = [("x-accepted-github-permissions", "actions=read")];
+    Router::new()
+        .route(base, get(async move || Json(repository)))
+        .route(
+            &format!("{base}/actions/workflows"),
+            get(async move || Json(workflows)),
+        )
+        .route(
+            &format!("{base}/actions/runs"),
+            get(async move || (runs.0, permission, Json(runs.1))),
+        )
+        // Releases, which are asked for by their head alone.
+        .route("/downloads/{*path}", get(async || ""))
 }
 
 async fn run(

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from machines import LABEL, all_instances, docker
 from moto.ec2.models import ec2_backends
+from permissions import bad_digest, policies, refuse
 from werkzeug.serving import WSGIRequestHandler
 
 skew = threading.local()
@@ -61,6 +62,11 @@ class Door:
                 start_response(f"{fault.get('status', 400)} Fault", [("Content-Type", "text/xml")])
                 return [(f"<Response><Errors><Error><Code>{fault['code']}</Code><Message>{fault.get('message', 'set by a test')}"
                          "</Message></Error></Errors><RequestID>fault</RequestID></Response>").encode()]
+        refusal = refuse(scope, action, form, environ["REQUEST_METHOD"], path) or bad_digest(environ, body)
+        if refusal:
+            status, kind, text = refusal
+            start_response(status, [("Content-Type", kind)])
+            return [text.encode()]
         return self.app(environ, start_response)
 
     def control(self, path, environ, start_response):
@@ -69,6 +75,9 @@ class Door:
             answer = self.faults
         elif path == "/sandbox/faults":
             answer = self.faults
+        elif path == "/sandbox/policies":
+            policies.update(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
+            answer = sorted(policies)
         elif path == "/sandbox/calls":
             answer = self.calls
         elif path == "/sandbox/leftovers":

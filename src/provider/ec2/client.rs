@@ -9,7 +9,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::{
     Client,
     config::{
-        ConfigBag, Intercept, ProvideCredentials as _, RuntimeComponents,
+        ConfigBag, Credentials, Intercept, ProvideCredentials as _, RuntimeComponents,
         interceptors::{BeforeDeserializationInterceptorContextRef, InterceptorContext},
         retry::{ClassifyRetry, RetryAction, RetryConfig},
         timeout::TimeoutConfig,
@@ -82,6 +82,18 @@ impl Api {
                 details: Vec::new(),
             })
         })
+    }
+
+    /// The credentials as they are now.
+    pub(super) async fn credentials(&self) -> Option<Credentials> {
+        let provider = self.config.credentials_provider()?;
+        provider.provide_credentials().await.ok()
+    }
+
+    /// When they end, where they say so.
+    pub(super) async fn credentials_end(&self) -> Option<Timestamp> {
+        let end = self.credentials().await?.expiry()?;
+        Timestamp::try_from(end).ok()
     }
 
     /// EC2 in one region.

@@ -88,6 +88,16 @@ impl Begun {
         Ok(begun)
     }
 
+    /// For a request that is only tried; nothing is written.
+    pub(super) fn for_trial(keys: Keys) -> Self {
+        Self {
+            nonce: format!("{:016x}", rand::random::<u64>()),
+            expires_at: Timestamp::now(),
+            keys,
+            open: None,
+        }
+    }
+
     fn resume(store: &Store, wish: &Wish) -> Option<Self> {
         let step = store.open_step(STEP)?;
         let launch = store.record().launch.as_ref()?;
@@ -113,6 +123,18 @@ pub(super) struct Candidate {
     pub(super) market: Bought,
     /// The client token: the same for the same launch, another for any other.
     pub(super) token: String,
+}
+
+impl Candidate {
+    /// For a request that is only tried.
+    pub(super) fn for_trial(instance_type: &str, subnet: &Subnet, market: Bought) -> Self {
+        Self {
+            instance_type: instance_type.to_owned(),
+            subnet: subnet.clone(),
+            market,
+            token: format!("{:032x}", rand::random::<u128>()),
+        }
+    }
 }
 
 /// All ways in order of preference: market, then type, then zone; the one whose answer is open before all.
@@ -242,7 +264,7 @@ impl Order<'_> {
         .into())
     }
 
-    fn request(&self, candidate: &Candidate) -> RunInstancesFluentBuilder {
+    pub(super) fn request(&self, candidate: &Candidate) -> RunInstancesFluentBuilder {
         let tags = |kind: ResourceType| {
             let name = ("Name".to_owned(), self.name.to_owned());
             let mut tags = self.tags.to_vec();

@@ -12,7 +12,7 @@ use regex::Regex;
 use super::{evaluate::Request, root};
 
 /// The files whose calls each action sends; every file that sends any is here.
-pub(crate) const SENT: [(Stage, &[&str]); 5] = [
+pub(crate) const SENT: [(Stage, &[&str]); 6] = [
     (
         Stage::ProvisionEc2,
         &[
@@ -36,6 +36,10 @@ pub(crate) const SENT: [(Stage, &[&str]); 5] = [
     (
         Stage::Extend,
         &["ec2/find.rs", "ec2/regions.rs", "ec2/timer.rs"],
+    ),
+    (
+        Stage::Doctor,
+        &["ec2/doctor.rs", "ec2/doctor/launch.rs", "s3.rs"],
     ),
     (
         Stage::Reap,
@@ -173,6 +177,13 @@ pub(crate) fn sent(stage: Stage, call: &str) -> Vec<Request> {
             _,
         ) => {
             vec![ours("instance")]
+        }
+        ("iam:GetRole", _) => {
+            let role = "aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot";
+            vec![Request::new(
+                call,
+                &format!("arn:aws:iam::123456789012:role/{role}"),
+            )]
         }
         ("s3:PutObject", _) => vec![Request::new(call, "arn:aws:s3:::logs/e2e/bundle.zip")],
         (look, _) if look.starts_with("ec2:Describe") => {

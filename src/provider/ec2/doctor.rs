@@ -1,0 +1,334 @@
+//! What a launch and an end would ask of EC2, asked with `DryRun`: permissions, network, image, the market.
+//!
+//! Given the inputs of `provision-ec2`; makes and changes nothing. What a policy allows only on things of ours can be
+//! tried only where there are such things; elsewhere it is a warning.
+
+mod launch;
+mod spot;
+mod tried;
+
+use std::time::Duration;
+
+use aws_sdk_ec2::{
+    Client,
+    types::{InstanceMetadataEndpointState, IpPermission, IpRange},
+};
+use futures::future::BoxFuture;
+use jiff::Timestamp;
+
+use self::tried::{Told, Tried, tell};
+use super::{
+    client::Api,
+    errors::{Class, Ec2Error, ask},
+    find::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},
+    image, network, tags_of,
+    wish::{Bought, Wish},
+};
+use crate::{
+    cli::ProvisionArgs,
+    doctor::Check,
+    iam::{self, Policy, Scope, Statement},
+    inputs::Environment,
+    limits::{Deadline, Limit, humane},
+    logs::s3::Target,
+    provider::Resource,
+    report::Exit,
+    run::{Run, TAG_EXPIRES_AT},
+};
+
+/// What a policy has to say for `gather-logs`.
+pub fn allowing_upload(target: Target) -> Vec<Statement> {
+    let scope = Scope {
+        s3: Some(target),
+        ..Scope::default()
+    };
+    iam::of_chain(&scope).allowing("s3:PutObject")
+}
+
+/// Tries everything; `budget` is what a run may take.
+pub async fn examine(
+    args: &ProvisionArgs,
+    budget: Limit,
+    run: &Run,
+    env: &Environment,
+    deadline: Deadline,
+) -> Vec<Check> {
+    let wish = match Wish::of(args, env) {
+        Ok(wish) => wish,
+        Err(error) => return vec![Check::failed("inputs of provision-ec2", error)],
+    };
+    let api = match Api::open(deadline).await {
+        Ok(api) => api,
+        Err(error) => return vec![Check::failed("AWS credentials", error)],
+    };
+    let mut checks = vec![lasting(&api, budget).await];
+    let ec2 = api.region(&wish.region);
+    let mut looks = looks(&ec2, &wish.region, deadline).await;
+    let policy = policy(&wish);
+    if let Some(at) = looks.iter().position(Told::is_fault)
+        && let Tried::Failed(error) = looks.swap_remove(at).tried
+    {
+        // Everything else would only say the same.
+        checks.push(Check::failed(format!("EC2 in {}", wish.region), error));
+        return checks;
+    }
+    if looks
+        .iter()
+        .any(|told| matches!(told.tried, Tried::CarriedOut))
+    {
+        let what = format!("EC2 in {}", wish.region);
+        let found = "this endpoint carries requests out although they say DryRun";
+        checks.push(Check::missing(Exit::BadInput, what, found).remedy("look at AWS_ENDPOINT_URL"));
+        return checks;
+    }
+    let seen = looks
+        .iter()
+        .all(|told| matches!(told.tried, Tried::Allowed));
+    checks.extend(tell(looks, &policy));
+    let patient = Patient {
+        ec2: &ec2,
+        wish: &wish,
+        run,
+        deadline,
+    };
+    let ours = match look(&ec2, &wish.region, Sought::Ours, deadline).await {
+        Ok(ours) => ours,
+        Err(error) if seen => {
+            checks.push(Check::failed("what is there already", error));
+            Vec::new()
+        }
+        Err(_) => Vec::new(),
+    };
+    checks.extend(patient.place(&ours, &policy).await);
+    checks.extend(tell(patient.changes(&ours).await, &policy));
+    if wish.markets.contains(&Bought::Spot) {
+        checks.push(spot::role(&api, env, deadline).await);
+    }
+    checks
+}
+
+/// What the policy of the chain would be, for these inputs.
+fn policy(wish: &Wish) -> Policy {
+    iam::of_chain(&Scope {
+        region: Some(wish.region.clone()),
+        security_group: wish.security_group.clone(),
+        ..Scope::default()
+    })
+}
+
+/// Whether the credentials last for a run.
+async fn lasting(api: &Api, budget: Limit) -> Check {
+    let what = "AWS credentials";
+    let remedy =
+        "ask for a longer session (role-duration-seconds of aws-actions/configure-aws-credentials)";
+    let Some(end) = api.credentials_end().await else {
+        return Check::ok(what, "they are there, and nothing says that they end");
+    };
+    let left = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
+    let found = format!("they end in {}; a run may take {budget}", humane(left));
+    if left < budget.duration() {
+        Check::warning(what, found).remedy(remedy)
+    } else {
+        Check::ok(what, found)
+    }
+}
+
+type Trial<'a> = BoxFuture<'a, Result<(), Ec2Error>>;
+
+/// The calls that only look, each tried.
+async fn looks(ec2: &Client, region: &str, deadline: Deadline) -> Vec<Told> {
+    macro_rules! trial {
+        ($call:literal, $request:expr) => {
+            (
+                $call,
+                Box::pin(async move {
+                    ask($call, region, deadline, $request.dry_run(true).send())
+                        .await
+                        .map(drop)
+                }) as Trial<'_>,
+            )
+        };
+    }
+    let trials = vec![
+        trial!("DescribeImages", ec2.describe_images()),
+        trial!("DescribeInstances", ec2.describe_instances()),
+        trial!(
+            "DescribeNetworkInterfaces",
+            ec2.describe_network_interfaces()
+        ),
+        trial!("DescribeRegions", ec2.describe_regions()),
+        trial!("DescribeSecurityGroups", ec2.describe_security_groups()),
+        trial!("DescribeSubnets", ec2.describe_subnets()),
+        trial!("DescribeVolumes", ec2.describe_volumes()),
+    ];
+    let told = trials.into_iter().map(async |(call, trial)| Told {
+        call,
+        tried: Tried::of(trial.await),
+        on_ours: true,
+    });
+    futures::future::join_all(told).await
+}
+
+/// Adds the check of something that was looked up. That its call was denied was told before.
+fn found<T>(
+    checks: &mut Vec<Check>,
+    what: &str,
+    looked_up: Result<T, Ec2Error>,
+    tell: impl FnOnce(&T) -> String,
+) -> Option<T> {
+    match looked_up {
+        Ok(found) => {
+            checks.push(Check::ok(what, tell(&found)));
+            Some(found)
+        }
+        Err(error) => {
+            if error.class() != Class::Denied {
+                checks.push(Check::failed(what, error));
+            }
+            None
+        }
+    }
+}
+
+/// What is to be launched, and with what.
+struct Patient<'a> {
+    ec2: &'a Client,
+    wish: &'a Wish,
+    run: &'a Run,
+    deadline: Deadline,
+}
+
+impl Patient<'_> {
+    /// Network, image, address, and the launch itself.
+    async fn place(&self, ours: &[Resource], policy: &Policy) -> Vec<Check> {
+        let (ec2, wish, deadline) = (self.ec2, self.wish, self.deadline);
+        let (image, subnets, from) = tokio::join!(
+            image::choose(ec2, wish, deadline),
+            network::subnets(ec2, wish, deadline),
+            network::callers(wish, deadline),
+        );
+        let mut checks = Vec::new();
+        let what = if wish.subnets.is_empty() {
+            "default VPC"
+        } else {
+            "subnet-ids"
+        };
+        let subnets = found(&mut checks, what, subnets, |subnets| {
+            let zones: Vec<&str> = subnets.iter().map(|subnet| subnet.zone.as_str()).collect();
+            format!("{} in {}", subnets[0].vpc, zones.join(", "))
+        });
+        let image = found(&mut checks, "image", image, |image| {
+            format!("{} ({})", image.id, image.name)
+        });
+        found(&mut checks, "port 22", from, |from| match from {
+            Some(from) => format!("for {from} alone"),
+            None => "as security-group-id has it".to_owned(),
+        });
+        let (Some(image), Some(subnets)) = (image, subnets) else {
+            let found = "not tried, for want of an image or a subnet";
+            checks.push(Check::warning("ec2:RunInstances", found));
+            return checks;
+        };
+        let launches = self.launches(&image, &subnets, ours).await;
+        checks.extend(launches.unwrap_or_else(|check| vec![*check]));
+        if wish.security_group.is_none() {
+            let told = self.group(&subnets[0]).await;
+            checks.extend(tell(vec![told], policy));
+        }
+        checks
+    }
+
+    /// The calls that change or end what is ours, on something of ours where there is anything.
+    async fn changes(&self, ours: &[Resource]) -> Vec<Told> {
+        let (ec2, region, deadline) = (self.ec2, self.wish.region.as_str(), self.deadline);
+        let one = |kind: &str, prefix: &str| {
+            let known = ours
+                .iter()
+                .find(|one| one.kind == kind)
+                .map(|one| one.id.clone());
+            let on_ours = known.is_some();
+            (
+                known.unwrap_or_else(|| format!("{prefix}-00000000000000000")),
+                on_ours,
+            )
+        };
+        let (instance, group) = (one(INSTANCE, "i"), one(GROUP, "sg"));
+        let (volume, interface) = (one(VOLUME, "vol"), one(INTERFACE, "eni"));
+        let nobody = IpRange::builder().cidr_ip("192.0.2.1/32").build();
+        let ssh = IpPermission::builder()
+            .ip_protocol("tcp")
+            .from_port(22)
+            .to_port(22)
+            .ip_ranges(nobody)
+            .build();
+        let end = tags_of(&[(TAG_EXPIRES_AT.to_owned(), Timestamp::now().to_string())]);
+        macro_rules! trial {
+            ($call:literal, $on:expr, $request:expr) => {
+                (
+                    $call,
+                    $on.1,
+                    Box::pin(async {
+                        ask($call, region, deadline, $request.dry_run(true).send())
+                            .await
+                            .map(drop)
+                    }) as Trial<'_>,
+                )
+            };
+        }
+        let trials = vec![
+            trial!(
+                "AuthorizeSecurityGroupIngress",
+                group,
+                ec2.authorize_security_group_ingress()
+                    .group_id(&group.0)
+                    .ip_permissions(ssh.clone())
+            ),
+            trial!(
+                "ModifyInstanceMetadataOptions",
+                instance,
+                ec2.modify_instance_metadata_options()
+                    .instance_id(&instance.0)
+                    .http_endpoint(InstanceMetadataEndpointState::Disabled)
+            ),
+            trial!(
+                "GetConsoleOutput",
+                instance,
+                ec2.get_console_output().instance_id(&instance.0)
+            ),
+            trial!(
+                "CreateTags",
+                instance,
+                ec2.create_tags()
+                    .resources(&instance.0)
+                    .set_tags(Some(end.clone()))
+            ),
+            trial!(
+                "TerminateInstances",
+                instance,
+                ec2.terminate_instances().instance_ids(&instance.0)
+            ),
+            trial!(
+                "DeleteVolume",
+                volume,
+                ec2.delete_volume().volume_id(&volume.0)
+            ),
+            trial!(
+                "DeleteNetworkInterface",
+                interface,
+                ec2.delete_network_interface()
+                    .network_interface_id(&interface.0)
+            ),
+            trial!(
+                "DeleteSecurityGroup",
+                group,
+                ec2.delete_security_group().group_id(&group.0)
+            ),
+        ];
+        let told = trials.into_iter().map(async |(call, on_ours, trial)| Told {
+            call,
+            tried: Tried::of(trial.await),
+            on_ours,
+        });
+        futures::future::join_all(told).await
+    }
+}
