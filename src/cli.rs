@@ -1,6 +1,6 @@
 //! The command line as typed. Each option is an input of the action of the same name and `INPUT_*` in the environment.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -204,6 +204,36 @@ pub struct RunArgs {
     /// After a failure, keep the EC2 instance for so long, at most until its ttl
     #[arg(long, value_name = "SPAN")]
     pub keep_on_failure: Option<Limit>,
+}
+
+impl RunArgs {
+    /// What the stages may take together.
+    pub fn whole(&self) -> Duration {
+        let limits = [
+            self.provision_timeout,
+            self.install_timeout,
+            self.deploy_timeout,
+            self.test_timeout,
+            self.gather_timeout,
+            self.teardown_timeout,
+        ];
+        limits.into_iter().map(Limit::duration).sum()
+    }
+}
+
+/// What a run of stages in processes of their own may take, the first with this limit, the others with their default.
+pub fn usual_run(first: Limit) -> Duration {
+    let limits = [
+        InstallArgs::LIMIT,
+        DeployArgs::LIMIT,
+        NotebookArgs::LIMIT,
+        GatherArgs::LIMIT,
+        TeardownArgs::LIMIT,
+    ];
+    let limits = limits
+        .iter()
+        .filter_map(|limit| limit.parse::<Limit>().ok());
+    first.duration() + limits.map(Limit::duration).sum::<Duration>()
 }
 
 /// Arguments of the detached tunnel.

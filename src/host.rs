@@ -14,14 +14,20 @@ use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 
 pub(crate) use capture::quoted;
 use futures::future::BoxFuture;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 use crate::{
     inputs::Environment,
     limits::{Deadline, humane},
     record::{HostKind, HostRecord},
-    report::{Exit, Explain},
+    report::{Exit, Explain, Failure},
 };
+
+/// How long a host may take to show that it is there.
+const PRESENCE: Duration = Duration::from_secs(3);
 
 /// A command for a host, run by `bash -c`.
 #[derive(Clone, Debug)]
@@ -34,6 +40,8 @@ pub struct Command {
     pub root: bool,
     /// What it prints is shown line by line as it comes.
     pub streamed: bool,
+    /// May run twice: a lost connection is made again for it.
+    pub repeatable: bool,
     /// Runs detached under this name: it survives a lost connection and is followed by offset, never run twice.
     pub detached: Option<String>,
 }
@@ -46,6 +54,7 @@ impl Command {
             stdin: Vec::new(),
             root: false,
             streamed: false,
+            repeatable: false,
             detached: None,
         }
     }
@@ -61,6 +70,13 @@ impl Command {
     #[must_use]
     pub fn streamed(mut self) -> Self {
         self.streamed = true;
+        self
+    }
+
+    /// One that does no harm when it runs twice.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.repeatable = true;
         self
     }
 
@@ -186,6 +202,31 @@ pub async fn check(
     })
 }
 
+/// A failure, with a word about the host where that is out of reach: what fails last is rarely what is wrong.
+pub async fn with_presence(mut failure: Failure, host: Option<&HostRecord>) -> Failure {
+    let Some(host) = host.filter(|host| host.kind == HostKind::Ssh) else {
+        return failure;
+    };
+    let port = if host.port == 0 { 22 } else { host.port };
+    let asked = TcpStream::connect((host.address.as_str(), port));
+    let reason = match tokio::time::timeout(PRESENCE, asked).await {
+        Ok(Ok(_)) => return failure,
+        Ok(Err(error)) => ssh::reason(&error),
+        Err(_) => "no answer".to_owned(),
+    };
+    let lost = HostError::Unreachable {
+        host: format!("{}@{}", host.user, host.address),
+        reason,
+    };
+    let lost = lost.to_string();
+    if !failure.line().contains(&lost) {
+        failure
+            .details
+            .insert(0, format!("the host is lost: {lost}"));
+    }
+    failure
+}
+
 /// The first line of a script, for messages.
 fn few_words(script: &str) -> String {
     let line = script.trim().lines().next().unwrap_or_default();
@@ -226,6 +267,14 @@ pub enum HostError {
         host: String,
         /// Whom we tried to log in as.
         user: String,
+    },
+    /// It was booted anew in the middle of something.
+    #[error("{host} was rebooted while this ran on it: {what}")]
+    Rebooted {
+        /// Which host.
+        host: String,
+        /// What was cut short.
+        what: String,
     },
     /// A command failed.
     #[error("`{what}` failed on {host} with exit code {status}")]
@@ -277,6 +326,10 @@ impl Explain for HostError {
             }
             Self::UnknownHostKey { .. } => Some(
                 "set host-key to its /etc/ssh/ssh_host_ed25519_key.pub, or log in once by ssh so that ~/.ssh/known_hosts has it"
+                    .to_owned(),
+            ),
+            Self::Rebooted { .. } => Some(
+                "it is the same host with the same key: run this stage again, or tear it down and begin anew"
                     .to_owned(),
             ),
             Self::AuthRefused { .. } => Some("check user and private key".to_owned()),

@@ -177,11 +177,17 @@ pub trait Provider: Send + Sync {
 
 /// The provider that inputs ask for, each input checked as far as it can be without a request.
 ///
+/// `whole` is what the run may take, with all its stages.
+///
 /// # Errors
 /// [`BadInput`] naming the first input that cannot be.
-pub fn for_launch(args: &ProvisionArgs, env: &Environment) -> Result<Box<dyn Provider>, BadInput> {
+pub fn for_launch(
+    args: &ProvisionArgs,
+    whole: Duration,
+    env: &Environment,
+) -> Result<Box<dyn Provider>, BadInput> {
     Ok(match args.provider.unwrap_or(ProviderKind::Ec2) {
-        ProviderKind::Ec2 => Box::new(ec2::Ec2::for_launch(args, env)?),
+        ProviderKind::Ec2 => Box::new(ec2::Ec2::for_launch(args, whole, env)?),
         ProviderKind::Ssh => Box::new(ssh::Ssh::new(
             args.host.as_deref(),
             args.host_key.as_deref(),
@@ -217,6 +223,10 @@ pub fn for_end(
                 Box::new(ec2::Ec2::for_end(
                     launch,
                     whereabouts.region.as_deref(),
+                    whereabouts
+                        .role_arn
+                        .as_deref()
+                        .or(record.role_arn.as_deref()),
                     env,
                 )?)
             }

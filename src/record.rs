@@ -76,6 +76,9 @@ pub struct Record {
     /// Side effects in order: what was meant, then what came of it.
     #[serde(default)]
     pub steps: Vec<Step>,
+    /// The role that AWS is asked as, where the workflow's token makes a session of it.
+    #[serde(default)]
+    pub role_arn: Option<String>,
     /// What was asked of the provider.
     #[serde(default)]
     pub launch: Option<Launch>,
@@ -280,6 +283,7 @@ impl Store {
             version: VERSION,
             run: run.unwrap_or_else(Run::random),
             steps: Vec::new(),
+            role_arn: None,
             launch: None,
             host: None,
             cluster: None,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     cancel::Cancel,
-    cli::Command,
+    cli::{self, Command},
     github::files::Files,
     inputs::Environment,
     limits::{Deadline, humane},
@@ -26,6 +26,9 @@ pub mod reap;
 pub mod run;
 pub mod run_mnist_notebook_job;
 pub mod teardown;
+#[cfg(test)]
+mod tests;
+mod visit;
 
 /// The six stages of the chain and what stands beside it; each is an action, a subcommand and a file of this folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,11 +200,12 @@ pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit 
         };
         return crate::host::tunnel::serve(&args.state).await;
     };
-    let store = match Store::open(&env) {
+    let opened = visit::allowed(stage, &env).and_then(|()| Ok(Store::open(&env)?));
+    let store = match opened {
         Ok(store) => store,
-        Err(error) => {
-            refuse(Some(stage), &error.into(), &env);
-            return Exit::Infrastructure;
+        Err(failure) => {
+            refuse(Some(stage), &failure, &env);
+            return failure.exit;
         }
     };
     let mut context = Context {
@@ -212,7 +216,10 @@ pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit 
         cancelled,
     };
     let result = carry_out(stage, &mut context, async |context| match command {
-        Command::ProvisionEc2(staged) => provision_ec2::run(&staged.args, context).await,
+        Command::ProvisionEc2(staged) => {
+            let whole = cli::usual_run(staged.timeout);
+            provision_ec2::run(&staged.args, whole, context).await
+        }
         Command::InstallKind(staged) => install_kind::run(&staged.args, context).await,
         Command::DeployManifests(staged) => {
             deploy_manifests::run(
@@ -276,6 +283,7 @@ where
         begun => begun?,
     }
     let cancelled = context.cancelled.clone();
+    visit::before(stage, context).await;
     let (limit, last) = (context.deadline.limit(), context.deadline.instant() + GRACE);
     let result = tokio::select! {
         result = tokio::time::timeout_at(last, unwinding(Box::pin(body(&mut *context)))) => result.unwrap_or_else(|_| {
@@ -285,6 +293,7 @@ where
             Err(Failure::new(Exit::Cancelled, "cancelled by a signal").leaving(Leftover::Tagged))
         }
     };
+    let result = visit::after(stage, context, result).await;
     let (exit, cause) = match &result {
         Ok(_) => (Exit::Passed, String::new()),
         Err(failure) => (failure.exit, failure.line()),
@@ -374,36 +383,5 @@ pub fn refuse(stage: Option<Stage>, failure: &Failure, env: &Environment) {
         .and_then(|()| files.summary(&report::markdown(stage, failure)));
     if let Err(error) = told {
         tracing::warn!("cannot tell the runner: {error}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_ends_its_stage_and_not_the_chain() {
-        let dir = tempfile::tempdir().unwrap();
-        let env = Environment::default();
-        let mut context = Context {
-            files: Files::new(&env),
-            env,
-            store: Store::open_in(dir.path().to_owned(), None).unwrap(),
-            deadline: Deadline::after(crate::limits::Limit::secs(9)),
-            cancelled: Cancel::default(),
-        };
-        let result = carry_out(Stage::GatherLogs, &mut context, async |context| {
-            assert_eq!(context.run().id, "", "this is no run");
-            Ok(Outputs::default())
-        })
-        .await;
-        let failure = result.unwrap_err();
-        assert_eq!(failure.exit, Exit::Bug);
-        assert!(
-            failure.cause.contains("this is no run"),
-            "{}",
-            failure.cause
-        );
-        assert_eq!(context.store.record().stages[0].exit, Some(101));
     }
 }

@@ -112,7 +112,7 @@ pub struct ProvisionArgs {
     /// Security group to use instead of one made for this job
     #[arg(long, value_name = "ID")]
     pub security_group_id: Option<String>,
-    /// Role that the binary assumes by the workflow's OIDC token when the session would end too early
+    /// Role that is assumed with the workflow's OIDC token, and again before the session ends
     #[arg(long, value_name = "ARN")]
     pub role_arn: Option<String>,
     /// Who may reach port 22 [default: this runner's address]
@@ -151,6 +151,17 @@ pub struct ProvisionArgs {
     /// File with the private key for provider ssh [default: the agent, then your id_ed25519]
     #[arg(long, value_name = "FILE")]
     pub private_key: Option<PathBuf>,
+}
+
+impl ProvisionArgs {
+    /// Where a teardown of what these launch looks.
+    pub fn whereabouts(&self) -> Whereabouts {
+        Whereabouts {
+            provider: self.provider,
+            region: self.region.clone(),
+            role_arn: self.role_arn.clone(),
+        }
+    }
 }
 
 /// Inputs of `install-kind`.
@@ -351,6 +362,9 @@ pub struct ReapArgs {
     /// Whose remains: owner/name, owner/*, or * for all and those of laptops [default: this repository's]
     #[arg(long, value_name = "LIST")]
     pub repositories: Option<List>,
+    /// Role that is assumed with the workflow's OIDC token
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
     /// What an earlier pass has marked is ended once the mark is so old
     #[arg(long, default_value_t = Limit::secs(600))]
     pub grace: Limit,
@@ -382,4 +396,7 @@ pub struct Whereabouts {
     /// AWS region [default: as recorded, else every region of the account]
     #[arg(long)]
     pub region: Option<String>,
+    /// Role that is assumed with the workflow's OIDC token [default: as recorded]
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
 }

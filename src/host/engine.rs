@@ -72,7 +72,8 @@ impl Engine {
     pub async fn find(host: Arc<dyn Host>, deadline: Deadline) -> Result<Self, EngineError> {
         let ask = Command::new(
             "command -v docker >/dev/null || exit 127; exec docker version -f '{{.Server.Version}}'",
-        );
+        )
+        .repeatable();
         let deadline = deadline.within(ANSWER);
         let asked = host.run(&ask, deadline).await?;
         if asked.status == 0 {
@@ -98,7 +99,7 @@ impl Engine {
         if self.root { command.root() } else { command }
     }
 
-    /// Runs a script that uses Docker and has to succeed; gives what it printed.
+    /// Runs a script that uses Docker and has to succeed; gives what it printed. It may run twice.
     ///
     /// # Errors
     /// As [`check`].
@@ -108,7 +109,7 @@ impl Engine {
         script: impl Into<String>,
         deadline: Deadline,
     ) -> Result<String, HostError> {
-        let command = self.command(script);
+        let command = self.command(script).repeatable();
         Ok(check(&*self.host, what, &command, deadline).await?.stdout)
     }
 }

@@ -90,7 +90,7 @@ impl Explain for PrepareError {
 /// # Errors
 /// [`PrepareError::Machine`].
 pub async fn facts(host: &dyn Host, deadline: Deadline) -> Result<Facts, PrepareError> {
-    let ask = Command::new("uname -m; echo \"$HOME\"");
+    let ask = Command::new("uname -m; echo \"$HOME\"").repeatable();
     let output = check(host, "look around", &ask, deadline).await?.stdout;
     let mut lines = output.lines();
     let arch = match lines.next().unwrap_or_default() {
@@ -163,7 +163,7 @@ pub async fn docker(
 pub async fn limits(host: &dyn Host, deadline: Deadline) -> Result<(), PrepareError> {
     let script = "cd /proc/sys/fs/inotify && raise() { [ \"$(cat $1)\" -ge $2 ] || echo $2 >$1; }\n\
         raise max_user_instances 2280 && raise max_user_watches 1255360";
-    let look = Command::new(script);
+    let look = Command::new(script).repeatable();
     if host.run(&look, deadline).await?.status == 0 {
         return Ok(());
     }

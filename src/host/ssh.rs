@@ -17,6 +17,7 @@ use russh::keys::PublicKey;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
+pub(super) use self::session::reason;
 use self::session::{Identity, Session};
 use super::{
     Command, Host, HostError, Output, Stream,
@@ -161,7 +162,7 @@ impl SshHost {
         }
     }
 
-    /// Runs a script once on the connection there is.
+    /// Runs a script once on the connection there is, or on a new one.
     async fn once(
         &self,
         script: &str,
@@ -171,6 +172,19 @@ impl SshHost {
         sink: &mut (dyn FnMut(Which, &[u8]) + Send),
     ) -> Result<i32, HostError> {
         let session = self.reconnected(deadline).await?;
+        self.on(&session, script, root, stdin, deadline, sink).await
+    }
+
+    /// Runs a script once on this connection.
+    async fn on(
+        &self,
+        session: &Session,
+        script: &str,
+        root: bool,
+        stdin: &[u8],
+        deadline: Deadline,
+        sink: &mut (dyn FnMut(Which, &[u8]) + Send),
+    ) -> Result<i32, HostError> {
         let status = deadline
             .bound(session.exec(&self.wrapped(script, root), stdin, sink))
             .await
@@ -182,18 +196,20 @@ impl SshHost {
     async fn again(
         &self,
         script: &str,
+        root: bool,
         stdin: &[u8],
         deadline: Deadline,
     ) -> Result<Output, HostError> {
         let mut lost = 0;
         loop {
+            // A host that is away for as long as this waits will not be there the next time.
+            let session = self.reconnected(deadline).await?;
             let mut capture = Capture::new(false);
-            let status = self
-                .once(script, false, stdin, deadline, &mut |which, bytes| {
-                    capture.push(which, bytes);
-                })
-                .await;
-            match status {
+            let mut sink = |which, bytes: &[u8]| capture.push(which, bytes);
+            match self
+                .on(&session, script, root, stdin, deadline, &mut sink)
+                .await
+            {
                 Err(HostError::Unreachable { reason, .. }) if lost < AGAIN => {
                     lost += 1;
                     tracing::warn!("{}: {reason}; connecting again", self.describe());
@@ -228,6 +244,10 @@ impl Host for SshHost {
             if let Some(name) = &command.detached {
                 return detached::run(self, name, command, deadline).await;
             }
+            if command.repeatable {
+                let (script, root) = (&command.script, command.root);
+                return self.again(script, root, &command.stdin, deadline).await;
+            }
             let mut capture = Capture::new(command.streamed);
             let status = self
                 .once(
@@ -261,7 +281,7 @@ impl Host for SshHost {
                 "set -e; umask 077; mkdir -p \"$(dirname {target})\"; t=$(mktemp {target}.XXXXXX); trap 'rm -f \"$t\"' EXIT\n\
                  cat >\"$t\"; echo '{hash}  '\"$t\" | sha256sum -c --quiet; chmod {mode:o} \"$t\"; mv \"$t\" {target}"
             );
-            let output = self.again(&script, &bytes, deadline).await?;
+            let output = self.again(&script, false, &bytes, deadline).await?;
             self.succeeded(&format!("put {remote}"), output).map(drop)
         }
         .boxed()
@@ -279,23 +299,28 @@ impl Host for SshHost {
                 source,
             };
             let parent = local.parent().unwrap_or(Path::new("."));
-            let mut file = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
-            let mut written = Ok(());
-            let mut said = Capture::new(false);
             let script = format!("cat {}", quoted(remote));
-            let status = self
-                .once(
-                    &script,
-                    false,
-                    &[],
-                    deadline,
-                    &mut |which, bytes| match which {
-                        Which::Stdout if written.is_ok() => written = file.write_all(bytes),
-                        Which::Stdout => {}
-                        Which::Stderr => said.push(which, bytes),
-                    },
-                )
-                .await?;
+            let mut lost = 0;
+            let (file, written, said, status) = loop {
+                let mut file = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
+                let mut written = Ok(());
+                let mut said = Capture::new(false);
+                let mut sink = |which, bytes: &[u8]| match which {
+                    Which::Stdout if written.is_ok() => written = file.write_all(bytes),
+                    Which::Stdout => {}
+                    Which::Stderr => said.push(which, bytes),
+                };
+                let session = self.reconnected(deadline).await?;
+                let got = self.on(&session, &script, false, &[], deadline, &mut sink);
+                match got.await {
+                    Err(HostError::Unreachable { reason, .. }) if lost < AGAIN => {
+                        lost += 1;
+                        tracing::warn!("{}: {reason}; connecting again", self.describe());
+                        wait::pause(Duration::from_millis(500)).await;
+                    }
+                    status => break (file, written, said, status?),
+                }
+            };
             self.succeeded(&format!("get {remote}"), said.finish(status))?;
             written.map_err(failed)?;
             file.persist(local).map_err(|error| failed(error.error))?;

@@ -100,6 +100,7 @@ fn provision(scope: &Scope) -> Vec<Statement> {
                 "ec2:AuthorizeSecurityGroupIngress",
                 "ec2:GetConsoleOutput",
                 "ec2:ModifyInstanceMetadataOptions",
+                "ec2:RevokeSecurityGroupIngress",
                 "ec2:TerminateInstances",
             ],
             scope.ec2(&["instance", "security-group"]),

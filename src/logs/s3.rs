@@ -1,20 +1,21 @@
 //! A copy of bundle and report in S3.
 //!
-//! Given a URI `s3://bucket/prefix`; credentials and region by the SDK's chain.
+//! Given a URI `s3://bucket/prefix`; credentials as EC2 is asked with, region as the SDK's variables say.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
+    config::timeout::TimeoutConfig,
     error::{DisplayErrorContext, ProvideErrorMetadata as _},
     primitives::ByteStream,
 };
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use crate::{
     inputs::Environment,
     limits::Deadline,
+    provider::ec2::Access,
     report::{Exit, Explain, one_line},
 };
 
@@ -113,15 +114,20 @@ impl Target {
     ///
     /// # Errors
     /// [`S3Error::Refused`] with any other refusal; whether a policy allows it is asked first.
-    pub async fn could_upload(&self, env: &Environment, deadline: Deadline) -> Result<(), S3Error> {
+    pub async fn could_upload(
+        &self,
+        role: Option<&str>,
+        env: &Environment,
+        deadline: Deadline,
+    ) -> Result<(), S3Error> {
         let key = self.key("doctor");
         let refused = |reason: String| S3Error::Refused {
             bucket: self.bucket.clone(),
             key: key.clone(),
             reason,
         };
-        let put = client(env)
-            .await
+        let client = self.client(role, env, deadline).await?;
+        let put = client
             .put_object()
             .bucket(&self.bucket)
             .key(&key)
@@ -156,10 +162,11 @@ impl Target {
     pub async fn upload(
         &self,
         files: &[(&Path, &str)],
+        role: Option<&str>,
         env: &Environment,
         deadline: Deadline,
     ) -> Result<String, S3Error> {
-        let client = client(env).await;
+        let client = self.client(role, env, deadline).await?;
         let mut first = None;
         for (file, content_type) in files {
             let name = file
@@ -192,25 +199,35 @@ impl Target {
     }
 }
 
-async fn client(env: &Environment) -> Client {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let region = env
-        .get("AWS_REGION")
-        .or_else(|| env.get("AWS_DEFAULT_REGION"))
-        .unwrap_or("us-east-1");
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .region(Region::new(region.to_owned()))
-        .load()
-        .await;
+impl Target {
+    async fn client(
+        &self,
+        role: Option<&str>,
+        env: &Environment,
+        deadline: Deadline,
+    ) -> Result<Client, S3Error> {
+        let denied = |reason: String| S3Error::Refused {
+            bucket: self.bucket.clone(),
+            key: self.key(""),
+            reason,
+        };
+        let access = Access::new(env, role).map_err(|error| denied(error.to_string()))?;
+        let config = access.config(deadline).await;
+        let config = config.map_err(|error| denied(error.to_string()))?;
+        Ok(client(&config, env))
+    }
+}
+
+fn client(config: &SdkConfig, env: &Environment) -> Client {
     // Elsewhere than at AWS a bucket is rarely a host name.
     let elsewhere = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
         .iter()
         .any(|name| env.get(name).is_some());
+    // A bundle takes as long as it takes.
+    let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(5));
     Client::from_conf(
-        aws_sdk_s3::config::Builder::from(&config)
+        aws_sdk_s3::config::Builder::from(config)
+            .timeout_config(timeouts.build())
             .force_path_style(elsewhere)
             .build(),
     )

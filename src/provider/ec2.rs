@@ -7,6 +7,7 @@ mod client;
 mod cloud_init;
 mod destroy;
 pub mod doctor;
+mod door;
 mod errors;
 mod find;
 mod image;
@@ -15,6 +16,7 @@ mod launch;
 mod network;
 mod ready;
 mod regions;
+mod session;
 mod timer;
 mod wish;
 
@@ -34,12 +36,15 @@ use self::{
 };
 pub use self::{
     cloud_init::TIMER,
+    door::let_in_again,
     errors::{Class, Ec2Error},
     janitor::{Janitor, Seen},
+    session::{Access, SessionError},
 };
 use super::{BadInput, Ended, Launched, Owner, Provider, Resource};
 use crate::{
     cli::ProvisionArgs,
+    github::commands,
     host::ssh::SshHost,
     inputs::Environment,
     limits::Deadline,
@@ -54,13 +59,18 @@ pub const SECRET_FILES: [&str; 2] = [launch::LOGIN_KEY, launch::HOST_KEY];
 /// How long [`Provider::let_go`] looks for an instance whose launch has no answer yet. A cancelled step lives for 7.5 s.
 const LET_GO: Duration = Duration::from_millis(4500);
 
+/// What a teardown needs of credentials at most: its own default limit.
+const TEARDOWN: Duration = Duration::from_mins(10);
+
 /// EC2, for one launch or for the end of one.
 #[derive(Debug)]
 pub struct Ec2 {
     /// Absent where nothing is to be launched.
     wish: Option<Wish>,
     regions: Regions,
-    env: Environment,
+    access: Access,
+    /// What a run may take, all stages together.
+    whole: Duration,
 }
 
 /// What was there before anything was made.
@@ -69,20 +79,25 @@ struct Site {
     image: image::Chosen,
     subnets: Vec<network::Subnet>,
     /// Who may reach port 22.
-    from: Option<wish::Cidr>,
+    from: Option<wish::Caller>,
 }
 
 impl Ec2 {
-    /// For a launch.
+    /// For a launch, in a run that may take `whole` until its end.
     ///
     /// # Errors
     /// [`BadInput`], before any request.
-    pub fn for_launch(args: &ProvisionArgs, env: &Environment) -> Result<Self, BadInput> {
+    pub fn for_launch(
+        args: &ProvisionArgs,
+        whole: Duration,
+        env: &Environment,
+    ) -> Result<Self, BadInput> {
         let wish = Wish::of(args, env)?;
         Ok(Self {
             regions: Regions::Named(vec![wish.region.clone()]),
+            whole: whole.min(wish.ttl.duration()),
             wish: Some(wish),
-            env: env.clone(),
+            access: Access::new(env, args.role_arn.as_deref())?,
         })
     }
 
@@ -93,12 +108,14 @@ impl Ec2 {
     pub fn for_end(
         launch: Option<&Launch>,
         region: Option<&str>,
+        role: Option<&str>,
         env: &Environment,
     ) -> Result<Self, BadInput> {
         let recorded = launch.and_then(|launch| launch.region.as_deref());
         Ok(Self {
             wish: None,
-            env: env.clone(),
+            access: Access::new(env, role)?,
+            whole: Duration::ZERO,
             regions: match (region, recorded) {
                 (None, Some(recorded)) => Regions::Named(vec![recorded.to_owned()]),
                 (Some(_), _) => Regions::Named(client::region(region, env)?.into_iter().collect()),
@@ -118,13 +135,16 @@ impl Ec2 {
             ));
         };
         let untouched = |error: Ec2Error| Failure::from(error).leaving(Leftover::None);
-        let api = Api::open(deadline).await.map_err(untouched)?;
+        let api = Api::open(&self.access, deadline).await.map_err(untouched)?;
+        api.lasting()
+            .check(deadline.remaining() + TEARDOWN, self.whole)
+            .map_err(|error| untouched(error.into()))?;
         let ec2 = api.region(&wish.region);
         refuse_a_second(&ec2, store, wish, deadline).await?;
         let (image, subnets, from) = tokio::try_join!(
             image::choose(&ec2, wish, deadline),
             network::subnets(&ec2, wish, deadline),
-            network::callers(wish, deadline),
+            network::callers(wish, self.access.env(), deadline),
         )
         .map_err(untouched)?;
         tracing::info!("image {} ({})", image.id, image.name);
@@ -149,6 +169,10 @@ impl Ec2 {
     ) -> Result<Launched, Failure> {
         let ec2 = &site.ec2;
         let begun = &Begun::begin(store, wish)?;
+        if self.access.env().on_runner() {
+            commands::mask(&begun.keys.login);
+            commands::mask(&begun.keys.host);
+        }
         let mut tags = store.run().tags(begun.expires_at);
         tags.extend(wish.tags.iter().cloned());
         let group = match (&wish.security_group, &site.from) {
@@ -189,8 +213,11 @@ impl Ec2 {
             host_key: Some(begun.keys.host_public.clone()),
         };
         store.update(|record| record.host = Some(host.clone()))?;
-        let ssh = SshHost::new(&host, &self.env)?;
-        ready::settle(ec2, &wish.region, &bargain.id, &ssh, deadline).await?;
+        let ssh = SshHost::new(&host, self.access.env())?;
+        tokio::select! {
+            settled = ready::settle(ec2, &wish.region, &bargain.id, &ssh, deadline) => settled?,
+            never = door::attend(store, &self.access, &host, deadline) => match never {},
+        }
         let candidate = bargain.candidate;
         Ok(Launched {
             host,
@@ -207,7 +234,7 @@ impl Ec2 {
         })
     }
 
-    async fn let_go_now(store: &mut Store, deadline: Deadline) -> Result<(), Failure> {
+    async fn let_go_now(&self, store: &mut Store, deadline: Deadline) -> Result<(), Failure> {
         let Some(launch) = store.record().launch.clone() else {
             return Ok(());
         };
@@ -219,7 +246,7 @@ impl Ec2 {
             return Ok(());
         };
         let deadline = deadline.within(LET_GO);
-        let ec2 = Api::open(deadline).await?.region(&region);
+        let ec2 = Api::open(&self.access, deadline).await?.region(&region);
         let ids = if let Some(id) = launch.instance_id {
             vec![id]
         } else {
@@ -265,7 +292,7 @@ impl Provider for Ec2 {
         store: &'a mut Store,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(Self::let_go_now(store, deadline))
+        Box::pin(self.let_go_now(store, deadline))
     }
 
     fn find<'a>(
@@ -274,7 +301,7 @@ impl Provider for Ec2 {
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
         Box::pin(async move {
-            let api = Api::open(deadline).await?;
+            let api = Api::open(&self.access, deadline).await?;
             let (found, only_first) = self.regions.look(&api, Sought::Of(owner), deadline).await?;
             if let Some(error) = only_first {
                 tracing::warn!("only {} is searched: {error}", self.regions.first());
@@ -288,7 +315,12 @@ impl Provider for Ec2 {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Ended, Failure>> {
-        Box::pin(regions::end_all(&self.regions, owner, deadline))
+        Box::pin(regions::end_all(
+            &self.regions,
+            &self.access,
+            owner,
+            deadline,
+        ))
     }
 
     fn end_at<'a>(
@@ -299,7 +331,14 @@ impl Provider for Ec2 {
         kept: bool,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(timer::end_at(store, host, until, kept, &self.env, deadline))
+        Box::pin(timer::end_at(
+            store,
+            host,
+            until,
+            kept,
+            &self.access,
+            deadline,
+        ))
     }
 }
 

@@ -48,7 +48,7 @@ pub async fn run(args: &DoctorArgs, context: &mut Context) -> Result<Outputs, Fa
         ProviderKind::Ssh => reached(args, context, deadline).await,
     });
     if let Some(uri) = &args.s3_uri {
-        checks.push(bucket(uri, context, deadline).await);
+        checks.push(bucket(uri, provision.role_arn.as_deref(), context, deadline).await);
     }
     let rented = provider == ProviderKind::Ec2;
     let role = rented && provision.role_arn.is_some();
@@ -82,13 +82,13 @@ async fn reached(args: &DoctorArgs, context: &Context, deadline: Deadline) -> Ve
 }
 
 /// Whether a bundle could be put there.
-async fn bucket(uri: &str, context: &Context, deadline: Deadline) -> Check {
+async fn bucket(uri: &str, role: Option<&str>, context: &Context, deadline: Deadline) -> Check {
     let what = "s3:PutObject";
     let target = match Target::parse(uri) {
         Ok(target) => target,
         Err(error) => return Check::failed("s3-uri", error),
     };
-    match target.could_upload(&context.env, deadline).await {
+    match target.could_upload(role, &context.env, deadline).await {
         Ok(()) => Check::ok(what, format!("allowed below {uri}")),
         Err(error) => Check::failed(what, error).allow(&ec2::doctor::allowing_upload(target)),
     }

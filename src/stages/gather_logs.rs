@@ -107,7 +107,8 @@ pub async fn run(
             (gathered.bundle.as_path(), "application/zip"),
             (gathered.page.as_path(), "text/html; charset=utf-8"),
         ];
-        match Box::pin(target.upload(&files, &context.env, deadline)).await {
+        let role = context.store.record().role_arn.as_deref();
+        match Box::pin(target.upload(&files, role, &context.env, deadline)).await {
             Ok(url) => outputs = outputs.with("s3-url", url),
             Err(error) => tracing::warn!("{error}"),
         }

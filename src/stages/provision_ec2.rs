@@ -13,13 +13,20 @@ use crate::{
 /// What a launch that failed or was cancelled may still take: a cancelled step lives for 7.5 s.
 const UNWIND: Limit = Limit::secs(5);
 
-/// Carries the stage out.
+/// Carries the stage out, in a run that may take `whole` with all its stages.
 ///
 /// # Errors
 /// [`Failure`]; exit code 2 before anything is made.
-pub async fn run(args: &ProvisionArgs, context: &mut Context) -> Result<Outputs, Failure> {
-    let provider = provider::for_launch(args, &context.env)?;
+pub async fn run(
+    args: &ProvisionArgs,
+    whole: Duration,
+    context: &mut Context,
+) -> Result<Outputs, Failure> {
+    let provider = provider::for_launch(args, whole, &context.env)?;
     refuse_another(args, context)?;
+    context
+        .store
+        .update(|record| record.role_arn.clone_from(&args.role_arn))?;
     let deadline = context.deadline;
     let launched = provider.launch(&mut context.store, deadline).await?;
     context

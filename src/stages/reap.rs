@@ -5,7 +5,7 @@
 use crate::{
     cli::ReapArgs,
     github::api::Api,
-    provider::ec2::Janitor,
+    provider::ec2::{Access, Janitor},
     reap::{self, Fate, Pass, Repositories, Rules},
     report::{Exit, Failure, Leftover},
     stages::{Context, Outputs},
@@ -20,7 +20,8 @@ pub async fn run(args: &ReapArgs, context: &mut Context) -> Result<Outputs, Fail
     let repositories = repositories(args, context)?;
     let github = Api::new(&context.env)?;
     let regions = args.regions.clone().unwrap_or_default().0;
-    let janitor = Janitor::open(&regions, &context.env, deadline).await?;
+    let access = Access::new(&context.env, args.role_arn.as_deref())?;
+    let janitor = Janitor::open(&regions, &access, deadline).await?;
     let seen = janitor.look(deadline).await?;
     let told = reap::ask(&github, &seen.things, &repositories, deadline).await;
     let rules = Rules {

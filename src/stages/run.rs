@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cancel::Cancel,
-    cli::{ProviderKind, RunArgs, TeardownArgs, Whereabouts},
+    cli::{ProviderKind, RunArgs, TeardownArgs},
     cluster::build::Rendered,
     github::files::Files,
     inputs::Environment,
@@ -21,7 +21,8 @@ use crate::{
 
 /// Carries out every stage and ends with the first failure's exit code, or teardown's.
 pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> Exit {
-    let provider = *args.provision.provider.get_or_insert(ProviderKind::Local);
+    let provider = &mut args.provision.provider;
+    provider.get_or_insert(ProviderKind::Local);
     // The chain's own cluster, whatever cluster the caller's shell speaks to.
     env.set("KUBECONFIG", "");
     let store = match open(&env) {
@@ -71,7 +72,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
     let limit = args.provision_timeout;
     chain
         .stage(Stage::ProvisionEc2, limit, async |context| {
-            provision_ec2::run(&args.provision, context).await
+            provision_ec2::run(&args.provision, args.whole(), context).await
         })
         .await;
     let limit = args.install_timeout;
@@ -103,12 +104,8 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             gather_logs::run(&args.gather, None, context).await
         })
         .await;
-    let whereabouts = Whereabouts {
-        provider: Some(provider),
-        region: args.provision.region.clone(),
-    };
     let teardown_args = TeardownArgs {
-        whereabouts,
+        whereabouts: args.provision.whereabouts(),
         keep_on_failure: args.keep_on_failure,
         ..TeardownArgs::default()
     };
@@ -183,7 +180,8 @@ async fn check(args: &RunArgs, context: &mut Context) -> Result<Rendered, (Stage
             failure.hint("use provider ec2, or leave it out"),
         ));
     }
-    provider::for_launch(&args.provision, &context.env)
+    super::visit::allowed(Stage::ProvisionEc2, &context.env).map_err(at(Stage::ProvisionEc2))?;
+    provider::for_launch(&args.provision, args.whole(), &context.env)
         .map_err(|error| (Stage::ProvisionEc2, error.into()))?;
     install_kind::check(&args.install).map_err(at(Stage::InstallKind))?;
     run_mnist_notebook_job::read(&args.notebook).map_err(at(Stage::RunMnistNotebookJob))?;

@@ -7,6 +7,7 @@ import threading
 import time
 from urllib.parse import parse_qs
 
+import sessions
 from machines import LABEL, all_instances, docker
 from moto.ec2.models import ec2_backends
 from permissions import bad_digest, policies, refuse
@@ -39,13 +40,16 @@ class Door:
         action = form.get("Action") or target.rsplit(".", 1)[-1] or f"{environ['REQUEST_METHOD']} {path}"
         scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split("/")  # key/date/region/service/…
         region = scope[2] if len(scope) > 2 else ""
+        over = sessions.is_over(scope[0])
         with self.lock:
-            self.calls.append({"action": action, "at": time.time(), **{k: form[k] for k in ("InstanceType", "ClientToken", "DryRun") if k in form}})
+            self.calls.append({"action": action, "at": time.time(), "by": scope[0], **{k: form[k] for k in ("InstanceType", "ClientToken", "DryRun", "RoleArn") if k in form}})
             fault = next((f for f in self.faults if f["action"] == action and f.get("times", 1) > 0 and f.get("region", region) == region
                           and all(form.get(k) == v for k, v in f.get("match", {}).items())), None)
             if fault:
                 fault["times"] = fault.get("times", 1) - 1
         skew.seconds = fault.get("date", 0) if fault else 0
+        if over:
+            fault = {"action": action, "code": "RequestExpired", "message": "Request has expired."}
         if fault:
             time.sleep(fault.get("delay", 0))
             if fault.get("drop"):

@@ -197,6 +197,25 @@ class Cloud(unittest.TestCase):
         self.assertEqual(self.instances()[0]["PublicIpAddress"], address)
         until("the file is there", lambda: self.ssh(address, "cat ~/file").stdout == "kept\n")
 
+    def test_a_session_is_given_for_a_token_and_ends(self):
+        def part(claims):
+            return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+
+        def assume(audience, role):
+            token = f"{part({})}.{part({'aud': audience, 'exp': time.time() + 60})}.signed"
+            return boto3.client("sts").assume_role_with_web_identity(RoleArn=f"arn:aws:iam::123456789012:role/{role}", RoleSessionName="test", WebIdentityToken=token)
+
+        with self.assertRaisesRegex(ClientError, "InvalidIdentityToken"):
+            assume("somebody.else", "e2e-2s")
+        with self.assertRaisesRegex(ClientError, "AccessDenied"):
+            assume("sts.amazonaws.com", "denied")
+        keys = assume("sts.amazonaws.com", "e2e-2s")["Credentials"]
+        ec2 = boto3.client("ec2", aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"])
+        ec2.describe_regions()
+        time.sleep(2.1)
+        with self.assertRaisesRegex(ClientError, "RequestExpired"):
+            ec2.describe_regions()
+
     def test_the_console_shows_the_boot(self):
         launched = self.launch()
         until("ssh answers", lambda: self.ssh(launched["PublicIpAddress"], "true").returncode == 0)

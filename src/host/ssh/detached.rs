@@ -14,6 +14,12 @@ use crate::{
     limits::Deadline,
 };
 
+/// Which boot this is, on the host: the kernel's name for it, and when its first process began (a container's may
+/// begin anew under the same kernel).
+const BOOT: &str = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat";
+/// What a look says of a command that ended with its boot.
+const REBOOTED: &str = "rebooted";
+
 /// How long one look waits on the host for something new, in tenths of a second.
 const LOOK: u32 = 100;
 
@@ -35,20 +41,26 @@ pub(super) async fn run(
     // The directory appears whole, and once: an earlier try whose answer was lost may have got that far.
     let start = format!(
         "set -e; umask 077; d={dir}; [ ! -e \"$d\" ] || exit 0; n=\"$d.$$\"\n\
-         mkdir -p \"$n\"; cat >\"$n\"/in; : >\"$n\"/out; : >\"$n\"/err\n\
+         mkdir -p \"$n\"; cat >\"$n\"/in; ({BOOT}) >\"$n\"/boot; : >\"$n\"/out; : >\"$n\"/err\n\
          [ \"$(stat -c %s \"$n\"/in)\" = {length} ] || {{ rm -rf \"$n\"; exit 75; }}\n\
          mv -T \"$n\" \"$d\" 2>/dev/null || {{ rm -rf \"$n\"; [ -e \"$d\" ]; exit; }}\n\
          setsid bash -c {runner} \"$d\" </dev/null >/dev/null 2>&1 &",
         length = command.stdin.len(),
         runner = quoted(&runner),
     );
-    let started = host.again(&start, &command.stdin, deadline).await?;
+    let started = host.again(&start, false, &command.stdin, deadline).await?;
     host.succeeded(&format!("start {name}"), started)?;
     let mut capture = Capture::new(command.streamed);
     let mut seen = [0_usize; 2];
     loop {
-        let look = host.again(&look(&dir, seen), &[], deadline).await?;
+        let look = host.again(&look(&dir, seen), false, &[], deadline).await?;
         let look = host.succeeded(&format!("follow {name}"), look)?;
+        if look.stdout.starts_with(REBOOTED) {
+            return Err(HostError::Rebooted {
+                host: host.describe(),
+                what: name.to_owned(),
+            });
+        }
         let (status, out, err) = understood(&look).ok_or_else(|| HostError::Failed {
             host: host.describe(),
             what: format!("follow {name}"),
@@ -62,7 +74,7 @@ pub(super) async fn run(
         if let Some(status) = status {
             let tidy = format!("rm -rf {dir}");
             // It has ended; what is left of it is a few bytes.
-            drop(host.again(&tidy, &[], deadline).await);
+            drop(host.again(&tidy, false, &[], deadline).await);
             return Ok(capture.finish(status));
         }
     }
@@ -73,7 +85,8 @@ pub(super) async fn run(
 /// The exit code is read before the outputs: when it is there, they are whole.
 fn look(dir: &str, [out, err]: [usize; 2]) -> String {
     format!(
-        "d={dir}; for _ in $(seq {LOOK}); do\n\
+        "d={dir}; [ -e \"$d\"/exit ] || [ \"$({BOOT})\" = \"$(cat \"$d\"/boot)\" ] || {{ echo {REBOOTED}; exit 0; }}\n\
+         for _ in $(seq {LOOK}); do\n\
          s=-; if [ -e \"$d\"/exit ]; then s=$(cat \"$d\"/exit); break; fi\n\
          [ \"$(stat -c %s \"$d\"/out) $(stat -c %s \"$d\"/err)\" = '{out} {err}' ] || break; sleep 0.1; done\n\
          echo \"$s\"; tail -c +{} \"$d\"/out | head -c 1000000 | base64 -w0; echo; tail -c +{} \"$d\"/err | head -c 1000000 | base64 -w0; echo",

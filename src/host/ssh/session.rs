@@ -239,7 +239,8 @@ fn accepted(result: &AuthResult) -> Result<bool, russh::Error> {
     }
 }
 
-fn reason(error: &io::Error) -> String {
+/// Why there is no connection, in few words.
+pub(in crate::host) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
         io::ErrorKind::TimedOut => "no answer".to_owned(),

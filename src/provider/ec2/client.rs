@@ -1,27 +1,25 @@
-//! The way to EC2: credentials, endpoint and proxy as the SDK finds them, retries that end.
+//! The way to EC2: a client for each region, the clock that its answers are dated by.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use aws_sdk_ec2::{
     Client,
     config::{
         ConfigBag, Credentials, Intercept, ProvideCredentials as _, RuntimeComponents,
         interceptors::{BeforeDeserializationInterceptorContextRef, InterceptorContext},
-        retry::{ClassifyRetry, RetryAction, RetryConfig},
-        timeout::TimeoutConfig,
+        retry::{ClassifyRetry, RetryAction},
     },
-    error::{BoxError, DisplayErrorContext, ProvideErrorMetadata as _},
+    error::{BoxError, ProvideErrorMetadata as _},
     operation::run_instances::RunInstancesError,
 };
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use jiff::{Timestamp, fmt::rfc2822};
 use regex::Regex;
 
-use super::errors::{Class, Ec2Error};
+use super::{
+    errors::{Class, Ec2Error},
+    session::{Access, Lasting},
+};
 use crate::{inputs::Environment, limits::Deadline, provider::BadInput};
 
 /// Where to go when nothing says otherwise.
@@ -31,56 +29,18 @@ pub(super) const DEFAULT_REGION: &str = "us-east-1";
 #[derive(Clone, Debug)]
 pub(super) struct Api {
     config: SdkConfig,
+    lasting: Lasting,
     clock: Clock,
 }
 
 impl Api {
-    /// Finds credentials by the SDK's chain.
-    pub(super) async fn open(deadline: Deadline) -> Result<Self, Ec2Error> {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
-        let open = Box::pin(async {
-            let config = aws_config::defaults(BehaviorVersion::latest())
-                .http_client(http)
-                // Clients name their own; the chain wants one for STS.
-                .region(Region::new(DEFAULT_REGION))
-                .retry_config(
-                    RetryConfig::standard()
-                        .with_max_attempts(8)
-                        .with_initial_backoff(Duration::from_millis(300))
-                        .with_max_backoff(Duration::from_secs(10)),
-                )
-                .timeout_config(
-                    TimeoutConfig::builder()
-                        .connect_timeout(Duration::from_secs(5))
-                        .operation_attempt_timeout(Duration::from_mins(1))
-                        .build(),
-                )
-                .load()
-                .await;
-            let Some(credentials) = config.credentials_provider() else {
-                return Err(Ec2Error::NoCredentials {
-                    reason: "the SDK was built without a provider".to_owned(),
-                });
-            };
-            match credentials.provide_credentials().await {
-                Ok(_) => Ok(Self {
-                    config,
-                    clock: Clock::default(),
-                }),
-                Err(error) => {
-                    let reason = DisplayErrorContext(&error).to_string();
-                    let reason = reason.split(" (").next().unwrap_or(&reason).to_owned();
-                    Err(Ec2Error::NoCredentials { reason })
-                }
-            }
-        });
-        deadline.bound(open).await.unwrap_or_else(|passed| {
-            Err(Ec2Error::TimedOut {
-                what: format!("AWS credentials: {passed}"),
-                details: Vec::new(),
-            })
+    /// Finds credentials, or makes a session.
+    pub(super) async fn open(access: &Access, deadline: Deadline) -> Result<Self, Ec2Error> {
+        let (config, lasting) = access.open(deadline).await?;
+        Ok(Self {
+            config,
+            lasting,
+            clock: Clock::default(),
         })
     }
 
@@ -90,10 +50,9 @@ impl Api {
         provider.provide_credentials().await.ok()
     }
 
-    /// When they end, where they say so.
-    pub(super) async fn credentials_end(&self) -> Option<Timestamp> {
-        let end = self.credentials().await?.expiry()?;
-        Timestamp::try_from(end).ok()
+    /// For how long the credentials last.
+    pub(super) fn lasting(&self) -> Lasting {
+        self.lasting
     }
 
     /// EC2 in one region.
@@ -107,13 +66,20 @@ impl Api {
 
     /// The moment that the last answer was dated at, by AWS's own clock; `None` before the first.
     pub(super) fn now(&self) -> Option<Timestamp> {
-        *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clock.now()
     }
 }
 
 /// Reads AWS's clock from the header `Date` of every answer.
 #[derive(Clone, Debug, Default)]
-struct Clock(Arc<Mutex<Option<Timestamp>>>);
+pub(super) struct Clock(Arc<Mutex<Option<Timestamp>>>);
+
+impl Clock {
+    /// The moment that the last answer was dated at; `None` before the first.
+    pub(super) fn now(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Intercept for Clock {
     fn name(&self) -> &'static str {

@@ -21,7 +21,9 @@ use super::{
     client::Api,
     errors::{Class, Ec2Error, ask},
     find::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},
-    image, network, tags_of,
+    image, network,
+    session::{Access, Lasting},
+    tags_of,
     wish::{Bought, Wish},
 };
 use crate::{
@@ -57,11 +59,15 @@ pub async fn examine(
         Ok(wish) => wish,
         Err(error) => return vec![Check::failed("inputs of provision-ec2", error)],
     };
-    let api = match Api::open(deadline).await {
+    let access = match Access::new(env, args.role_arn.as_deref()) {
+        Ok(access) => access,
+        Err(error) => return vec![Check::failed("inputs of provision-ec2", error)],
+    };
+    let api = match Api::open(&access, deadline).await {
         Ok(api) => api,
         Err(error) => return vec![Check::failed("AWS credentials", error)],
     };
-    let mut checks = vec![lasting(&api, budget).await];
+    let mut checks = vec![lasting(&api, budget)];
     let ec2 = api.region(&wish.region);
     let mut looks = looks(&ec2, &wish.region, deadline).await;
     let policy = policy(&wish);
@@ -117,12 +123,20 @@ fn policy(wish: &Wish) -> Policy {
 }
 
 /// Whether the credentials last for a run.
-async fn lasting(api: &Api, budget: Limit) -> Check {
+fn lasting(api: &Api, budget: Limit) -> Check {
     let what = "AWS credentials";
-    let remedy =
-        "ask for a longer session (role-duration-seconds of aws-actions/configure-aws-credentials)";
-    let Some(end) = api.credentials_end().await else {
-        return Check::ok(what, "they are there, and nothing says that they end");
+    let remedy = "give `role-arn` and the permission `id-token: write`, so that they are renewed, or ask for a longer \
+                  session (role-duration-seconds of aws-actions/configure-aws-credentials)";
+    let end = match api.lasting() {
+        Lasting::Always => {
+            return Check::ok(what, "they are there, and have no end or are renewed");
+        }
+        Lasting::Unknown => {
+            let found =
+                format!("they are temporary, and nothing says until when; a run may take {budget}");
+            return Check::warning(what, found).remedy(remedy);
+        }
+        Lasting::Until(end) => end,
     };
     let left = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
     let found = format!("they end in {}; a run may take {budget}", humane(left));

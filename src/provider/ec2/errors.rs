@@ -7,6 +7,7 @@ use std::future::Future;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use futures::future::BoxFuture;
 
+use super::session::SessionError;
 use crate::{
     limits::{Deadline, humane},
     report::{Exit, Explain, waited},
@@ -105,6 +106,9 @@ pub enum Ec2Error {
         /// What the chain says.
         reason: String,
     },
+    /// The session that was to be made.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// The API said no.
     #[error("{call} was refused in {region}: {code}: {message}")]
     Refused {
@@ -163,7 +167,7 @@ pub enum Ec2Error {
     #[error("the address of this machine could not be looked up at {url}")]
     OwnAddress {
         /// Who was asked.
-        url: &'static str,
+        url: String,
         /// What came of it.
         reason: String,
     },
@@ -208,8 +212,11 @@ impl Ec2Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Refused { code, .. } => Class::of(code),
-            Self::NoAnswer { .. } => Class::Fault,
-            Self::NoCredentials { .. } => Class::Credentials,
+            Self::NoAnswer { .. }
+            | Self::Session(SessionError::None {
+                for_good: false, ..
+            }) => Class::Fault,
+            Self::NoCredentials { .. } | Self::Session(_) => Class::Credentials,
             _ => Class::Other,
         }
     }
@@ -242,6 +249,7 @@ impl Explain for Ec2Error {
             | Self::NoDefaultVpc { .. }
             | Self::NoImage { .. }
             | Self::Input { .. } => Exit::BadInput,
+            Self::Session(error) => error.exit(),
             Self::TimedOut { .. } => Exit::TimeLimit,
             _ if self.class() == Class::Input => Exit::BadInput,
             _ => Exit::Infrastructure,
@@ -252,7 +260,8 @@ impl Explain for Ec2Error {
         Some(match self {
             Self::NoCredentials { .. } => {
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY from repository secrets in the \
-                 workflow's `env:`, or run aws-actions/configure-aws-credentials before this step"
+                 workflow's `env:`, or run aws-actions/configure-aws-credentials before this step, or give \
+                 `role-arn` and the permission `id-token: write`"
                     .to_owned()
             }
             Self::NoDefaultVpc { region } => format!(
@@ -277,6 +286,7 @@ impl Explain for Ec2Error {
             Self::NoAnswer { .. } => {
                 "is the region's name right, and does this machine reach AWS?".to_owned()
             }
+            Self::Session(error) => return error.hint(),
             Self::Refused { call, code, .. } => return refusal_hint(call, code),
             _ => return None,
         })
@@ -287,6 +297,7 @@ impl Explain for Ec2Error {
             Self::NoCredentials { reason } | Self::OwnAddress { reason, .. } => {
                 vec![reason.clone()]
             }
+            Self::Session(error) => error.details(),
             Self::NoCapacity { attempts, .. } => attempts.clone(),
             Self::TimedOut { details, .. } => details.clone(),
             _ => Vec::new(),
@@ -348,6 +359,13 @@ where
             code: code.to_owned(),
             message: error.message().unwrap_or("no reason is given").to_owned(),
         };
+    }
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(session) = error.downcast_ref::<SessionError>() {
+            return session.clone().into();
+        }
+        cause = error.source();
     }
     let reason = DisplayErrorContext(error).to_string();
     // The debug output that follows the chain of causes says nothing to a reader.

@@ -8,10 +8,10 @@ use super::{
     errors::{Ec2Error, ask},
     find::Sought,
     regions::{self, Regions},
+    session::Access,
     tags_of,
 };
 use crate::{
-    inputs::Environment,
     limits::Deadline,
     provider::{BadInput, Resource},
     report::Failure,
@@ -41,16 +41,16 @@ impl Janitor {
     /// [`BadInput`] for a name that cannot be one; no credentials.
     pub async fn open(
         names: &[String],
-        env: &Environment,
+        access: &Access,
         deadline: Deadline,
     ) -> Result<Self, Failure> {
         let checked: Result<Vec<Option<String>>, BadInput> = names
             .iter()
-            .map(|name| client::region(Some(name), env))
+            .map(|name| client::region(Some(name), access.env()))
             .collect();
         let regions: Vec<String> = checked?.into_iter().flatten().collect();
         let regions = if regions.is_empty() {
-            let first = client::region(None, env)?;
+            let first = client::region(None, access.env())?;
             Regions::All {
                 first: first.unwrap_or_else(|| client::DEFAULT_REGION.to_owned()),
             }
@@ -58,7 +58,7 @@ impl Janitor {
             Regions::Named(regions)
         };
         Ok(Self {
-            api: Api::open(deadline).await?,
+            api: Api::open(access, deadline).await?,
             regions,
         })
     }

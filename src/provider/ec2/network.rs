@@ -9,11 +9,13 @@ use aws_sdk_ec2::{
 use serde_json::json;
 
 use super::{
+    door,
     errors::{Ec2Error, ask},
     filter, tags_of,
-    wish::{Cidr, Wish},
+    wish::{Caller, Cidr, Wish},
 };
 use crate::{
+    inputs::Environment,
     limits::Deadline,
     record::Store,
     report::Failure,
@@ -21,7 +23,7 @@ use crate::{
     wait::{self, Every, Status},
 };
 
-/// Answers with the address that it is asked from.
+/// Answers with the address that it is asked from; `MANIFESTS_E2E_ADDRESS_URL` names another that does.
 const OWN_ADDRESS: &str = "https://checkip.amazonaws.com";
 
 /// A subnet to launch into.
@@ -91,24 +93,36 @@ pub(super) async fn subnets(
 }
 
 /// Who may reach port 22: who is named, else this machine. `None` where the group is somebody else's business.
-pub(super) async fn callers(wish: &Wish, deadline: Deadline) -> Result<Option<Cidr>, Ec2Error> {
+pub(super) async fn callers(
+    wish: &Wish,
+    env: &Environment,
+    deadline: Deadline,
+) -> Result<Option<Caller>, Ec2Error> {
     match (&wish.security_group, &wish.ssh_cidr) {
         (Some(_), _) => Ok(None),
-        (None, Some(cidr)) => Ok(Some(cidr.clone())),
-        (None, None) => own_address(deadline)
-            .await
-            .map(|address| Some(Cidr::host(address))),
+        (None, Some(cidr)) => Ok(Some(Caller {
+            from: cidr.clone(),
+            own: false,
+        })),
+        (None, None) => own_address(env, deadline).await.map(|address| {
+            Some(Caller {
+                from: Cidr::host(address),
+                own: true,
+            })
+        }),
     }
 }
 
-async fn own_address(deadline: Deadline) -> Result<IpAddr, Ec2Error> {
+/// The address that this machine is seen by.
+pub(super) async fn own_address(env: &Environment, deadline: Deadline) -> Result<IpAddr, Ec2Error> {
+    let url = env.get("MANIFESTS_E2E_ADDRESS_URL").unwrap_or(OWN_ADDRESS);
     let unknown = |reason: String| Ec2Error::OwnAddress {
-        url: OWN_ADDRESS,
+        url: url.to_owned(),
         reason,
     };
     let lookup = async {
         let client = reqwest::Client::builder().build()?;
-        let answer = client.get(OWN_ADDRESS).send().await?.error_for_status()?;
+        let answer = client.get(url).send().await?.error_for_status()?;
         answer.text().await
     };
     match deadline.within(Duration::from_secs(5)).bound(lookup).await {
@@ -138,15 +152,12 @@ pub(super) async fn security_group(
     store: &mut Store,
     wish: &Wish,
     vpc: &str,
-    from: &Cidr,
+    caller: &Caller,
     tags: &[(String, String)],
     deadline: Deadline,
 ) -> Result<String, Failure> {
     let name = store.run().name("e2e");
-    store.intend(
-        "CreateSecurityGroup",
-        json!({"name": name, "vpc": vpc, "ssh-from": from.to_string()}),
-    )?;
+    store.intend("CreateSecurityGroup", json!({"name": name, "vpc": vpc}))?;
     let specification = TagSpecification::builder()
         .resource_type(ResourceType::SecurityGroup)
         .set_tags(Some(tags_of(tags)))
@@ -178,9 +189,9 @@ pub(super) async fn security_group(
             launch.security_group_id = Some(id.clone());
         }
     })?;
-    allow(ec2, &wish.region, &id, from, deadline).await?;
     store.achieve("CreateSecurityGroup", json!({"id": id}))?;
-    tracing::info!("security group {id}: port 22 from {from}");
+    door::open(ec2, store, &wish.region, &id, caller, deadline).await?;
+    tracing::info!("security group {id}: port 22 from {}", caller.from);
     Ok(id)
 }
 
@@ -214,7 +225,8 @@ async fn adopt(
         .find_map(|group| group.group_id))
 }
 
-async fn allow(
+/// Lets these addresses in at port 22.
+pub(super) async fn allow(
     ec2: &Client,
     region: &str,
     group: &str,
@@ -223,29 +235,10 @@ async fn allow(
 ) -> Result<(), Ec2Error> {
     // The group may not be known everywhere yet.
     let soon = deadline.within(Duration::from_mins(1));
-    let permission = IpPermission::builder()
-        .ip_protocol("tcp")
-        .from_port(22)
-        .to_port(22);
-    let why = "SSH from the runner";
-    let permission = match from.address {
-        IpAddr::V4(_) => permission.ip_ranges(
-            IpRange::builder()
-                .cidr_ip(from.to_string())
-                .description(why)
-                .build(),
-        ),
-        IpAddr::V6(_) => permission.ipv6_ranges(
-            Ipv6Range::builder()
-                .cidr_ipv6(from.to_string())
-                .description(why)
-                .build(),
-        ),
-    };
     let request = ec2
         .authorize_security_group_ingress()
         .group_id(group)
-        .ip_permissions(permission.build());
+        .ip_permissions(permission(&from.to_string(), Some("SSH from the runner")));
     let what = format!("security group {group}");
     wait::until(what, soon, Every::secs(1), async || {
         match ask(
@@ -266,4 +259,46 @@ async fn allow(
     })
     .await
     .map_err(Ec2Error::waited)
+}
+
+/// Lets these addresses in no longer.
+pub(super) async fn forbid(
+    ec2: &Client,
+    region: &str,
+    group: &str,
+    from: &str,
+    deadline: Deadline,
+) -> Result<(), Ec2Error> {
+    let request = ec2
+        .revoke_security_group_ingress()
+        .group_id(group)
+        .ip_permissions(permission(from, None));
+    match ask(
+        "RevokeSecurityGroupIngress",
+        region,
+        deadline,
+        request.send(),
+    )
+    .await
+    {
+        Err(error) if error.code() == "InvalidPermission.NotFound" => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+/// Port 22 for a range of addresses.
+fn permission(from: &str, why: Option<&str>) -> IpPermission {
+    let why = why.map(str::to_owned);
+    let permission = IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(22)
+        .to_port(22);
+    let permission = if from.contains(':') {
+        let range = Ipv6Range::builder().cidr_ipv6(from).set_description(why);
+        permission.ipv6_ranges(range.build())
+    } else {
+        let range = IpRange::builder().cidr_ip(from).set_description(why);
+        permission.ip_ranges(range.build())
+    };
+    permission.build()
 }

@@ -98,7 +98,9 @@ done
 cloud-init status --wait >/dev/null; echo \"$?\"
 touch /etc/cloud/cloud-init.disabled"
     );
-    let done = ssh.run(&Command::new(script).root(), deadline).await?;
+    let done = ssh
+        .run(&Command::new(script).root().repeatable(), deadline)
+        .await?;
     let said = done.stdout.trim();
     match done.status {
         0 if said == "0" => {}

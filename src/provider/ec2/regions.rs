@@ -8,6 +8,7 @@ use super::{
     destroy::{self, Refusals},
     errors::{Class, Ec2Error, ask},
     find::{GROUP, Sought, glimpse, look},
+    session::Access,
 };
 use crate::{
     limits::Deadline,
@@ -186,10 +187,11 @@ async fn others(api: &Api, first: &str, deadline: Deadline) -> Result<Vec<String
 /// Finds what is the owner's, ends it, and says what stood in the way.
 pub(super) async fn end_all(
     regions: &Regions,
+    access: &Access,
     owner: &Owner,
     deadline: Deadline,
 ) -> Result<Ended, Failure> {
-    let api = Api::open(deadline).await?;
+    let api = Api::open(access, deadline).await?;
     let visited = regions.end(&api, owner, deadline).await;
     let (mut ended, mut refusals, mut failed) = (Ended::default(), Refusals::new(), visited.failed);
     for (found, ending) in visited.answers {

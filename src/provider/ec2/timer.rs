@@ -9,11 +9,11 @@ use super::{
     client::Api,
     cloud_init::TIMER,
     errors::{Ec2Error, ask},
+    session::Access,
     tags_of,
 };
 use crate::{
     host::{Command, Host as _, check, ssh::SshHost},
-    inputs::Environment,
     limits::Deadline,
     provider::Resource,
     record::Store,
@@ -34,7 +34,7 @@ pub(super) async fn end_at(
     host: &[Resource],
     until: Timestamp,
     kept: bool,
-    env: &Environment,
+    access: &Access,
     deadline: Deadline,
 ) -> Result<(), Failure> {
     let Some(reached) = store.record().host.clone() else {
@@ -44,7 +44,7 @@ pub(super) async fn end_at(
         );
     };
     store.intend(STEP, json!({"until": until, "kept": kept}))?;
-    let ssh = SshHost::new(&reached, env)?;
+    let ssh = SshHost::new(&reached, access.env())?;
     let command = Command::new(script(until, Timestamp::now())).root();
     check(
         &ssh,
@@ -54,7 +54,7 @@ pub(super) async fn end_at(
     )
     .await?;
     tracing::info!("{} ends by itself at {until}", ssh.describe());
-    tag(host, until, kept, deadline).await?;
+    tag(host, until, kept, access, deadline).await?;
     store.update(|record| {
         if let Some(launch) = &mut record.launch {
             launch.expires_at = Some(until);
@@ -67,6 +67,7 @@ async fn tag(
     host: &[Resource],
     until: Timestamp,
     kept: bool,
+    access: &Access,
     deadline: Deadline,
 ) -> Result<(), Ec2Error> {
     let mut tags = vec![(TAG_EXPIRES_AT.to_owned(), until.to_string())];
@@ -77,7 +78,7 @@ async fn tag(
         return Ok(());
     };
     let ids = host.iter().map(|one| one.id.clone()).collect();
-    let ec2 = Api::open(deadline).await?.region(region);
+    let ec2 = Api::open(access, deadline).await?.region(region);
     let request = ec2
         .create_tags()
         .set_resources(Some(ids))

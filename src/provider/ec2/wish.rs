@@ -77,6 +77,14 @@ pub(super) struct Cidr {
     pub(super) prefix: u8,
 }
 
+/// Who may reach port 22.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) from: Cidr,
+    /// Whether that is this machine's address, looked up; it may change.
+    pub(super) own: bool,
+}
+
 impl std::fmt::Display for Cidr {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)

@@ -1,0 +1,57 @@
+//! What stages have in common: whether they may run at all, and, for those that visit the host of an earlier one, a door
+//! that opens and a word when nobody is home.
+
+use crate::{
+    github::event,
+    host,
+    inputs::Environment,
+    provider::ec2,
+    report::{Exit, Failure},
+    stages::{Context, Stage},
+};
+
+const fn visits(stage: Stage) -> bool {
+    matches!(
+        stage,
+        Stage::InstallKind
+            | Stage::DeployManifests
+            | Stage::RunMnistNotebookJob
+            | Stage::GatherLogs
+    )
+}
+
+/// Refuses to bring a fork's code to our credentials; what collects and ends things runs all the same.
+///
+/// # Errors
+/// [`Failure`] with exit code 2.
+pub(super) fn allowed(stage: Stage, env: &Environment) -> Result<(), Failure> {
+    if stage.in_chain() && !stage.must_run() {
+        event::refuse_fork(env)?;
+    }
+    Ok(())
+}
+
+/// Has this machine let in where its address has changed since the last stage.
+pub(super) async fn before(stage: Stage, context: &mut Context) {
+    let (cancelled, deadline) = (context.cancelled.clone(), context.deadline);
+    if visits(stage) {
+        tokio::select! {
+            () = ec2::let_in_again(&mut context.store, &context.env, deadline) => {}
+            () = cancelled.cancelled() => {}
+        }
+    }
+}
+
+/// Says that the host is lost, where it is, beside what failed for want of it.
+pub(super) async fn after<T>(
+    stage: Stage,
+    context: &Context,
+    result: Result<T, Failure>,
+) -> Result<T, Failure> {
+    match result {
+        Err(failure) if failure.exit == Exit::Infrastructure && visits(stage) => {
+            Err(host::with_presence(failure, context.store.record().host.as_ref()).await)
+        }
+        result => result,
+    }
+}
