@@ -12,9 +12,13 @@ use manifests_e2e::{
     report::{self, Exit, Failure},
     stages,
 };
+use rustix::{fs::Mode, process::umask};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
+    // What is made here is nobody else's to change, whatever the caller's mask.
+    let mask = umask(Mode::RWXG | Mode::RWXO);
+    umask(mask | Mode::WGRP | Mode::WOTH);
     let env = Environment::of_process();
     let cli = match arguments(&env) {
         Ok(cli) => cli,

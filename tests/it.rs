@@ -13,6 +13,7 @@ mod it {
     mod gather_logs;
     mod github;
     mod host;
+    mod host_faults;
     mod iam;
     mod install_kind;
     mod layout;
@@ -25,7 +26,11 @@ mod it {
     mod redeploy_killed;
     mod run_mnist_notebook_job;
     mod run_sh;
+    mod secrets;
+    mod sessions;
     mod sets;
     mod support;
     mod teardown;
+    mod threats;
+    mod untrusted;
 }

@@ -26,12 +26,18 @@ pub fn folded(title: &str, lines: &str) {
     );
 }
 
-/// Masks a secret in all later output: each of its lines of at least eight characters, since shorter ones
-/// would garble the log.
+/// Masks a secret in all later output, each of its lines.
 pub fn mask(secret: &str) {
-    for line in secret.lines().map(str::trim).filter(|line| line.len() >= 8) {
+    for line in maskable(secret) {
         println!("::add-mask::{}", data(line));
     }
+}
+
+/// The lines of a secret that can be masked: of eight characters or more, since shorter ones would garble the log, and
+/// without the frame that every key has.
+fn maskable(secret: &str) -> impl Iterator<Item = &str> {
+    let lines = secret.lines().map(str::trim);
+    lines.filter(|line| line.len() >= 8 && !line.starts_with("-----"))
 }
 
 /// Text in which a runner finds no command, wherever it came from (`::error::`, `##[error]`).
@@ -67,6 +73,13 @@ mod tests {
             harmless("a\n  ::set-output name=x::y\n##[error]z"),
             "a\n|   ::set-output name=x::y\n# #[error]z"
         );
+    }
+
+    #[test]
+    fn each_line_of_a_key_is_masked_and_nothing_that_is_no_secret() {
+        let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE\nAAAAB3NzaC1yc2E=\r\nshort\n-----END OPENSSH PRIVATE KEY-----\n";
+        let masked: Vec<&str> = maskable(key).collect();
+        assert_eq!(masked, ["b3BlbnNzaC1rZXktdjE", "AAAAB3NzaC1yc2E="]);
     }
 
     #[test]

@@ -28,10 +28,9 @@ impl Files {
     /// # Errors
     /// When the runner's file cannot be written.
     pub fn output(&self, name: &str, value: &str) -> std::io::Result<()> {
-        debug_assert!(
-            !name.contains(['\n', '\r', '=', '<']),
-            "outputs are named by us"
-        );
+        if name.is_empty() || name.contains(['\n', '\r', '=', '<']) {
+            return Err(std::io::Error::other("that is no name of an output"));
+        }
         if let Some(path) = &self.output {
             // The value cannot end its own block: the delimiter is random.
             let delimiter = format!(
@@ -80,6 +79,8 @@ fn append(path: &PathBuf, text: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -102,5 +103,61 @@ mod tests {
             text,
             format!("failure<<{delimiter}\na\nfake=1\n{delimiter}\n")
         );
+    }
+
+    /// What a runner makes of the file, by its own rules.
+    fn understood(text: &str) -> Vec<(String, String)> {
+        let mut lines = text.split('\n');
+        let mut outputs = Vec::new();
+        while let Some(line) = lines.next() {
+            if let Some((name, delimiter)) = line.split_once("<<") {
+                let value: Vec<&str> = lines
+                    .by_ref()
+                    .take_while(|line| *line != delimiter)
+                    .collect();
+                outputs.push((name.to_owned(), value.join("\n")));
+            } else if let Some((name, value)) = line.split_once('=') {
+                outputs.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        outputs
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_makes_an_output_of_its_own(values in prop::collection::vec(hostile(), 1..5)) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("output");
+            let files = Files::new(&Environment::of([("GITHUB_OUTPUT", path.to_str().unwrap())]));
+            for value in &values {
+                files.output("cause", value).unwrap();
+            }
+            let text = std::fs::read_to_string(path).unwrap();
+            let expected: Vec<_> = values.into_iter().map(|value| ("cause".to_owned(), value)).collect();
+            prop_assert_eq!(understood(&text), expected);
+        }
+
+        #[test]
+        fn a_name_that_could_end_its_line_is_refused(before in "[a-z]{0,4}", odd in "[\n\r=<]", after in ".{0,9}") {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("output");
+            let files = Files::new(&Environment::of([("GITHUB_OUTPUT", path.to_str().unwrap())]));
+            let name = before + &odd + &after;
+            prop_assert!(files.output(&name, "x").is_err());
+            prop_assert!(!path.exists());
+        }
+    }
+
+    /// Text that somebody would write who knows the format.
+    fn hostile() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            ".{0,12}",
+            Just("\n".to_owned()),
+            Just("x=1".to_owned()),
+            Just("x<<end-".to_owned()),
+            Just("end-0000000000000000".to_owned()),
+            Just("cause<<EOF\nEOF\nx=1".to_owned()),
+        ];
+        prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
     }
 }

@@ -63,7 +63,11 @@ impl Job {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_manifests-e2e"));
+        self.command_of(env!("CARGO_BIN_EXE_manifests-e2e"), words)
+    }
+
+    fn command_of(&self, program: &str, words: &[&str]) -> Command {
+        let mut command = Command::new(program);
         let own =
             |name: &str| name == "PATH" || name == "INPUT_SSH_CIDR" || name.starts_with("AWS_");
         command
@@ -85,12 +89,14 @@ impl Job {
 
     /// Runs the binary to its end.
     pub(crate) fn step(&self, words: &[&str]) -> Step {
-        let output = self.command(words).output().unwrap();
-        let said = [output.stderr, output.stdout].concat();
-        Step {
-            code: output.status.code(),
-            said: String::from_utf8_lossy(&said).into_owned(),
-        }
+        Step::of(self.command(words))
+    }
+
+    /// As [`Self::step`], where a file is everybody's unless something is done about it.
+    pub(crate) fn loosely(&self, words: &[&str]) -> Step {
+        let program = env!("CARGO_BIN_EXE_manifests-e2e");
+        let words = [&["-c", "umask 000; exec \"$0\" \"$@\"", program], words].concat();
+        Step::of(self.command_of("bash", &words))
     }
 
     /// A program of the caller's own choice, as a shell would run it beside the job.
@@ -124,10 +130,31 @@ impl Job {
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) code: Option<i32>,
+    /// On both streams, without what a runner is told to mask.
     pub(crate) said: String,
+    /// Commands to the runner, among others.
+    pub(crate) printed: String,
 }
 
 impl Step {
+    fn of(mut command: Command) -> Self {
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().unwrap();
+        let printed = String::from_utf8_lossy(&stdout).into_owned();
+        let said = String::from_utf8_lossy(&stderr).into_owned();
+        let shown = printed
+            .lines()
+            .filter(|line| !line.starts_with("::add-mask::"));
+        Self {
+            code: status.code(),
+            said: shown.fold(said, |said, line| said + line + "\n"),
+            printed,
+        }
+    }
+
     /// Asserts the exit code, and shows what was said where it is another.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {

@@ -130,6 +130,38 @@ async fn a_detached_command_goes_on_when_the_wire_is_cut_and_runs_once() {
 }
 
 #[tokio::test]
+async fn a_detached_command_whose_host_was_booted_anew_is_said_to_be_cut_short() {
+    let server = Server::start().await;
+    let host = server.host();
+    let command = Command::new("touch begun; exec sleep 20").detached("long");
+    let boot = async {
+        appears(&server.home.path().join("begun")).await;
+        let jobs = server.home.path().join(".cache/manifests-e2e/jobs");
+        let job = std::fs::read_dir(jobs).unwrap().next().unwrap().unwrap();
+        std::fs::write(job.path().join("boot"), "another boot\n1\n").unwrap();
+    };
+    let (cut, ()) = tokio::join!(host.run(&command, soon()), boot);
+    let cut = cut.unwrap_err();
+    assert!(matches!(&cut, HostError::Rebooted { .. }), "{cut}");
+}
+
+#[tokio::test]
+async fn what_may_run_twice_runs_again_when_the_wire_is_cut() {
+    let server = Server::start().await;
+    let host = server.host();
+    let command =
+        Command::new("echo ran >>runs; [ $(wc -l <runs) -gt 1 ] || sleep 20").repeatable();
+    let cut = async {
+        appears(&server.home.path().join("runs")).await;
+        server.cut_now().await;
+    };
+    let (output, ()) = tokio::join!(host.run(&command, soon()), cut);
+    assert_eq!(output.unwrap().status, 0);
+    let runs = std::fs::read_to_string(server.home.path().join("runs")).unwrap();
+    assert_eq!(runs, "ran\nran\n");
+}
+
+#[tokio::test]
 async fn a_command_that_is_not_detached_fails_when_the_wire_is_cut() {
     let server = Server::start().await;
     let host = server.host();

@@ -95,6 +95,7 @@ pub async fn examine(
         ec2: &ec2,
         wish: &wish,
         run,
+        env,
         deadline,
     };
     let ours = match look(&ec2, &wish.region, Sought::Ours, deadline).await {
@@ -209,6 +210,7 @@ struct Patient<'a> {
     ec2: &'a Client,
     wish: &'a Wish,
     run: &'a Run,
+    env: &'a Environment,
     deadline: Deadline,
 }
 
@@ -219,7 +221,7 @@ impl Patient<'_> {
         let (image, subnets, from) = tokio::join!(
             image::choose(ec2, wish, deadline),
             network::subnets(ec2, wish, deadline),
-            network::callers(wish, deadline),
+            network::callers(wish, self.env, deadline),
         );
         let mut checks = Vec::new();
         let what = if wish.subnets.is_empty() {
@@ -235,7 +237,7 @@ impl Patient<'_> {
             format!("{} ({})", image.id, image.name)
         });
         found(&mut checks, "port 22", from, |from| match from {
-            Some(from) => format!("for {from} alone"),
+            Some(caller) => format!("for {} alone", caller.from),
             None => "as security-group-id has it".to_owned(),
         });
         let (Some(image), Some(subnets)) = (image, subnets) else {
@@ -294,6 +296,13 @@ impl Patient<'_> {
                 "AuthorizeSecurityGroupIngress",
                 group,
                 ec2.authorize_security_group_ingress()
+                    .group_id(&group.0)
+                    .ip_permissions(ssh.clone())
+            ),
+            trial!(
+                "RevokeSecurityGroupIngress",
+                group,
+                ec2.revoke_security_group_ingress()
                     .group_id(&group.0)
                     .ip_permissions(ssh.clone())
             ),

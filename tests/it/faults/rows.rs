@@ -76,14 +76,21 @@ pub(super) const ROWS: [Row; 33] = [
     row(
         "SSH is reset in the middle of a command",
         "the command goes on, is followed from where it was, and runs once",
-        &["tests/it/host.rs::a_detached_command_goes_on_when_the_wire_is_cut_and_runs_once"],
+        &[
+            "tests/it/host.rs::a_detached_command_goes_on_when_the_wire_is_cut_and_runs_once",
+            "tests/it/host_faults.rs::sandbox_ninety_seconds_without_a_network_cost_a_stage_nothing_but_time",
+        ],
         "",
     ),
     row(
         "the host reboots",
-        "it keeps its host key and its end",
-        &["tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too"],
-        "a container that is restarted has the boot id of its machine, so that one cannot change here",
+        "it keeps its host key and its end; a command that it cut short is said to be so",
+        &[
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too",
+            "tests/it/host_faults.rs::sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_its_key",
+            "tests/it/host.rs::a_detached_command_whose_host_was_booted_anew_is_said_to_be_cut_short",
+        ],
+        "",
     ),
     row(
         "memory or disk runs out",
@@ -176,14 +183,21 @@ pub(super) const ROWS: [Row; 33] = [
     row(
         "credentials end before the run does",
         "the time left is looked at; a session of OIDC is minted anew",
-        &[],
-        "the sandbox's keys do not end",
+        &[
+            "tests/it/sessions.rs::credentials_that_end_too_early_are_refused_before_any_request",
+            "tests/it/sessions.rs::sandbox_a_session_that_ends_in_the_middle_of_a_launch_is_renewed_and_again_for_the_teardown",
+            "tests/it/sessions.rs::sandbox_without_renewal_such_a_session_would_end_the_launch",
+        ],
+        "",
     ),
     row(
         "the endpoint of id tokens answers 5xx",
-        "asked again",
-        &[],
-        "the sandbox is no GitHub",
+        "asked again; until then the session there is, or what the environment has, serves",
+        &[
+            "tests/it/sessions.rs::sandbox_a_token_endpoint_in_trouble_is_waited_for_and_else_what_there_was_serves",
+            "src/provider/ec2/session/role.rs::a_session_that_is_not_renewed_serves_to_its_end_and_then_what_was_found",
+        ],
+        "",
     ),
     row(
         "a clock that is off",
@@ -285,9 +299,11 @@ pub(super) const ROWS: [Row; 33] = [
     ),
     row(
         "the runner's address changes",
-        "port 22 is opened to the new one",
-        &[],
-        "all of the sandbox is reached from one address, and its groups let everybody in",
+        "port 22 is opened to the new one and closed to the old",
+        &[
+            "tests/it/host_faults.rs::sandbox_a_runner_with_a_new_address_is_let_in_and_the_old_one_no_longer",
+        ],
+        "",
     ),
     row(
         "GitHub's API answers 403 or 429",

@@ -1,0 +1,248 @@
+//! The threat table: what is feared, what is done about it, and the tests that fail when it no longer is.
+//!
+//! `UPDATE=1 cargo test --test it threats` writes the table of SECURITY.md anew.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use super::support::proof;
+
+/// One thing that is feared.
+struct Threat {
+    /// Who gets where.
+    feared: &'static str,
+    /// What stands in the way.
+    defence: &'static str,
+    /// `file::function` of each test that proves it.
+    proofs: &'static [&'static str],
+    /// What is not built here yet, and why; empty where all is.
+    open: &'static str,
+}
+
+const THREATS: [Threat; 16] = [
+    Threat {
+        feared: "text of a pull request (title, branch, input) reaches a shell",
+        defence: "actions pass inputs by `env:` alone; the binary reads the event's JSON itself, and quotes what goes to a host",
+        proofs: &[
+            "tests/it/layout.rs::inputs_reach_the_binary_by_env_alone",
+            "tests/it/untrusted.rs::text_of_a_pull_request_reaches_no_shell",
+            "tests/it/untrusted.rs::a_text_that_a_shell_does_run_would_be_seen",
+            "src/github/commands.rs::what_a_cluster_says_is_no_command_to_the_runner",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "code of a fork runs where our secrets are",
+        defence: "under `pull_request_target` and `workflow_run` nothing of a fork runs, exit 2, unless `MANIFESTS_E2E_FORK_SHA` names its one whole commit, and that is what is checked out",
+        proofs: &[
+            "tests/it/untrusted.rs::code_of_a_fork_is_refused_where_our_secrets_are",
+            "tests/it/untrusted.rs::a_fork_is_opted_in_by_one_whole_commit_and_no_other",
+            "tests/it/untrusted.rs::an_event_that_cannot_be_read_is_refused",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "a pod asks the instance's metadata service",
+        defence: "IMDSv2 required, hop limit 1, no instance profile; the service is closed once the host is set up",
+        proofs: &[
+            "src/provider/ec2/launch_tests.rs::one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal",
+            "tests/it/provision_ec2.rs::sandbox_a_host_answers_with_all_that_was_asked_for_and_is_gone_after_a_teardown_elsewhere",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "a pod or the host gets at the runner's credentials",
+        defence: "none is ever sent there; the tunnel's process has none in its environment",
+        proofs: &[
+            "tests/it/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "the instance is somebody else's (a machine in between)",
+        defence: "its host key is made here and delivered by cloud-init before the first connection; another key ends the run for good; a reboot keeps it",
+        proofs: &[
+            "tests/it/host.rs::wrong_key_refused_silent_and_not_let_in_are_told_apart",
+            "tests/it/host_faults.rs::sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_its_key",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "port 22 or the API server is open to the world",
+        defence: "a security group per job, open to the runner's address alone, also when that changes; `/0` is refused; the API server listens on the host's loopback",
+        proofs: &[
+            "tests/it/provision_ec2.rs::what_cannot_be_is_refused_before_any_request",
+            "tests/it/host_faults.rs::sandbox_a_runner_with_a_new_address_is_let_in_and_the_old_one_no_longer",
+            "src/cluster/kind.rs::the_template_takes_workers_and_stays_on_the_loopback",
+            "src/host/tunnel.rs::only_the_port_of_the_server_changes",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "another process of the runner reads a key (list of processes, disk)",
+        defence: "no secret is an argument; files are made 0600 under a name of their own and moved into place; no key pair in AWS; teardown deletes the key",
+        proofs: &[
+            "tests/it/secrets.rs::what_is_kept_is_its_owners_alone_whatever_the_umask",
+            "tests/it/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "a reader of logs or bundle finds a secret",
+        defence: "Secrets' values are never collected; their literals (raw, base64) and what looks like a secret (PEM, AKIA, JWT) go, and a file that keeps one is left out; each line of a key and every token are masked",
+        proofs: &[
+            "src/logs/redact/tests.rs::a_secret_planted_anywhere_never_survives",
+            "src/logs/redact/tests.rs::what_looks_like_a_secret_goes",
+            "src/github/commands.rs::each_line_of_a_key_is_masked_and_nothing_that_is_no_secret",
+            "tests/it/gather_logs.rs::sandbox_a_planted_secret_is_nowhere_and_every_log_is_there",
+            "tests/it/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
+            "tests/it/sessions.rs::sandbox_a_session_that_ends_in_the_middle_of_a_launch_is_renewed_and_again_for_the_teardown",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "a mirror serves another kind or kustomize",
+        defence: "both only by the SHA-256 that is compiled in; node images by digest",
+        proofs: &["src/tools/download.rs::only_the_pinned_bytes_are_kept"],
+        open: "",
+    },
+    Threat {
+        feared: "somebody serves another binary of ours",
+        defence: "its SHA-256 is in the commit that the action is pinned to; a copy that was changed is fetched again, one that differs is deleted",
+        proofs: &[
+            "tests/it/run_sh.rs::a_release_with_another_hash_is_deleted_and_never_run",
+            "tests/it/run_sh.rs::a_cached_binary_that_was_changed_is_fetched_again",
+        ],
+        open: "there is no release yet: its attestation comes with the first",
+    },
+    Threat {
+        feared: "a stolen role is used for more than this",
+        defence: "least privilege by action: made only with our tag, changed and ended only with our tag; a session lasts an hour",
+        proofs: &[
+            "tests/it/iam.rs::each_action_may_send_its_calls_and_no_others",
+            "tests/it/iam.rs::what_is_not_ours_can_be_neither_made_nor_changed",
+            "tests/it/iam.rs::nothing_can_be_made_ours_afterwards",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "a tag that somebody wrote leads `reap` astray, or an operator does",
+        defence: "it ends nothing at first sight, nothing of another repository, nothing of a run in progress; dry run by default; its policy reaches only what carries our tag",
+        proofs: &["tests/it/reap.rs::sandbox_what_is_foreign_kept_or_unclear_is_not_touched"],
+        open: "",
+    },
+    Threat {
+        feared: "an output of ours becomes two (`GITHUB_OUTPUT`)",
+        defence: "a random delimiter for each value, no name with a line end; nothing is written to `GITHUB_ENV` or `GITHUB_PATH`",
+        proofs: &[
+            "src/github/files.rs::no_value_makes_an_output_of_its_own",
+            "src/github/files.rs::a_name_that_could_end_its_line_is_refused",
+            "tests/it/threats.rs::nothing_is_written_where_a_later_step_takes_its_environment_from",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "a crate or an action that we use is taken over",
+        defence: "builds are locked, crates checked by cargo-deny, actions of others pinned by hash",
+        proofs: &["tests/it/layout.rs::inputs_reach_the_binary_by_env_alone"],
+        open: "the two-person environment and the rebuild that compares digests come with the first release",
+    },
+    Threat {
+        feared: "a disk is read after its end",
+        defence: "volumes are encrypted and end with their instance",
+        proofs: &[
+            "src/provider/ec2/launch_tests.rs::one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "somebody runs up costs",
+        defence: "a host ends itself at its ttl, whatever becomes of the runner; an extension has a hard cap; a second host of a job is refused",
+        proofs: &[
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too",
+            "tests/it/provision_ec2.rs::sandbox_the_host_ends_by_itself",
+        ],
+        open: "how many run at a time is the workflow's `concurrency:` and the account's quota",
+    },
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn each_threat_names_a_test_that_is_there() {
+    for threat in &THREATS {
+        assert!(!threat.proofs.is_empty(), "{}: no proof", threat.feared);
+        for name in threat.proofs {
+            let there = proof(name).and_then(|()| {
+                // A file alone is no proof of anything here.
+                name.contains("::")
+                    .then_some(())
+                    .ok_or_else(|| "it names no test".to_owned())
+            });
+            assert_eq!(there, Ok(()), "{}: {name}", threat.feared);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_written_where_a_later_step_takes_its_environment_from() {
+    fn search(dir: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(dir).expect("a directory of ours").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                search(&path, found);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let names = ["GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE"];
+            if names.iter().any(|name| text.contains(name)) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    let mut found = Vec::new();
+    search(&root().join("src"), &mut found);
+    search(&root().join("actions"), &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn security_md_has_the_table() {
+    let (begin, end) = ("<!-- begin threats -->\n", "<!-- end threats -->");
+    let path = root().join("SECURITY.md");
+    let text = fs::read_to_string(&path).expect("SECURITY.md is there");
+    let from = text.find(begin).expect("it has a place for the table") + begin.len();
+    let to = from + text[from..].find(end).expect("the place has an end");
+    let mut table = "| threat | defence | proof |\n|---|---|---|\n".to_owned();
+    for threat in &THREATS {
+        let proofs: Vec<String> = threat
+            .proofs
+            .iter()
+            .filter_map(|proof| proof.split_once("::"))
+            .map(|(file, name)| format!("[{}]({file})", name.replace('_', " ")))
+            .collect();
+        let open = if threat.open.is_empty() {
+            String::new()
+        } else {
+            format!(" Open: {}.", threat.open)
+        };
+        writeln!(
+            table,
+            "| {} | {}.{open} | {} |",
+            threat.feared,
+            threat.defence,
+            proofs.join("; ")
+        )
+        .expect("a String takes everything");
+    }
+    let fresh = format!("{}{table}{}", &text[..from], &text[to..]);
+    if std::env::var("UPDATE").is_ok() {
+        fs::write(&path, &fresh).expect("SECURITY.md can be written");
+    } else {
+        assert!(
+            fresh == text,
+            "SECURITY.md is stale: UPDATE=1 cargo test --test it threats"
+        );
+    }
+}
