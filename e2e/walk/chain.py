@@ -83,6 +83,7 @@ def finish(self, job, step, killer, spoiled=""):
             self.wrong(f"run passed, but {trouble}")
         if left := truth.left(job.tag):
             self.wrong(f"run passed with {', '.join(left)} there")
+    self.weather([])
     step = self.job(job).step("teardown", "--timeout=2m")
     self.judge("teardown elsewhere", step)
     if step.returncode == 0 and (left := truth.left(job.tag)):

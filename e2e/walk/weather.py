@@ -82,7 +82,7 @@ def forecast(rng: random.Random, actions, most=3):
         elif what == "page":
             faults.append(Fault(action, what, status=rng.choice([500, 502, 503, 504]), times=times))
         elif what == "freeze":
-            faults.append(Fault(action, rng.choice(["delay", "late"]), seconds=rng.uniform(5, 65)))
+            faults.append(Fault(action, rng.choice(["delay", "late"]), seconds=rng.uniform(5, 20)))
         elif what in ("delay", "late"):
             faults.append(Fault(action, what, seconds=rng.uniform(0.2, 2.0), times=times))
         elif what == "skew":
