@@ -167,6 +167,9 @@ fn with_a_database() -> Set {
     let mut application = python(
         "import os, socket, time; socket.create_connection((os.environ['DB'], 8080), 1); time.sleep(3600)",
     );
+    // Running is not yet up: it may be about to crash.
+    application["readinessProbe"] =
+        json!({"exec": {"command": ["true"]}, "initialDelaySeconds": 3});
     application["env"] = json!([{"name": "DB", "value": "database"}]);
     let objects = vec![
         deployment(name, "application", &application),
