@@ -7,12 +7,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{limits::Limit, stages::Stage};
 
 mod args;
+mod doctor;
 mod iam;
 
 pub use args::{
-    Arch, DeployArgs, DoctorArgs, ExtendArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order,
+    Arch, DeployArgs, ExtendArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order,
     ProviderKind, ProvisionArgs, Prune, ReapArgs, Scope, TeardownArgs, Whereabouts,
 };
+pub use doctor::DoctorArgs;
 pub use iam::{Action, Component, IamArgs, Role};
 
 /// Proves a tree of Kubernetes manifests on a throw-away cluster, and leaves nothing behind.

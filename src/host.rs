@@ -202,17 +202,21 @@ pub async fn check(
     })
 }
 
+/// A connection to the host's sshd, or why there is none; `None` where nothing came back, not even a refusal.
+pub(crate) async fn knock(host: &HostRecord) -> Option<io::Result<TcpStream>> {
+    let asked = TcpStream::connect((host.address.as_str(), host.ssh_port()));
+    tokio::time::timeout(PRESENCE, asked).await.ok()
+}
+
 /// A failure, with a word about the host where that is out of reach: what fails last is rarely what is wrong.
 pub async fn with_presence(mut failure: Failure, host: Option<&HostRecord>) -> Failure {
     let Some(host) = host.filter(|host| host.kind == HostKind::Ssh) else {
         return failure;
     };
-    let port = if host.port == 0 { 22 } else { host.port };
-    let asked = TcpStream::connect((host.address.as_str(), port));
-    let reason = match tokio::time::timeout(PRESENCE, asked).await {
-        Ok(Ok(_)) => return failure,
-        Ok(Err(error)) => ssh::reason(&error),
-        Err(_) => "no answer".to_owned(),
+    let reason = match knock(host).await {
+        Some(Ok(_)) => return failure,
+        Some(Err(error)) => ssh::reason(&error),
+        None => "no answer".to_owned(),
     };
     let lost = HostError::Unreachable {
         host: format!("{}@{}", host.user, host.address),

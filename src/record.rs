@@ -151,6 +151,13 @@ pub struct HostRecord {
     pub host_key: Option<String>,
 }
 
+impl HostRecord {
+    /// The port of sshd; 22 where none is recorded.
+    pub const fn ssh_port(&self) -> u16 {
+        if self.port == 0 { 22 } else { self.port }
+    }
+}
+
 /// The two ways to a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

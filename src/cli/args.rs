@@ -43,10 +43,6 @@ impl StageArgs for ReapArgs {
     const LIMIT: &'static str = "20m";
 }
 
-impl StageArgs for DoctorArgs {
-    const LIMIT: &'static str = "3m";
-}
-
 /// Where the host comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProviderKind {
@@ -368,23 +364,6 @@ pub struct ReapArgs {
     /// What an earlier pass has marked is ended once the mark is so old
     #[arg(long, default_value_t = Limit::secs(600))]
     pub grace: Limit,
-}
-
-/// Inputs of `doctor`: those of `provision-ec2`, and what else decides whether a run can succeed.
-#[derive(Clone, Debug, Args)]
-pub struct DoctorArgs {
-    /// How long a run may take; the credentials have to last for it
-    #[arg(long, default_value = "1h 45m", value_name = "SPAN")]
-    pub budget: Limit,
-    /// Where gather-logs would put the bundle in S3: `s3://bucket/prefix`
-    #[arg(long, value_name = "URI")]
-    pub s3_uri: Option<String>,
-    /// Directory with kind and kustomize to use instead of a download
-    #[arg(long, value_name = "DIR")]
-    pub tools_dir: Option<PathBuf>,
-    /// provision-ec2's own.
-    #[command(flatten)]
-    pub provision: ProvisionArgs,
 }
 
 /// Where a teardown without a record looks; in a chain the record and `provision-ec2`'s inputs tell.

@@ -1,57 +1,40 @@
 //! The options of `iam-policy`, as typed.
 
-use clap::{Args, ValueEnum};
+use clap::{
+    Args, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 
 use crate::{inputs::List, stages::Stage};
 
-/// Whose calls a policy allows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Action {
-    /// The whole chain in one job
-    #[default]
-    Chain,
-    /// provision-ec2
-    #[value(name = "provision-ec2")]
-    ProvisionEc2,
-    /// install-kind
-    InstallKind,
-    /// deploy-manifests
-    DeployManifests,
-    /// run-mnist-notebook-job
-    RunMnistNotebookJob,
-    /// gather-logs, with a copy in S3
-    GatherLogs,
-    /// teardown
-    Teardown,
-    /// extend
-    Extend,
-    /// reap
-    Reap,
-    /// doctor
-    Doctor,
-}
+/// Whose calls a policy allows: those of a stage, or of the whole chain in one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Action(Option<Stage>);
+
+const CHAIN: &str = "chain";
 
 impl Action {
     /// The stage; `None` for the chain.
     pub const fn stage(self) -> Option<Stage> {
-        Some(match self {
-            Self::Chain => return None,
-            Self::ProvisionEc2 => Stage::ProvisionEc2,
-            Self::InstallKind => Stage::InstallKind,
-            Self::DeployManifests => Stage::DeployManifests,
-            Self::RunMnistNotebookJob => Stage::RunMnistNotebookJob,
-            Self::GatherLogs => Stage::GatherLogs,
-            Self::Teardown => Stage::Teardown,
-            Self::Extend => Stage::Extend,
-            Self::Reap => Stage::Reap,
-            Self::Doctor => Stage::Doctor,
-        })
+        self.0
     }
 
     /// The name as typed.
     pub fn name(self) -> &'static str {
-        self.stage().map_or("chain", Stage::name)
+        self.0.map_or(CHAIN, Stage::name)
     }
+}
+
+fn action() -> impl TypedValueParser<Value = Action> {
+    let names = Stage::ALL.into_iter().map(|stage| match stage {
+        Stage::GatherLogs => PossibleValue::new(stage.name()).help("with a copy in S3"),
+        _ => PossibleValue::new(stage.name()),
+    });
+    let chain = PossibleValue::new(CHAIN).help("The whole chain in one job");
+    PossibleValuesParser::new(std::iter::once(chain).chain(names)).map(|name| {
+        let mut stages = Stage::ALL.into_iter();
+        Action(stages.find(|stage| stage.name() == name))
+    })
 }
 
 /// What a person may do.
@@ -114,7 +97,7 @@ impl Component {
 #[derive(Clone, Debug, Args)]
 pub struct IamArgs {
     /// Whose calls to allow
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, default_value = CHAIN, value_parser = action())]
     pub action: Action,
     /// Who may assume the role: the trust policy for GitHub's OIDC tokens of one repository
     #[arg(long, conflicts_with_all = ["action", "role", "component", "components"])]

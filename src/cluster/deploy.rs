@@ -103,8 +103,8 @@ struct Deployment<'a> {
     pulse: pulse::Pulse,
     /// The object that ended it, if one did.
     culprit: Option<usize>,
-    /// What the server will not have, and since when: nothing is waited for any more, what still may go is sent.
-    refused: (Vec<usize>, Option<Instant>),
+    /// Since when the server will not have something: nothing is waited for any more, what still may go is sent.
+    refused_since: Option<Instant>,
     /// Without `wait`: all else is done, what is still held is sent as it is.
     last_call: bool,
     bar: Bar,
@@ -209,7 +209,7 @@ impl<'a> Deployment<'a> {
             spoken: (Instant::now(), String::new()),
             pulse: pulse::Pulse::new(),
             culprit: None,
-            refused: (Vec::new(), None),
+            refused_since: None,
             last_call: false,
             bar: Bar::new(plan.objects.len()),
         }
@@ -269,8 +269,7 @@ impl<'a> Deployment<'a> {
                 } else if refusal.class.is_retryable() {
                     State::Due(Instant::now() + self.back_off(at, &refusal))
                 } else {
-                    self.refused.0.push(at);
-                    self.refused.1.get_or_insert_with(Instant::now);
+                    self.refused_since.get_or_insert_with(Instant::now);
                     State::Refused
                 };
                 let item = &mut self.items[at];
@@ -282,7 +281,7 @@ impl<'a> Deployment<'a> {
 
     /// Whether nothing is waited for but to be accepted.
     fn only_sends(&self) -> bool {
-        !self.wait || self.refused.1.is_some()
+        !self.wait || self.refused_since.is_some()
     }
 
     /// The server has it: from now on it is judged.

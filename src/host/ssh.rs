@@ -71,7 +71,7 @@ impl SshHost {
             })?;
         Ok(Self {
             address: record.address.clone(),
-            port: if record.port == 0 { 22 } else { record.port },
+            port: record.ssh_port(),
             user: record.user.clone(),
             identity: Identity::find(record.private_key.as_deref(), env)?,
             host_key,

@@ -251,7 +251,6 @@ impl Ec2 {
             vec![id]
         } else {
             // Its answer was not waited for: the instance may come up yet.
-
             let owner = Owner::job(store.run());
             let what = "the instance whose launch was cut short";
             wait::until(what, deadline, Every::millis(300), async || {

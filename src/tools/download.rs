@@ -24,6 +24,38 @@ struct Attempt {
     again: bool,
 }
 
+/// A release file as it is pinned.
+struct Asset {
+    wanted: &'static str,
+    place: String,
+    cached: PathBuf,
+    url: String,
+}
+
+impl Asset {
+    fn of(
+        tool: Tool,
+        version: &str,
+        arch: Arch,
+        env: &Environment,
+        store: &Store,
+    ) -> Result<Self, ToolError> {
+        let wanted = versions::sha256(tool, version, arch).ok_or_else(|| ToolError::Unknown {
+            tool: tool.name(),
+            version: version.to_owned(),
+            arch: arch_name(arch),
+            known: versions::known(tool),
+        })?;
+        let place = format!("{}-{version}-{}", tool.name(), arch_name(arch));
+        Ok(Self {
+            wanted,
+            cached: cache(env, store).join(format!("{place}.asset")),
+            url: url(tool, version, arch, env),
+            place,
+        })
+    }
+}
+
 /// The path of a verified tool; what the cache holds is verified again before it is used.
 pub(super) async fn fetch(
     tool: Tool,
@@ -33,21 +65,18 @@ pub(super) async fn fetch(
     store: &Store,
     deadline: Deadline,
 ) -> Result<PathBuf, ToolError> {
-    let wanted = hash(tool, version, arch)?;
-    let place = format!("{}-{version}-{}", tool.name(), arch_name(arch));
-    let program = store.path("tools").join(&place).join(tool.name());
+    let pinned = Asset::of(tool, version, arch, env, store)?;
+    let program = store.path("tools").join(&pinned.place).join(tool.name());
     // The state directory is this user's alone: what is there was verified by us.
     if program.is_file() {
         return Ok(program);
     }
-    let cached = cache(env, store).join(format!("{place}.asset"));
-    let url = url(tool, version, arch, env);
-    let bytes = asset(&url, wanted, &cached, deadline).await?;
+    let bytes = asset(&pinned.url, pinned.wanted, &pinned.cached, deadline).await?;
     let binary = match tool {
         Tool::Kind => bytes,
         Tool::Kustomize => unpack(&bytes, tool.name()).map_err(|source| ToolError::File {
             what: "unpack",
-            path: cached,
+            path: pinned.cached,
             source,
         })?,
     };
@@ -64,13 +93,11 @@ pub(super) async fn look(
     store: &Store,
     deadline: Deadline,
 ) -> Result<String, ToolError> {
-    let wanted = hash(tool, version, arch)?;
-    let place = format!("{}-{version}-{}", tool.name(), arch_name(arch));
-    let cached = cache(env, store).join(format!("{place}.asset"));
-    if fs::read(&cached).is_ok_and(|bytes| sha256(&bytes) == wanted) {
-        return Ok(format!("is cached: {}", cached.display()));
+    let pinned = Asset::of(tool, version, arch, env, store)?;
+    if held(&pinned.cached, pinned.wanted).is_some() {
+        return Ok(format!("is cached: {}", pinned.cached.display()));
     }
-    let url = url(tool, version, arch, env);
+    let url = pinned.url;
     let failed = |reason: String| ToolError::Download {
         url: url.clone(),
         reason,
@@ -89,16 +116,6 @@ pub(super) async fn look(
     }
 }
 
-/// What is pinned.
-fn hash(tool: Tool, version: &str, arch: Arch) -> Result<&'static str, ToolError> {
-    versions::sha256(tool, version, arch).ok_or_else(|| ToolError::Unknown {
-        tool: tool.name(),
-        version: version.to_owned(),
-        arch: arch_name(arch),
-        known: versions::known(tool),
-    })
-}
-
 fn client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(concat!("manifests-e2e/", env!("CARGO_PKG_VERSION")))
@@ -114,9 +131,7 @@ async fn asset(
     cached: &Path,
     deadline: Deadline,
 ) -> Result<Vec<u8>, ToolError> {
-    if let Ok(bytes) = fs::read(cached)
-        && sha256(&bytes) == wanted
-    {
+    if let Some(bytes) = held(cached, wanted) {
         return Ok(bytes);
     }
     let bytes = download(url, deadline).await?;
@@ -130,6 +145,12 @@ async fn asset(
     }
     write(cached, &bytes, 0o644)?;
     Ok(bytes)
+}
+
+/// What the cache holds, where it has that hash.
+fn held(cached: &Path, wanted: &str) -> Option<Vec<u8>> {
+    let bytes = fs::read(cached).ok()?;
+    (sha256(&bytes) == wanted).then_some(bytes)
 }
 
 fn url(tool: Tool, version: &str, arch: Arch, env: &Environment) -> String {

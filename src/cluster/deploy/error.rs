@@ -189,8 +189,12 @@ impl Deployment<'_> {
     }
 
     pub(super) fn refused(&mut self) -> DeployError {
-        let mut refused = self.refused.0.clone();
-        refused.sort_unstable();
+        let for_good = |at: &usize| {
+            let item = &self.items[*at];
+            let refusal = item.refusal.as_ref();
+            item.state == State::Refused && refusal.is_some_and(|it| !it.class.is_retryable())
+        };
+        let refused: Vec<usize> = (0..self.items.len()).filter(for_good).collect();
         let first = refused[0];
         self.culprit = Some(first);
         let refusal = self.items[first].refusal.as_ref();

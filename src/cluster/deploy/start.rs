@@ -103,8 +103,7 @@ impl Deployment<'_> {
 
     /// After a refusal: whether all else that may go is sent and answered.
     pub(super) fn rest_is_sent(&self) -> bool {
-        let since = self.refused.1;
-        since.is_some_and(|since| {
+        self.refused_since.is_some_and(|since| {
             since.elapsed() >= REST || self.sending == 0 && !self.something_comes_by_itself()
         })
     }

@@ -150,38 +150,53 @@ fn lasting(api: &Api, budget: Limit) -> Check {
 
 type Trial<'a> = BoxFuture<'a, Result<(), Ec2Error>>;
 
-/// The calls that only look, each tried.
-async fn looks(ec2: &Client, region: &str, deadline: Deadline) -> Vec<Told> {
-    macro_rules! trial {
-        ($call:literal, $request:expr) => {
-            (
-                $call,
-                Box::pin(async move {
-                    ask($call, region, deadline, $request.dry_run(true).send())
-                        .await
-                        .map(drop)
-                }) as Trial<'_>,
-            )
-        };
-    }
-    let trials = vec![
-        trial!("DescribeImages", ec2.describe_images()),
-        trial!("DescribeInstances", ec2.describe_instances()),
-        trial!(
-            "DescribeNetworkInterfaces",
-            ec2.describe_network_interfaces()
-        ),
-        trial!("DescribeRegions", ec2.describe_regions()),
-        trial!("DescribeSecurityGroups", ec2.describe_security_groups()),
-        trial!("DescribeSubnets", ec2.describe_subnets()),
-        trial!("DescribeVolumes", ec2.describe_volumes()),
-    ];
-    let told = trials.into_iter().map(async |(call, trial)| Told {
+/// A call, whether it is on something of ours, and the request: at a region, until a deadline.
+macro_rules! trial {
+    ($at:ident, $call:literal, $on_ours:expr, $request:expr) => {
+        (
+            $call,
+            $on_ours,
+            Box::pin(async {
+                ask($call, $at.0, $at.1, $request.dry_run(true).send())
+                    .await
+                    .map(drop)
+            }) as Trial<'_>,
+        )
+    };
+}
+
+async fn tried_all(trials: Vec<(&'static str, bool, Trial<'_>)>) -> Vec<Told> {
+    let told = trials.into_iter().map(async |(call, on_ours, trial)| Told {
         call,
         tried: Tried::of(trial.await),
-        on_ours: true,
+        on_ours,
     });
     futures::future::join_all(told).await
+}
+
+/// The calls that only look, each tried.
+async fn looks(ec2: &Client, region: &str, deadline: Deadline) -> Vec<Told> {
+    let at = (region, deadline);
+    let trials = vec![
+        trial!(at, "DescribeImages", true, ec2.describe_images()),
+        trial!(at, "DescribeInstances", true, ec2.describe_instances()),
+        trial!(
+            at,
+            "DescribeNetworkInterfaces",
+            true,
+            ec2.describe_network_interfaces()
+        ),
+        trial!(at, "DescribeRegions", true, ec2.describe_regions()),
+        trial!(
+            at,
+            "DescribeSecurityGroups",
+            true,
+            ec2.describe_security_groups()
+        ),
+        trial!(at, "DescribeSubnets", true, ec2.describe_subnets()),
+        trial!(at, "DescribeVolumes", true, ec2.describe_volumes()),
+    ];
+    tried_all(trials).await
 }
 
 /// Adds the check of something that was looked up. That its call was denied was told before.
@@ -245,7 +260,7 @@ impl Patient<'_> {
             checks.push(Check::warning("ec2:RunInstances", found));
             return checks;
         };
-        let launches = self.launches(&image, &subnets, ours).await;
+        let launches = self.launches(&image, &subnets, ours, policy).await;
         checks.extend(launches.unwrap_or_else(|check| vec![*check]));
         if wish.security_group.is_none() {
             let told = self.group(&subnets[0]).await;
@@ -278,80 +293,72 @@ impl Patient<'_> {
             .ip_ranges(nobody)
             .build();
         let end = tags_of(&[(TAG_EXPIRES_AT.to_owned(), Timestamp::now().to_string())]);
-        macro_rules! trial {
-            ($call:literal, $on:expr, $request:expr) => {
-                (
-                    $call,
-                    $on.1,
-                    Box::pin(async {
-                        ask($call, region, deadline, $request.dry_run(true).send())
-                            .await
-                            .map(drop)
-                    }) as Trial<'_>,
-                )
-            };
-        }
+        let at = (region, deadline);
         let trials = vec![
             trial!(
+                at,
                 "AuthorizeSecurityGroupIngress",
-                group,
+                group.1,
                 ec2.authorize_security_group_ingress()
                     .group_id(&group.0)
                     .ip_permissions(ssh.clone())
             ),
             trial!(
+                at,
                 "RevokeSecurityGroupIngress",
-                group,
+                group.1,
                 ec2.revoke_security_group_ingress()
                     .group_id(&group.0)
                     .ip_permissions(ssh.clone())
             ),
             trial!(
+                at,
                 "ModifyInstanceMetadataOptions",
-                instance,
+                instance.1,
                 ec2.modify_instance_metadata_options()
                     .instance_id(&instance.0)
                     .http_endpoint(InstanceMetadataEndpointState::Disabled)
             ),
             trial!(
+                at,
                 "GetConsoleOutput",
-                instance,
+                instance.1,
                 ec2.get_console_output().instance_id(&instance.0)
             ),
             trial!(
+                at,
                 "CreateTags",
-                instance,
+                instance.1,
                 ec2.create_tags()
                     .resources(&instance.0)
                     .set_tags(Some(end.clone()))
             ),
             trial!(
+                at,
                 "TerminateInstances",
-                instance,
+                instance.1,
                 ec2.terminate_instances().instance_ids(&instance.0)
             ),
             trial!(
+                at,
                 "DeleteVolume",
-                volume,
+                volume.1,
                 ec2.delete_volume().volume_id(&volume.0)
             ),
             trial!(
+                at,
                 "DeleteNetworkInterface",
-                interface,
+                interface.1,
                 ec2.delete_network_interface()
                     .network_interface_id(&interface.0)
             ),
             trial!(
+                at,
                 "DeleteSecurityGroup",
-                group,
+                group.1,
                 ec2.delete_security_group().group_id(&group.0)
             ),
         ];
-        let told = trials.into_iter().map(async |(call, on_ours, trial)| Told {
-            call,
-            tried: Tried::of(trial.await),
-            on_ours,
-        });
-        futures::future::join_all(told).await
+        tried_all(trials).await
     }
 }

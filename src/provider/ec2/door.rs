@@ -8,7 +8,6 @@ use std::{convert::Infallible, time::Duration};
 
 use aws_sdk_ec2::Client;
 use serde_json::json;
-use tokio::net::TcpStream;
 
 use super::{
     client::Api,
@@ -17,6 +16,7 @@ use super::{
     wish::{Caller, Cidr},
 };
 use crate::{
+    host::knock,
     inputs::Environment,
     limits::Deadline,
     record::{HostKind, HostRecord, Store},
@@ -26,8 +26,6 @@ use crate::{
 
 /// The step of the record.
 const STEP: &str = "AllowSsh";
-/// A host that takes no connection within this is silent.
-const SILENT: Duration = Duration::from_secs(3);
 /// For a new address at the door.
 const READMIT: Duration = Duration::from_secs(45);
 /// How often a host that is waited for is looked at.
@@ -126,12 +124,7 @@ pub(super) async fn attend(
 
 /// Whether nothing comes back at all, not even a refusal: that is how a closed door looks.
 async fn is_silent(host: &HostRecord) -> bool {
-    if host.kind != HostKind::Ssh {
-        return false;
-    }
-    let port = if host.port == 0 { 22 } else { host.port };
-    let asked = TcpStream::connect((host.address.as_str(), port));
-    tokio::time::timeout(SILENT, asked).await.is_err()
+    host.kind == HostKind::Ssh && knock(host).await.is_none()
 }
 
 /// The group that we have opened, and to which address of ours; nothing where somebody was named.

@@ -347,6 +347,12 @@ where
     })
 }
 
+/// An error of the SDK with its causes, without the debug output that follows them and says nothing to a reader.
+pub(super) fn causes(error: impl std::error::Error) -> String {
+    let text = DisplayErrorContext(error).to_string();
+    text.split(" (").next().unwrap_or(&text).to_owned()
+}
+
 fn refused<E>(call: &'static str, region: &str, error: &SdkError<E>) -> Ec2Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -367,9 +373,7 @@ where
         }
         cause = error.source();
     }
-    let reason = DisplayErrorContext(error).to_string();
-    // The debug output that follows the chain of causes says nothing to a reader.
-    let reason = reason.split(" (").next().unwrap_or(&reason).to_owned();
+    let reason = causes(error);
     if reason.contains("no providers in chain provided credentials")
         || reason.contains("credential")
     {

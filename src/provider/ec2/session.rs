@@ -12,12 +12,9 @@ mod role;
 use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, identity::IdentityCache};
-use aws_sdk_ec2::{
-    config::{
-        Credentials, ProvideCredentials as _, SharedCredentialsProvider, retry::RetryConfig,
-        timeout::TimeoutConfig,
-    },
-    error::DisplayErrorContext,
+use aws_sdk_ec2::config::{
+    Credentials, ProvideCredentials as _, SharedCredentialsProvider, retry::RetryConfig,
+    timeout::TimeoutConfig,
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::sync::Mutex;
@@ -28,7 +25,10 @@ use self::{
     oidc::Workflow,
     role::{Kept, MAKING, Session},
 };
-use super::{client, errors::Ec2Error};
+use super::{
+    client,
+    errors::{Ec2Error, causes},
+};
 use crate::{inputs::Environment, limits::Deadline, provider::BadInput};
 
 /// Who asks AWS: the environment, and the role that it may take. A clone shares its session.
@@ -111,11 +111,9 @@ impl Access {
                 let lasting = self.lasting(&credentials);
                 Ok((config, lasting))
             }
-            Err(error) => {
-                let reason = DisplayErrorContext(&error).to_string();
-                let reason = reason.split(" (").next().unwrap_or(&reason).to_owned();
-                Err(Ec2Error::NoCredentials { reason })
-            }
+            Err(error) => Err(Ec2Error::NoCredentials {
+                reason: causes(&error),
+            }),
         }
     }
 

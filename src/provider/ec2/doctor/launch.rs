@@ -13,10 +13,10 @@ use super::{
         network::Subnet,
         tags_of,
     },
-    Patient, policy,
+    Patient,
     tried::{self, Told, Tried},
 };
-use crate::{doctor::Check, provider::Resource, report::Exit};
+use crate::{doctor::Check, iam::Policy, provider::Resource, report::Exit};
 
 impl Patient<'_> {
     /// The security group as provision-ec2 would make it.
@@ -47,6 +47,7 @@ impl Patient<'_> {
         image: &image::Chosen,
         subnets: &[Subnet],
         ours: &[Resource],
+        policy: &Policy,
     ) -> Result<Vec<Check>, Box<Check>> {
         let what = "ec2:RunInstances";
         let made_up = |error: String| Box::new(Check::missing(Exit::Infrastructure, what, error));
@@ -92,7 +93,7 @@ impl Patient<'_> {
                     tried,
                     known.is_some(),
                     place > 0,
-                    &policy(self.wish),
+                    policy,
                 ));
                 if denied {
                     // The others would be, too.

@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::{error::CredentialsError, future};
 use aws_sdk_ec2::{
     config::{Credentials, ProvideCredentials, SharedCredentialsProvider, timeout::TimeoutConfig},
-    error::{DisplayErrorContext, ProvideErrorMetadata as _},
+    error::ProvideErrorMetadata as _,
 };
 use jiff::Timestamp;
 use tokio::{sync::Mutex, time::Instant};
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     github::commands,
     limits::{Deadline, Limit, humane},
-    provider::ec2::client::Clock,
+    provider::ec2::{client::Clock, errors::causes},
 };
 
 /// For a token and a session of it, with all that is tried again on the way.
@@ -126,9 +126,7 @@ impl Session {
                 let message = error.message().unwrap_or("no reason is given");
                 return self.none(format!("{code}: {message}"), oidc::is_for_good(code));
             }
-            let reason = DisplayErrorContext(&error).to_string();
-            let reason = reason.split(" (").next().unwrap_or(&reason).to_owned();
-            self.none(reason, false)
+            self.none(causes(&error), false)
         })?;
         let Some(got) = answer.credentials() else {
             return Err(self.none("the answer has no credentials".to_owned(), false));
