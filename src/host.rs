@@ -7,6 +7,7 @@ pub mod engine;
 pub mod local;
 pub mod login;
 pub mod prepare;
+pub mod presence;
 pub mod ssh;
 pub mod tunnel;
 
@@ -14,20 +15,14 @@ use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 
 pub(crate) use capture::quoted;
 use futures::future::BoxFuture;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     inputs::Environment,
     limits::{Deadline, humane},
     record::{HostKind, HostRecord},
-    report::{Exit, Explain, Failure},
+    report::{Exit, Explain},
 };
-
-/// How long a host may take to show that it is there.
-const PRESENCE: Duration = Duration::from_secs(3);
 
 /// A command for a host, run by `bash -c`.
 #[derive(Clone, Debug)]
@@ -200,35 +195,6 @@ pub async fn check(
         status: output.status,
         output: lines[lines.len().saturating_sub(15)..].join("\n"),
     })
-}
-
-/// A connection to the host's sshd, or why there is none; `None` where nothing came back, not even a refusal.
-pub(crate) async fn knock(host: &HostRecord) -> Option<io::Result<TcpStream>> {
-    let asked = TcpStream::connect((host.address.as_str(), host.ssh_port()));
-    tokio::time::timeout(PRESENCE, asked).await.ok()
-}
-
-/// A failure, with a word about the host where that is out of reach: what fails last is rarely what is wrong.
-pub async fn with_presence(mut failure: Failure, host: Option<&HostRecord>) -> Failure {
-    let Some(host) = host.filter(|host| host.kind == HostKind::Ssh) else {
-        return failure;
-    };
-    let reason = match knock(host).await {
-        Some(Ok(_)) => return failure,
-        Some(Err(error)) => ssh::reason(&error),
-        None => "no answer".to_owned(),
-    };
-    let lost = HostError::Unreachable {
-        host: format!("{}@{}", host.user, host.address),
-        reason,
-    };
-    let lost = lost.to_string();
-    if !failure.line().contains(&lost) {
-        failure
-            .details
-            .insert(0, format!("the host is lost: {lost}"));
-    }
-    failure
 }
 
 /// The first line of a script, for messages.

@@ -303,6 +303,24 @@ pub fn escape_markdown(text: &str) -> String {
     escaped
 }
 
+/// An error and its causes in one line, each by the first of its own: for what is told in passing and is no failure.
+pub fn with_causes(error: &dyn Error) -> String {
+    let first_line = |error: &dyn Error| {
+        let text = error.to_string();
+        text.lines().next().unwrap_or_default().to_owned()
+    };
+    let mut text = first_line(error);
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let line = first_line(cause);
+        if !text.contains(&line) {
+            text = format!("{text}: {line}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// A text on one line, its white space folded.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,6 +1,6 @@
 //! One recipe per action, under the same name, and what every recipe is given.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{io, panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt as _;
 use jiff::Timestamp;
@@ -278,7 +278,7 @@ where
     // A full disk must not keep anybody from collecting what there is, or from ending what costs.
     match begun {
         Err(error) if stage.must_run() => {
-            tracing::warn!("{error}");
+            tracing::warn!("{}", report::with_causes(&error));
         }
         begun => begun?,
     }
@@ -312,7 +312,7 @@ where
     match (result, noted) {
         (Ok(_), Err(error)) if !stage.must_run() => Err(error.into()),
         (result, Err(error)) => {
-            tracing::warn!("{error}");
+            tracing::warn!("{}", report::with_causes(&error));
             result
         }
         (result, Ok(())) => result,
@@ -350,10 +350,14 @@ pub fn conclude(stage: Stage, context: &Context, result: &Result<Outputs, Failur
             });
             if let Err(error) = set.and_then(|()| context.files.output("failure", "")) {
                 // A later step would work on empty outputs: that is no pass.
-                let failure = Failure::new(
+                let mut failure = Failure::new(
                     Exit::Infrastructure,
                     format!("cannot set the outputs of this step: {error}"),
                 );
+                if error.kind() == io::ErrorKind::StorageFull {
+                    failure = failure
+                        .hint("the disk is full: free some space and run the same step again");
+                }
                 report::print(Some(stage), &failure, context.env.on_runner());
                 return failure.exit;
             }

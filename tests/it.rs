@@ -10,6 +10,7 @@ mod it {
     mod doctor;
     mod end;
     mod faults;
+    mod full_disk;
     mod gather_logs;
     mod github;
     mod host;

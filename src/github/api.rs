@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::{
     inputs::Environment,
     limits::Deadline,
-    report::{Exit, Explain},
+    report::{self, Exit, Explain},
 };
 
 /// For one request.
@@ -120,7 +120,12 @@ impl Api {
         let unusable = |variable| {
             move |error: octocrab::Error| ApiError::Variable {
                 variable,
-                reason: first_line(&error.to_string()),
+                reason: error
+                    .to_string()
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
             }
         };
         let base = env
@@ -163,7 +168,7 @@ impl Api {
             })
         };
         match deadline.within(ANSWER).bound(Box::pin(asked)).await {
-            Ok(answer) => answer.map_err(|error| chain(&error)),
+            Ok(answer) => answer.map_err(|error| report::with_causes(&error)),
             Err(passed) => Err(passed.to_string()),
         }
     }
@@ -211,26 +216,8 @@ impl Api {
                     source.status_code, source.message
                 )))
             }
-            Ok(Err(error)) => Err(silent(chain(&error))),
+            Ok(Err(error)) => Err(silent(report::with_causes(&error))),
             Err(passed) => Err(silent(passed.to_string())),
         }
     }
-}
-
-/// Causes in one line, without the backtraces that some of octocrab's errors print.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = first_line(&error.to_string());
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let line = first_line(&cause.to_string());
-        if !text.contains(&line) {
-            text = format!("{text}: {line}");
-        }
-        source = cause.source();
-    }
-    text
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
 }

@@ -1,6 +1,10 @@
 //! The command files of a step: its outputs and the job summary. Without a runner, outputs go to standard output.
 
-use std::{fs::OpenOptions, io::Write as _, path::PathBuf};
+use std::{
+    fs::OpenOptions,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
 
 use crate::inputs::Environment;
 
@@ -27,9 +31,9 @@ impl Files {
     ///
     /// # Errors
     /// When the runner's file cannot be written.
-    pub fn output(&self, name: &str, value: &str) -> std::io::Result<()> {
+    pub fn output(&self, name: &str, value: &str) -> io::Result<()> {
         if name.is_empty() || name.contains(['\n', '\r', '=', '<']) {
-            return Err(std::io::Error::other("that is no name of an output"));
+            return Err(io::Error::other("that is no name of an output"));
         }
         if let Some(path) = &self.output {
             // The value cannot end its own block: the delimiter is random.
@@ -53,7 +57,7 @@ impl Files {
     ///
     /// # Errors
     /// When the runner's file cannot be written.
-    pub fn summary(&self, markdown: &str) -> std::io::Result<()> {
+    pub fn summary(&self, markdown: &str) -> io::Result<()> {
         let Some(path) = &self.summary else {
             return Ok(());
         };
@@ -69,12 +73,10 @@ impl Files {
     }
 }
 
-fn append(path: &PathBuf, text: &str) -> std::io::Result<()> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)?
-        .write_all(text.as_bytes())
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! A thread of its own writes it, so that it is finished whatever becomes of the collectors: also when the future that
 //! gathers is dropped. It bears its name only once it is whole.
 
+mod target;
+
 use std::{
     collections::BTreeSet,
     fs::File,
@@ -21,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
+use self::target::Target;
 use super::{collect::containers::Clipped, layout, redact::Redactor, snapshot::Gap};
 use crate::{
     limits::Deadline,
@@ -131,7 +134,7 @@ impl Bundle {
         let missing = Arc::new(Mutex::new(Vec::new()));
         let hurry = Arc::new(AtomicBool::new(false));
         let work = Work {
-            zip: ZipWriter::new(BufWriter::new(file)),
+            zip: ZipWriter::new(Target::new(BufWriter::new(file))),
             entries: Vec::new(),
             names: BTreeSet::new(),
             missing: missing.clone(),
@@ -250,7 +253,7 @@ impl Drop for Bundle {
 
 /// What the thread does.
 struct Work {
-    zip: ZipWriter<BufWriter<File>>,
+    zip: ZipWriter<Target<BufWriter<File>>>,
     entries: Vec<Entry>,
     names: BTreeSet<String>,
     missing: Arc<Mutex<Vec<Gap>>>,
@@ -283,7 +286,7 @@ impl Work {
         .expect("a manifest is plain data");
         self.zip.start_file("MANIFEST.json", options())?;
         self.zip.write_all(&manifest)?;
-        let mut file = self.zip.finish()?;
+        let mut file = self.zip.finish()?.whole()?;
         file.flush()?;
         file.get_ref().sync_all()?;
         Ok(self.entries)

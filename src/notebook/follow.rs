@@ -59,6 +59,8 @@ struct Memory {
     trouble: Option<(Trouble, Instant)>,
     /// Since when the API server is silent.
     silent: Option<Instant>,
+    /// Whether it has answered before: then we may look.
+    answered: bool,
     /// What was said, to say it once.
     said: BTreeSet<String>,
     status: String,
@@ -109,7 +111,7 @@ pub async fn until_ended(
                 Vec::new()
             };
             let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-            memory.silent = None;
+            (memory.silent, memory.answered) = (None, true);
             let state = judge(
                 pod.as_ref(),
                 object.as_ref(),
@@ -201,16 +203,22 @@ impl Memory {
 }
 
 impl Memory {
-    /// What it means that the API server did not answer.
+    /// What it means that the API server did not answer, or refused. One that has just started refuses everybody until it
+    /// has read its roles: what was allowed before is waited for.
     fn silence(&mut self, error: kube::Error) -> Result<Status<Ended>, NotebookError> {
         let refused =
             matches!(&error, kube::Error::Api(status) if matches!(status.code, 401 | 403));
         let since = *self.silent.get_or_insert_with(Instant::now);
-        if refused || since.elapsed() >= SILENCE {
+        if (refused && !self.answered) || since.elapsed() >= SILENCE {
             return Err(NotebookError::api("follow the test")(error));
         }
+        let what = if refused {
+            "refuses what it allowed before"
+        } else {
+            "does not answer"
+        };
         Ok(Status::NotYet(format!(
-            "the API server does not answer: {}",
+            "the API server {what}: {}",
             one_line(&error.to_string())
         )))
     }
@@ -259,4 +267,30 @@ fn watch_both(
             notify.notify_one();
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal() -> kube::Error {
+        let status = kube::core::Status::failure("pods is forbidden", "Forbidden").with_code(403);
+        kube::Error::Api(Box::new(status))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_has_just_started_may_refuse_for_a_while_what_it_allowed_before() {
+        let mut never_allowed = Memory::default();
+        assert!(never_allowed.silence(refusal()).is_err());
+        let mut memory = Memory {
+            answered: true,
+            ..Memory::default()
+        };
+        let status = memory.silence(refusal());
+        assert!(
+            matches!(&status, Ok(Status::NotYet(why)) if why.contains("refuses what it allowed before"))
+        );
+        tokio::time::advance(SILENCE).await;
+        assert!(memory.silence(refusal()).is_err());
+    }
 }

@@ -152,6 +152,12 @@ fn judge_pod(pod: &Pod) -> State {
     match (ended, stopped) {
         (Some(ended), _) if ended.exit_code == 0 => State::Ended(end(name, ended, pod)),
         (_, Some(why)) => State::Lost(why),
+        (Some(ended), None) if ended.reason.as_deref().is_some_and(unknown) => {
+            State::Lost(format!(
+                "how its container ended is unknown (exit code {}): node or container runtime began anew",
+                ended.exit_code
+            ))
+        }
         (Some(ended), None) if never_began(ended) => State::Trouble(Trouble::new(
             "cannot start the container of the test".to_owned(),
             ended.message.as_deref().unwrap_or("no reason is given"),
@@ -179,6 +185,11 @@ fn stopped_from_outside(pod: &Pod, status: &PodStatus) -> Option<String> {
     }
     let ended = container(status, TEST).is_some_and(|test| !is_running(test));
     (pod.metadata.deletion_timestamp.is_some() && ended).then(|| "it was deleted".to_owned())
+}
+
+/// What containerd and the kubelet say of a container that they find ended after they began anew themselves.
+fn unknown(reason: &str) -> bool {
+    matches!(reason, "Unknown" | "ContainerStatusUnknown")
 }
 
 fn never_began(ended: &ContainerStateTerminated) -> bool {

@@ -48,6 +48,13 @@ fn a_pod_that_was_stopped_is_lost_and_no_failed_test() {
         };
         assert!(why.contains("Evicted"), "{why}");
     }
+    for reason in ["Unknown", "ContainerStatusUnknown"] {
+        let rebooted = test_in(&json!({ "terminated": { "exitCode": 255, "reason": reason } }));
+        let State::Lost(why) = of_pod(&json!({ "containerStatuses": [rebooted] })) else {
+            panic!("not lost")
+        };
+        assert!(why.contains("began anew"), "{why}");
+    }
     let mut deleted = pod(&json!({ "containerStatuses": [killed] }));
     deleted.metadata.deletion_timestamp =
         Some(serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap());

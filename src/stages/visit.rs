@@ -3,7 +3,7 @@
 
 use crate::{
     github::event,
-    host,
+    host::presence::with_presence,
     inputs::Environment,
     provider::ec2,
     report::{Exit, Failure},
@@ -42,15 +42,26 @@ pub(super) async fn before(stage: Stage, context: &mut Context) {
     }
 }
 
-/// Says that the host is lost, where it is, beside what failed for want of it.
+const fn may_be_the_host(exit: Exit) -> bool {
+    matches!(
+        exit,
+        Exit::Infrastructure | Exit::TestFailed | Exit::TimeLimit
+    )
+}
+
+/// Says that the host is lost or was rebooted, where it is so, beside what failed for want of it.
 pub(super) async fn after<T>(
     stage: Stage,
     context: &Context,
     result: Result<T, Failure>,
 ) -> Result<T, Failure> {
     match result {
-        Err(failure) if failure.exit == Exit::Infrastructure && visits(stage) => {
-            Err(host::with_presence(failure, context.store.record().host.as_ref()).await)
+        Err(failure) if may_be_the_host(failure.exit) && visits(stage) => {
+            let (host, elapsed) = (
+                context.store.record().host.as_ref(),
+                context.deadline.elapsed(),
+            );
+            Err(with_presence(failure, host, &context.env, elapsed).await)
         }
         result => result,
     }

@@ -76,6 +76,18 @@ fn sandbox_what_was_just_made_may_be_unknown_for_a_while() {
 }
 
 #[test]
+fn sandbox_an_api_that_is_frozen_for_more_than_a_minute_costs_a_launch_that_minute() {
+    if !sandbox() {
+        return;
+    }
+    let region = "ap-south-1";
+    fault_of(json!({"action": "AuthorizeSecurityGroupIngress", "region": region, "delay": 63}));
+    let job = Job::new().with("AWS_REGION", region);
+    job.step(&["provision-ec2", "--timeout=3m"]).exits(0);
+    job.step(&["teardown"]).exits(0).says("proven gone");
+}
+
+#[test]
 fn sandbox_a_record_that_is_broken_old_or_ahead_hides_nothing() {
     if !sandbox() {
         return;

@@ -12,10 +12,11 @@ use std::{
 };
 
 use manifests_e2e::{
-    host::{Command, Host as _, HostError, ssh::SshHost},
+    host::{Command, Host as _, HostError, presence::with_presence, ssh::SshHost},
     inputs::Environment,
     limits::{Deadline, Limit},
     record::Store,
+    report::{Exit, Failure},
 };
 use serde_json::{Value, json};
 
@@ -107,6 +108,19 @@ async fn sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_
     // The same key, known since before the launch, opens it again.
     let again = host.run(&Command::new("true"), soon).await.unwrap();
     assert_eq!(again.status, 0);
+    // Whatever fails in a stage that it happened in, is no failure of the test.
+    let failed = |elapsed| {
+        let failure = Failure::new(Exit::TestFailed, "cell 3 of 4");
+        let env = Environment::default();
+        let record = &record;
+        async move { with_presence(failure, Some(record), &env, elapsed).await }
+    };
+    let cut = failed(Duration::from_mins(10)).await;
+    assert_eq!(cut.exit, Exit::Infrastructure);
+    assert!(cut.details[0].contains("was rebooted while"), "{cut:?}");
+    let begun_since = failed(Duration::ZERO).await;
+    assert_eq!(begun_since.exit, Exit::TestFailed);
+    assert!(begun_since.details.is_empty(), "{begun_since:?}");
     ended(&job, Instant::now());
 }
 

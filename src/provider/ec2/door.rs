@@ -16,7 +16,7 @@ use super::{
     wish::{Caller, Cidr},
 };
 use crate::{
-    host::knock,
+    host::presence::knock,
     inputs::Environment,
     limits::Deadline,
     record::{HostKind, HostRecord, Store},

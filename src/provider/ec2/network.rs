@@ -1,6 +1,10 @@
 //! Where the host is put and who may reach it: subnets, this machine's address, the security group of the job.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use aws_sdk_ec2::{
     Client,
@@ -18,13 +22,16 @@ use crate::{
     inputs::Environment,
     limits::Deadline,
     record::Store,
-    report::Failure,
+    report::{self, Failure},
     run::{TAG_JOB, TAG_RUN},
     wait::{self, Every, Status},
 };
 
 /// Answers with the address that it is asked from; `MANIFESTS_E2E_ADDRESS_URL` names another that does.
 const OWN_ADDRESS: &str = "https://checkip.amazonaws.com";
+
+/// How long a group that was just made may be unknown somewhere.
+const UNKNOWN: Duration = Duration::from_mins(1);
 
 /// A subnet to launch into.
 #[derive(Clone, Debug)]
@@ -130,20 +137,9 @@ pub(super) async fn own_address(env: &Environment, deadline: Deadline) -> Result
             .trim()
             .parse()
             .map_err(|_| unknown("the answer is no address".to_owned())),
-        Ok(Err(error)) => Err(unknown(chain(&error))),
+        Ok(Err(error)) => Err(unknown(report::with_causes(&error))),
         Err(_) => Err(unknown("no answer within 5s".to_owned())),
     }
-}
-
-/// The chain of causes in one line; reqwest says what matters in the innermost.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Makes the security group of this job, or takes over the one that an earlier try of it made.
@@ -233,25 +229,27 @@ pub(super) async fn allow(
     from: &Cidr,
     deadline: Deadline,
 ) -> Result<(), Ec2Error> {
-    // The group may not be known everywhere yet.
-    let soon = deadline.within(Duration::from_mins(1));
+    let unknown_since = OnceLock::new();
     let request = ec2
         .authorize_security_group_ingress()
         .group_id(group)
         .ip_permissions(permission(&from.to_string(), Some("SSH from the runner")));
     let what = format!("security group {group}");
-    wait::until(what, soon, Every::secs(1), async || {
+    wait::until(what, deadline, Every::secs(1), async || {
         match ask(
             "AuthorizeSecurityGroupIngress",
             region,
-            soon,
+            deadline,
             request.clone().send(),
         )
         .await
         {
             Ok(_) => Ok(Status::Ready(())),
             Err(error) if error.code() == "InvalidPermission.Duplicate" => Ok(Status::Ready(())),
-            Err(error) if error.code() == "InvalidGroup.NotFound" => {
+            Err(error)
+                if error.code() == "InvalidGroup.NotFound"
+                    && unknown_since.get_or_init(Instant::now).elapsed() < UNKNOWN =>
+            {
                 Ok(Status::NotYet(error.to_string()))
             }
             Err(error) => Err(error),

@@ -32,6 +32,7 @@ pub(super) const ROWS: [Row; 33] = [
         "asked again with backoff until the deadline, then exit 3",
         &[
             "tests/it/faults.rs::sandbox_an_api_in_trouble_is_asked_again_and_named_in_the_end",
+            "tests/it/faults.rs::sandbox_an_api_that_is_frozen_for_more_than_a_minute_costs_a_launch_that_minute",
             "src/provider/ec2/errors_tests.rs::a_code_tells_what_to_do_next",
             "e2e/faults",
         ],
@@ -84,11 +85,13 @@ pub(super) const ROWS: [Row; 33] = [
     ),
     row(
         "the host reboots",
-        "it keeps its host key and its end; a command that it cut short is said to be so",
+        "it keeps its host key and its end; what it cut short is said to be so, and is no failure of a test",
         &[
             "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too",
             "tests/it/host_faults.rs::sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_its_key",
             "tests/it/host.rs::a_detached_command_whose_host_was_booted_anew_is_said_to_be_cut_short",
+            "src/notebook/follow.rs::a_server_that_has_just_started_may_refuse_for_a_while_what_it_allowed_before",
+            "src/notebook/state_tests.rs::a_pod_that_was_stopped_is_lost_and_no_failed_test",
         ],
         "",
     ),
@@ -99,6 +102,9 @@ pub(super) const ROWS: [Row; 33] = [
             "src/logs/diagnose/tests.rs::each_clear_case_is_told",
             "src/cluster/ready/tests.rs::what_can_never_be_has_failed",
             "src/logs/bundle/tests.rs::a_directory_that_cannot_be_written_is_said",
+            "tests/it/full_disk.rs::outputs_that_cannot_be_set_are_no_pass_and_the_file_is_named",
+            "tests/it/full_disk.rs::sandbox_a_bundle_that_finds_no_room_is_said_in_words_of_our_own",
+            "tests/it/full_disk.rs::sandbox_a_launch_whose_record_finds_no_room_is_ended",
         ],
         "",
     ),
