@@ -66,6 +66,8 @@ pub struct Resource {
     pub state: String,
     /// Since when it costs, where the provider says so.
     pub since: Option<Timestamp>,
+    /// Of an instance that is paid for: its type.
+    pub instance_type: Option<String>,
 }
 
 impl Resource {
@@ -101,6 +103,8 @@ pub struct Ended {
     pub found: Vec<Resource>,
     /// Why not all of it could be ended, or not everywhere be looked. [`Provider::prove_gone`] says what is left.
     pub refused: Option<Failure>,
+    /// The time by the provider's own clock, where it told it.
+    pub now: Option<Timestamp>,
 }
 
 /// A host that answers.
@@ -110,6 +114,8 @@ pub struct Launched {
     pub host: HostRecord,
     /// When it will power itself off.
     pub expires_at: Option<Timestamp>,
+    /// What an hour of it costs at most, in US dollars, where that is known.
+    pub hourly: Option<f64>,
     /// Outputs of `provision-ec2` that the provider knows: `instance-id`, `public-ip` and so on.
     pub outputs: Vec<(&'static str, String)>,
 }

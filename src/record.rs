@@ -17,8 +17,10 @@ use crate::{
     run::Run,
 };
 
+mod launch;
 mod private;
 
+pub use launch::{Attempt, Launch};
 use private::make_private;
 pub use private::write_private;
 
@@ -105,28 +107,6 @@ pub struct Step {
     /// What came of it; absent while it is open.
     #[serde(default)]
     pub result: Option<Value>,
-}
-
-/// What was asked of a provider; enough for `teardown` to ask the right one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Launch {
-    /// `ec2`, `ssh` or `local`.
-    pub provider: String,
-    /// AWS region, for `ec2`.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// Part of the client token; used again only while the intent is open.
-    #[serde(default)]
-    pub nonce: Option<String>,
-    /// The instance, once there is one.
-    #[serde(default)]
-    pub instance_id: Option<String>,
-    /// The security group of this job, once there is one.
-    #[serde(default)]
-    pub security_group_id: Option<String>,
-    /// After this nothing of the run may live.
-    #[serde(default)]
-    pub expires_at: Option<Timestamp>,
 }
 
 /// How to reach the host.

@@ -3,7 +3,7 @@
 //! A wait has a deadline, says at least every 30 s what it waits for, may be woken early by whoever
 //! sees the change first, and takes an error for an error, never for "ready".
 
-use std::{fmt, future::Future, time::Duration};
+use std::{convert::Infallible, fmt, future::Future, time::Duration};
 
 use tokio::{sync::Notify, time::Instant};
 
@@ -144,6 +144,20 @@ where
 /// Pauses for a span; for back-off between attempts that are not a wait for a state.
 pub async fn pause(span: Duration) {
     sleep_until(Instant::now() + span).await;
+}
+
+/// As [`pause`], but no longer than to the deadline, and says what for while it lasts.
+pub async fn rest(what: &str, span: Duration, deadline: Deadline) {
+    let over = deadline.within(span);
+    let passed = until(what, deadline, Every::millis(500), async || {
+        Ok::<_, Infallible>(if over.passed() {
+            Status::Ready(())
+        } else {
+            Status::NotYet(format!("in {}", humane(over.remaining())))
+        })
+    });
+    // At the deadline whoever asks next sees it.
+    drop(passed.await);
 }
 
 async fn sleep_until(moment: Instant) {

@@ -4,6 +4,7 @@
 
 mod it {
     mod aws;
+    mod capacity;
     mod deploy_faults;
     mod deploy_manifests;
     mod deploy_sets;
@@ -16,6 +17,7 @@ mod it {
     mod host;
     mod host_faults;
     mod iam;
+    mod idempotence;
     mod install_kind;
     mod layout;
     mod lint;

@@ -117,6 +117,9 @@ pub struct ProvisionArgs {
     /// What kind of capacity to buy
     #[arg(long, value_enum, default_value_t)]
     pub market: Market,
+    /// How often all types, zones and markets are asked for before there is no capacity
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub capacity_rounds: u8,
     /// Ubuntu release; its newest image of Canonical is taken
     #[arg(long, default_value = "24.04", value_name = "RELEASE")]
     pub ubuntu: String,

@@ -17,7 +17,7 @@ use super::{
     snapshot::{Gap, Snapshot},
 };
 use crate::{
-    record::{Record, StageRecord},
+    record::{Attempt, Record, StageRecord},
     report::escape_markdown,
 };
 
@@ -71,6 +71,8 @@ pub struct Report {
     pub stages: Vec<view::StageRow>,
     /// How long all of them took.
     pub took: String,
+    /// Every request for an instance.
+    pub attempts: Vec<Attempt>,
     /// The install, object by object.
     pub install: Option<waterfall::Waterfall>,
     /// What is wrong.
@@ -147,6 +149,11 @@ impl Report {
                 }),
             unreachable: material.unreachable.unwrap_or_default().to_owned(),
             took: view::took(&stages, material.now),
+            attempts: record
+                .launch
+                .as_ref()
+                .map(|launch| launch.attempts.clone())
+                .unwrap_or_default(),
             stages: view::stages(&stages, material.now),
             install: material.deploy.and_then(waterfall::Waterfall::of),
             findings: material.findings.to_vec(),

@@ -89,6 +89,7 @@ pub(super) async fn destroy(
     let mut ended = Ended {
         found: owned(&engine, owner, deadline).await?,
         refused: None,
+        ..Ended::default()
     };
     for cluster in &ended.found {
         tracing::info!("found {cluster}");

@@ -3,6 +3,9 @@
 //! The only room beside `logs::s3` that names AWS. It reads no file but the keys of the launch, and no environment but
 //! the region; credentials, endpoint and proxy are the SDK's business.
 
+mod adopt;
+pub mod attempts;
+mod class;
 mod client;
 mod cloud_init;
 mod destroy;
@@ -14,9 +17,12 @@ mod image;
 mod janitor;
 mod launch;
 mod network;
+mod plan;
+pub mod price;
 mod ready;
 mod regions;
 mod session;
+mod sweep;
 mod timer;
 mod wish;
 
@@ -27,28 +33,30 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 
+pub use self::{
+    class::{Class, Quota},
+    cloud_init::TIMER,
+    door::let_in_again,
+    errors::Ec2Error,
+    janitor::{Janitor, Seen},
+    session::{Access, SessionError},
+};
 use self::{
     client::Api,
     find::{INSTANCE, Sought, look},
     launch::{Begun, Order, STEP},
+    ready::Trouble,
     regions::Regions,
+    sweep::Sweep,
     wish::Wish,
-};
-pub use self::{
-    cloud_init::TIMER,
-    door::let_in_again,
-    errors::{Class, Ec2Error},
-    janitor::{Janitor, Seen},
-    session::{Access, SessionError},
 };
 use super::{BadInput, Ended, Launched, Owner, Provider, Resource};
 use crate::{
     cli::ProvisionArgs,
     github::commands,
-    host::ssh::SshHost,
     inputs::Environment,
     limits::Deadline,
-    record::{HostKind, HostRecord, Launch, Store},
+    record::{Launch, Store},
     report::{Exit, Failure, Leftover},
     wait::{self, Every, Status},
 };
@@ -140,7 +148,7 @@ impl Ec2 {
             .check(deadline.remaining() + TEARDOWN, self.whole)
             .map_err(|error| untouched(error.into()))?;
         let ec2 = api.region(&wish.region);
-        refuse_a_second(&ec2, store, wish, deadline).await?;
+        adopt::refuse_a_second(&ec2, store, wish, deadline).await?;
         let (image, subnets, from) = tokio::try_join!(
             image::choose(&ec2, wish, deadline),
             network::subnets(&ec2, wish, deadline),
@@ -173,6 +181,8 @@ impl Ec2 {
             commands::mask(&begun.keys.login);
             commands::mask(&begun.keys.host);
         }
+        let candidates = launch::candidates(wish, begun, &site.subnets);
+        adopt::refuse_another(ec2, begun, store, &candidates, deadline).await?;
         let mut tags = store.run().tags(begun.expires_at);
         tags.extend(wish.tags.iter().cloned());
         let group = match (&wish.security_group, &site.from) {
@@ -199,29 +209,24 @@ impl Ec2 {
             tags: &tags,
             name: &store.run().name("e2e"),
         };
-        let candidates = launch::candidates(store.run(), wish, begun, &site.subnets);
-        let bargain = order.carry_out(store, candidates, deadline).await?;
-        drop(std::fs::remove_file(store.path(launch::HOST_KEY)));
-
-        let address = ready::address(ec2, wish, &bargain.id, deadline).await?;
-        let host = HostRecord {
-            kind: HostKind::Ssh,
-            address: address.clone(),
-            port: 22,
-            user: "ubuntu".to_owned(),
-            private_key: Some(store.path(launch::LOGIN_KEY)),
-            host_key: Some(begun.keys.host_public.clone()),
+        let mut sweep = Sweep::new(&order, candidates);
+        let (bargain, host) = loop {
+            let bargain = sweep.next(store, deadline).await?;
+            match ready::up(&order, &bargain.id, store, &self.access, deadline).await {
+                Ok(host) => break (bargain, host),
+                Err(Trouble::Died(death))
+                    if sweep.may_replace(&bargain, &death, store, deadline)? => {}
+                Err(trouble) => return Err(trouble.into()),
+            }
         };
-        store.update(|record| record.host = Some(host.clone()))?;
-        let ssh = SshHost::new(&host, self.access.env())?;
-        tokio::select! {
-            settled = ready::settle(ec2, &wish.region, &bargain.id, &ssh, deadline) => settled?,
-            never = door::attend(store, &self.access, &host, deadline) => match never {},
-        }
+        drop(std::fs::remove_file(store.path(launch::HOST_KEY)));
         let candidate = bargain.candidate;
+        let address = host.address.clone();
+        let hourly = price::hourly(&wish.region, &candidate.instance_type);
         Ok(Launched {
             host,
             expires_at: Some(begun.expires_at),
+            hourly,
             outputs: vec![
                 ("instance-id", bargain.id),
                 ("public-ip", address),
@@ -338,47 +343,6 @@ impl Provider for Ec2 {
             &self.access,
             deadline,
         ))
-    }
-}
-
-/// A second instance would be paid for and never used: the record has room for one.
-async fn refuse_a_second(
-    ec2: &aws_sdk_ec2::Client,
-    store: &Store,
-    wish: &Wish,
-    deadline: Deadline,
-) -> Result<(), Failure> {
-    let recorded = store.record().launch.as_ref();
-    let region = recorded.and_then(|launch| launch.region.as_deref());
-    if region.is_some_and(|region| region != wish.region)
-        && (store.open_step(STEP).is_some()
-            || recorded.is_some_and(|launch| launch.instance_id.is_some()))
-    {
-        let region = region.unwrap_or_default();
-        return Err(Failure::new(
-            Exit::BadInput,
-            format!("this job has launched in {region} already"),
-        )
-        .hint("run `teardown` first")
-        .leaving(Leftover::Tagged));
-    }
-    let Some(id) = recorded.and_then(|launch| launch.instance_id.clone()) else {
-        return Ok(());
-    };
-    let known = [Resource {
-        kind: INSTANCE,
-        id,
-        ..Resource::default()
-    }];
-    let found = look(ec2, &wish.region, Sought::These(&known), deadline).await?;
-    match living(found).next() {
-        None => Ok(()),
-        Some(id) => Err(Failure::new(
-            Exit::BadInput,
-            format!("this job has an instance already: {id}"),
-        )
-        .hint("run `teardown` first")
-        .leaving(Leftover::Tagged)),
     }
 }
 

@@ -55,6 +55,7 @@ impl Provider for Local {
             Ok(Launched {
                 host,
                 expires_at: None,
+                hourly: None,
                 outputs: Vec::new(),
             })
         }
@@ -87,5 +88,6 @@ pub(super) fn launch_of(provider: &str) -> Launch {
         instance_id: None,
         security_group_id: None,
         expires_at: None,
+        attempts: Vec::new(),
     }
 }

@@ -129,6 +129,7 @@ impl Provider for Ssh {
             Ok(Launched {
                 host: self.record.clone(),
                 expires_at: None,
+                hourly: None,
                 outputs: vec![("public-ip", self.record.address.clone())],
             })
         }

@@ -5,7 +5,13 @@ use std::time::Duration;
 use crate::{
     cli::{ProviderKind, ProvisionArgs, Whereabouts},
     limits::{Deadline, Limit, humane},
-    provider::{self, Launched},
+    provider::{
+        self, Launched,
+        ec2::{
+            self,
+            price::{AS_OF, dollars},
+        },
+    },
     report::{Exit, Failure, Leftover, escape_markdown},
     stages::{Context, Outputs},
 };
@@ -28,16 +34,19 @@ pub async fn run(
         .store
         .update(|record| record.role_arn.clone_from(&args.role_arn))?;
     let deadline = context.deadline;
-    let launched = provider.launch(&mut context.store, deadline).await?;
+    let launched = match provider.launch(&mut context.store, deadline).await {
+        Ok(launched) => launched,
+        Err(failure) => {
+            // What was tried is of most use where it came to nothing.
+            tell(context, &attempts(context));
+            return Err(failure);
+        }
+    };
     context
         .store
         .update(|record| record.host = Some(launched.host.clone()))?;
-    if let Err(error) = context
-        .files
-        .summary(&summary(&launched, deadline.elapsed()))
-    {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
+    let text = summary(&launched, deadline.elapsed());
+    tell(context, &format!("{text}{}", attempts(context)));
     let mut outputs = Outputs(launched.outputs);
     if let Some(expires_at) = launched.expires_at {
         tracing::info!("it ends by itself at {expires_at}");
@@ -92,9 +101,32 @@ pub async fn unwind(context: &mut Context) {
     }
 }
 
+/// Every request for an instance, in a table.
+fn attempts(context: &Context) -> String {
+    let launch = context.store.record().launch.as_ref();
+    ec2::attempts::table(
+        launch
+            .map(|launch| launch.attempts.as_slice())
+            .unwrap_or_default(),
+    )
+}
+
+fn tell(context: &Context, text: &str) {
+    if let Err(error) = context.files.summary(text) {
+        tracing::warn!("cannot write the job summary: {error}");
+    }
+}
+
 fn summary(launched: &Launched, took: Duration) -> String {
     let expires = launched.expires_at.map(|at| ("expires-at", at.to_string()));
-    let rows = launched.outputs.iter().cloned().chain(expires);
+    let cost = launched.hourly.map(|hourly| {
+        let hour = dollars(hourly);
+        let text = format!(
+            "at most {hour} an hour: the on-demand price of {AS_OF}, without disk and traffic"
+        );
+        ("cost (estimate)", text)
+    });
+    let rows = launched.outputs.iter().cloned().chain(expires).chain(cost);
     let rows = rows.map(|(name, value)| format!("| {name} | {} |\n", escape_markdown(&value)));
     format!(
         "### provision-ec2: a host in {}\n\n| | |\n|---|---|\n{}\n",

@@ -69,7 +69,7 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     }
     let found = ended.found;
     let left = provider.prove_gone(&owner, deadline).await?;
-    report(context, &found, &left);
+    report(context, &found, &left, ended.now);
     let mut instances: Vec<&str> = ids(&found, &left, "instance");
     // One that was asked to end first may have been gone before it could be found.
     instances.extend(

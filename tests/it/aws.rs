@@ -290,9 +290,14 @@ pub(crate) fn fault_of(fault: Value) {
         "{}/sandbox/faults",
         std::env::var("AWS_ENDPOINT_URL").unwrap()
     );
-    let mut faults: Vec<Value> = serde_json::from_slice(&curl(&[&url])).unwrap();
-    faults.push(fault);
-    curl(&["-X", "PUT", &url, "-d", &json!(faults).to_string()]);
+    let set: Vec<Value> =
+        serde_json::from_slice(&curl(&["-X", "POST", &url, "-d", &fault.to_string()])).unwrap();
+    let action = Some(fault).map(|mut fault| fault["action"].take());
+    assert_eq!(
+        set.last().map(|last| last["action"].clone()),
+        action,
+        "the cloud runs older code: `down cloud`, then `up`"
+    );
 }
 
 /// Lets an access key do what a policy says, and nothing else.

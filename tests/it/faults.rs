@@ -65,6 +65,11 @@ fn sandbox_what_was_just_made_may_be_unknown_for_a_while() {
     for (action, code) in [
         ("DescribeInstances", "InvalidInstanceID.NotFound"),
         ("AuthorizeSecurityGroupIngress", "InvalidGroup.NotFound"),
+        ("RunInstances", "InvalidGroup.NotFound"),
+        (
+            "ModifyInstanceMetadataOptions",
+            "InvalidInstanceID.NotFound",
+        ),
     ] {
         fault_of(
             json!({"action": action, "region": region, "code": code, "status": 400, "times": 2}),
@@ -72,6 +77,7 @@ fn sandbox_what_was_just_made_may_be_unknown_for_a_while() {
     }
     let job = Job::new().with("AWS_REGION", region);
     job.step(&["provision-ec2"]).exits(0);
+    assert!(!job.summary().contains("cost"), "no price is known there");
     job.step(&["teardown"]).exits(0).says("proven gone");
 }
 

@@ -154,6 +154,7 @@ fn sandbox_no_capacity_means_the_next_candidate_and_in_the_end_a_list_of_all() {
         "provision-ec2",
         "--instance-types=m7i.2xlarge",
         "--availability-zones=us-east-1a,us-east-1b",
+        "--capacity-rounds=1",
     ];
     let started = Instant::now();
     job.step(&options)

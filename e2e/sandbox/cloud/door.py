@@ -8,7 +8,7 @@ import time
 from urllib.parse import parse_qs
 
 import sessions
-from machines import LABEL, all_instances, docker
+from machines import LABEL, all_instances, docker, doom
 from moto.ec2.models import ec2_backends
 from permissions import bad_digest, policies, refuse
 from werkzeug.serving import WSGIRequestHandler
@@ -48,6 +48,7 @@ class Door:
             if fault:
                 fault["times"] = fault.get("times", 1) - 1
         skew.seconds = fault.get("date", 0) if fault else 0
+        doom.dies = fault.get("dies") if fault else None
         if over:
             fault = {"action": action, "code": "RequestExpired", "message": "Request has expired."}
         if fault:
@@ -77,6 +78,10 @@ class Door:
         if path == "/sandbox/faults" and environ["REQUEST_METHOD"] == "PUT":
             self.faults = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
             answer = self.faults
+        elif path == "/sandbox/faults" and environ["REQUEST_METHOD"] == "POST":
+            with self.lock:
+                self.faults.append(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
+                answer = self.faults
         elif path == "/sandbox/faults":
             answer = self.faults
         elif path == "/sandbox/policies":

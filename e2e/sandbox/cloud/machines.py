@@ -25,6 +25,7 @@ from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.ssm.models import ssm_backends
 
 LABEL = "sandbox.instance"
+doom = threading.local()  # how an instance dies that the request of this thread launches
 
 
 def docker(*args: str, check: bool = True) -> str:
@@ -79,13 +80,12 @@ launches = threading.Lock()
 def run_instances(self, image_id, count, user_data, security_group_names, **kwargs):
     with launches:
         token = kwargs.get("client_token")
+        asked = repr((image_id, count, user_data and user_data.as_bytes(), {k: v for k, v in kwargs.items() if k != "client_token"}))
         for reservation in self.reservations.values():
             if token and token != "ABCDE" and any(i.client_token == token for i in reservation.instances):
-                asked = (image_id, kwargs.get("instance_type"), count, str(kwargs.get("security_group_ids")))
                 if reservation.asked != asked:
                     raise EC2ClientError("IdempotentParameterMismatch", f"The client token {token} was used with other parameters")
                 return reservation
-        asked = (image_id, kwargs.get("instance_type"), count, str(kwargs.get("security_group_ids")))
         if image_id.startswith("resolve:ssm:"):
             found = ssm_backends[self.account_id][self.region_name].get_parameter(image_id.removeprefix("resolve:ssm:"))
             if not found:
@@ -97,21 +97,37 @@ def run_instances(self, image_id, count, user_data, security_group_names, **kwar
             for nic in instance.nics.values():
                 nic.delete_on_termination = True
                 nic.add_tags(kwargs.get("tags", {}).get("network-interface", {}))
-            boot(instance, base64.b64decode(user_data.as_bytes()) if user_data else b"")
+            if getattr(doom, "dies", None):
+                die(self, instance, **doom.dies)
+            else:
+                boot(instance, base64.b64decode(user_data.as_bytes()) if user_data else b"")
         return reservation
+
+
+def die(backend, instance, code, message="set by a test", after=0):
+    """Leaves an instance pending, without a machine, and ends it as EC2 ends one that it cannot bring up."""
+    instance._state.name, instance._state.code = "pending", 0
+
+    def end():
+        if instance.state != "terminated":
+            moto_terminate(backend, [instance.id])
+            instance.state_reason = StateReason(f"{code}: {message}", code)
+
+    threading.Timer(after, end).start() if after else end()
 
 
 def terminate_instances(self, instance_ids):
     for instance in self.get_multi_instances_by_id(instance_ids):
         instance.was_terminated = instance.state == "terminated"
-    done = moto_terminate(self, instance_ids)
+    gone = [instance for instance in self.get_multi_instances_by_id(instance_ids) if instance.was_terminated]
+    done = moto_terminate(self, [i for i in instance_ids if i not in [instance.id for instance in gone]])
     for instance, _ in done:
         if getattr(instance, "ended_itself", False):
             code = "Client.InstanceInitiatedShutdown"
             instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
         docker("rm", "-fv", f"sandbox-{instance.id}", check=False)
         shutil.rmtree(getattr(instance, "sandbox_seed", "/nonexistent"), ignore_errors=True)
-    return done
+    return done + [(instance, instance._state) for instance in gone]  # moto alone ends the interface once more
 
 
 def stop_instances(self, instance_ids):

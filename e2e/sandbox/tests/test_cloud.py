@@ -187,6 +187,21 @@ class Cloud(unittest.TestCase):
         self.assertEqual(self.launch(ClientToken=self.run)["InstanceId"], self.live()[0])
         self.assertIn("RunInstances", [c["action"] for c in control("calls") if c.get("ClientToken") == self.run])
 
+    def test_an_instance_may_die_before_it_comes_up(self):
+        control("faults", [{"action": "RunInstances", "dies": {"code": "Server.InternalError", "after": 1}}])
+        mine = self.launch()["InstanceId"]
+        self.assertEqual(self.state(), "pending")
+        until("its end", lambda: self.live() == [])
+        ended = self.ec2.describe_instances(InstanceIds=[mine])["Reservations"][0]["Instances"][0]
+        self.assertEqual(ended["StateReason"]["Code"], "Server.InternalError")
+
+    def test_a_token_is_of_one_request(self):
+        self.launch(ClientToken=self.run)
+        with self.assertRaises(ClientError) as refused:
+            self.launch(ClientToken=self.run, BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 9}}])
+        self.assertEqual(refused.exception.response["Error"]["Code"], "IdempotentParameterMismatch")
+        self.assertEqual(len(self.live()), 1)
+
     def test_an_instance_keeps_its_address_and_disk_when_it_is_stopped_and_started(self):
         launched = self.launch()
         address = launched["PublicIpAddress"]

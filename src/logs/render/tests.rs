@@ -6,7 +6,7 @@ use crate::{
         diagnose::{Class, diagnose},
         snapshot::Object,
     },
-    record::Store,
+    record::{Attempt, Launch, Store},
 };
 
 fn record(exits: &[(&str, Option<u8>, &str)]) -> Record {
@@ -158,4 +158,34 @@ fn a_workload_without_its_pods_is_listed_with_their_reasons() {
             .markdown()
             .contains("**image pull** StatefulSet n/db")
     );
+}
+
+#[test]
+fn every_request_for_an_instance_is_in_the_report() {
+    let mut record = record(&[("provision-ec2", Some(3), "no capacity")]);
+    let attempt = Attempt {
+        instance_type: "m7i.2xlarge".to_owned(),
+        zone: "us-east-1a".to_owned(),
+        market: "spot".to_owned(),
+        round: 1,
+        answer: "InsufficientInstanceCapacity".to_owned(),
+        seconds: 0.4,
+    };
+    record.launch = Some(Launch {
+        provider: "ec2".to_owned(),
+        region: None,
+        nonce: None,
+        instance_id: None,
+        security_group_id: None,
+        expires_at: None,
+        attempts: vec![attempt],
+    });
+    let report = report(&record, None, &[]);
+    let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+    assert_eq!(
+        json["attempts"],
+        json!([{"instance_type": "m7i.2xlarge", "zone": "us-east-1a", "market": "spot", "round": 1,
+                "answer": "InsufficientInstanceCapacity", "seconds": 0.4}])
+    );
+    assert!(report.html().contains("InsufficientInstanceCapacity"));
 }

@@ -17,7 +17,8 @@ use jiff::{Timestamp, fmt::rfc2822};
 use regex::Regex;
 
 use super::{
-    errors::{Class, Ec2Error},
+    class::Class,
+    errors::Ec2Error,
     session::{Access, Lasting},
 };
 use crate::{inputs::Environment, limits::Deadline, provider::BadInput};
@@ -141,7 +142,7 @@ impl ClassifyRetry for OnceForCapacity {
             .and_then(|error| error.downcast_ref::<RunInstancesError>())
             .and_then(|error| error.code());
         match code.map(Class::of) {
-            Some(Class::Capacity | Class::Quota) => RetryAction::RetryForbidden,
+            Some(class) if !class.again() => RetryAction::RetryForbidden,
             _ => RetryAction::NoActionIndicated,
         }
     }

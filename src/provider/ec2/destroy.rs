@@ -9,7 +9,8 @@ use aws_sdk_ec2::Client;
 use tokio::sync::Mutex;
 
 use super::{
-    errors::{Class, Ec2Error, ask},
+    class::Class,
+    errors::{Ec2Error, ask},
     find::{INSTANCE, INTERFACE, Sought, VOLUME, look},
 };
 use crate::{
@@ -132,7 +133,7 @@ async fn end(
 fn for_good(error: &Ec2Error) -> bool {
     matches!(
         error.class(),
-        Class::Denied | Class::Credentials | Class::Input | Class::Quota
+        Class::Denied | Class::Credentials | Class::Input | Class::Quota | Class::Account
     ) && !error.code().ends_with(".InUse")
 }
 

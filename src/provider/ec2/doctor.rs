@@ -18,8 +18,9 @@ use jiff::Timestamp;
 
 use self::tried::{Told, Tried, tell};
 use super::{
+    class::Class,
     client::Api,
-    errors::{Class, Ec2Error, ask},
+    errors::{Ec2Error, ask},
     find::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},
     image, network,
     session::{Access, Lasting},

@@ -1,101 +1,22 @@
-//! What EC2's refusals mean: the next candidate, a wrong input, a quota, a missing permission, a fault.
+//! Why EC2 did not do what it was asked, in words, and what to do about it.
 //!
-//! Given error codes; source: the EC2 API reference, "Error codes for the Amazon EC2 API".
+//! What a code means for the next request is [`Class`]'s business.
 
 use std::future::Future;
 
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use futures::future::BoxFuture;
 
-use super::session::SessionError;
+use super::{
+    class::{Class, Quota},
+    session::SessionError,
+    wish::Bought,
+};
 use crate::{
     limits::{Deadline, humane},
     report::{Exit, Explain, waited},
     wait::WaitError,
 };
-
-/// What a refusal means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// No room for this type in this zone, in this market: another candidate may do.
-    Capacity,
-    /// The account may not have more: no candidate helps.
-    Quota,
-    /// The caller may not do that.
-    Denied,
-    /// The credentials are not accepted.
-    Credentials,
-    /// An input names something that is not there or cannot be.
-    Input,
-    /// A fault on the way, or too many requests: the same request may succeed later.
-    Fault,
-    /// Anything else.
-    Other,
-}
-
-impl Class {
-    /// The class of an error code of EC2.
-    pub fn of(code: &str) -> Self {
-        match code {
-            "InsufficientInstanceCapacity"
-            | "InsufficientHostCapacity"
-            | "InsufficientCapacity"
-            | "InsufficientReservedInstanceCapacity"
-            | "InsufficientCapacityOnHost"
-            | "InsufficientFreeAddressesInSubnet"
-            | "InsufficientVolumeCapacity"
-            | "ReservationCapacityExceeded"
-            | "UnfulfillableCapacity"
-            | "Unsupported"
-            | "UnsupportedOperation"
-            | "MaxSpotInstanceCountExceeded"
-            | "SpotMaxPriceTooLow"
-            | "AuthFailure.ServiceLinkedRoleCreationNotPermitted" => Self::Capacity,
-            "VcpuLimitExceeded"
-            | "InstanceLimitExceeded"
-            | "VolumeLimitExceeded"
-            | "MaxIOPSLimitExceeded"
-            | "SecurityGroupLimitExceeded"
-            | "ResourceLimitExceeded"
-            | "PendingVerification"
-            | "Blocked"
-            | "OptInRequired" => Self::Quota,
-            "UnauthorizedOperation"
-            | "AccessDenied"
-            | "AccessDeniedException"
-            | "OperationNotPermitted" => Self::Denied,
-            "AuthFailure"
-            | "InvalidClientTokenId"
-            | "UnrecognizedClientException"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
-            | "RequestExpired"
-            | "InvalidAccessKeyId"
-            | "SignatureDoesNotMatch"
-            | "MissingAuthenticationToken" => Self::Credentials,
-            "RequestLimitExceeded"
-            | "EC2ThrottledException"
-            | "Throttling"
-            | "ThrottlingException"
-            | "InternalError"
-            | "InternalFailure"
-            | "ServiceUnavailable"
-            | "Unavailable" => Self::Fault,
-            code if code.starts_with("InvalidAMI")
-                || code.starts_with("InvalidParameter")
-                || code.starts_with("InvalidSubnet")
-                || code.starts_with("InvalidGroup")
-                || code.starts_with("InvalidSecurityGroup")
-                || code.starts_with("InvalidBlockDevice")
-                || code == "InvalidInstanceType"
-                || code == "MissingParameter" =>
-            {
-                Self::Input
-            }
-            _ => Self::Other,
-        }
-    }
-}
 
 /// Why EC2 did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -172,13 +93,18 @@ pub enum Ec2Error {
         reason: String,
     },
     /// No candidate was left.
-    #[error("no instance type has capacity in {region}")]
+    #[error("no instance type has capacity in {region}{}", after(*rounds))]
     NoCapacity {
         /// Where.
         region: String,
+        /// How often all of them were asked.
+        rounds: u32,
         /// One line for each candidate.
         attempts: Vec<String>,
     },
+    /// The account may not have more.
+    #[error("the quota `{}` is used up in {}: {}", .0.quota.name, .0.region, .0.code)]
+    QuotaReached(Box<Reached>),
     /// Nothing was found where we may look, and the other regions may not be listed.
     #[error(
         "nothing is there in {first}, and no other region may be searched: DescribeRegions: {code}"
@@ -194,6 +120,10 @@ pub enum Ec2Error {
     Died {
         /// The instance.
         id: String,
+        /// Where.
+        region: String,
+        /// The code of its `StateReason`; empty where it has none.
+        code: String,
         /// `StateReason` in the API's words.
         reason: String,
     },
@@ -207,11 +137,33 @@ pub enum Ec2Error {
     },
 }
 
+/// A refusal for a quota.
+#[derive(Debug)]
+pub struct Reached {
+    /// Where.
+    pub region: String,
+    /// The code of the refusal.
+    pub code: String,
+    /// What the API says about it.
+    pub message: String,
+    /// The quota behind it.
+    pub quota: Quota,
+    /// One line for each candidate.
+    pub attempts: Vec<String>,
+}
+
 impl Ec2Error {
     /// What the refusal means, where it is one.
     pub fn class(&self) -> Class {
         match self {
+            // Of a type that the region does not have EC2 speaks as of any value that cannot be.
+            Self::Refused { code, message, .. }
+                if code == "InvalidParameterValue" && message.contains("InstanceType") =>
+            {
+                Class::NoSuchType
+            }
             Self::Refused { code, .. } => Class::of(code),
+            Self::QuotaReached(_) => Class::Quota,
             Self::NoAnswer { .. }
             | Self::Session(SessionError::None {
                 for_good: false, ..
@@ -251,7 +203,7 @@ impl Explain for Ec2Error {
             | Self::Input { .. } => Exit::BadInput,
             Self::Session(error) => error.exit(),
             Self::TimedOut { .. } => Exit::TimeLimit,
-            _ if self.class() == Class::Input => Exit::BadInput,
+            _ if matches!(self.class(), Class::Input | Class::NoSuchType) => Exit::BadInput,
             _ => Exit::Infrastructure,
         }
     }
@@ -275,8 +227,11 @@ impl Explain for Ec2Error {
                     .to_owned()
             }
             Self::NoCapacity { .. } => {
-                "name more types by `instance-types`, or another `region`".to_owned()
+                "name more types by `instance-types`, or another `region`; `capacity-rounds` and `timeout` say how long to try"
+                    .to_owned()
             }
+            Self::QuotaReached(it) => it.quota.advice(&it.region),
+            Self::Died { code, region, .. } => return death_hint(code, region),
             Self::NotEverywhere { .. } => {
                 "set `region` to the one that the host was launched in, or allow ec2:DescribeRegions".to_owned()
             }
@@ -287,6 +242,11 @@ impl Explain for Ec2Error {
                 "is the region's name right, and does this machine reach AWS?".to_owned()
             }
             Self::Session(error) => return error.hint(),
+            Self::Refused { region, .. }
+                if matches!(self.class(), Class::NoSuchType | Class::NotInZone) =>
+            {
+                format!("name types that {region} has, in the zones that are tried, by `instance-types`")
+            }
             Self::Refused { call, code, .. } => return refusal_hint(call, code),
             _ => return None,
         })
@@ -299,26 +259,71 @@ impl Explain for Ec2Error {
             }
             Self::Session(error) => error.details(),
             Self::NoCapacity { attempts, .. } => attempts.clone(),
+            Self::QuotaReached(it) => std::iter::once(&it.message)
+                .chain(&it.attempts)
+                .cloned()
+                .collect(),
             Self::TimedOut { details, .. } => details.clone(),
             _ => Vec::new(),
         }
     }
 }
 
+/// How often, where it was more than once.
+fn after(rounds: u32) -> String {
+    if rounds > 1 {
+        format!(", all of them asked {rounds} times")
+    } else {
+        String::new()
+    }
+}
+
 fn refusal_hint(call: &str, code: &str) -> Option<String> {
     Some(match (Class::of(code), code) {
-        (_, "VcpuLimitExceeded") => {
-            "the account's quota of vCPUs is used up: ask for more under Service Quotas (Running On-Demand \
-             Standard instances), or name smaller types by `instance-types`"
+        (_, "AuthFailure.ServiceLinkedRoleCreationNotPermitted") => {
+            "spot needs a role that the account lacks: `aws iam create-service-linked-role \
+             --aws-service-name spot.amazonaws.com`, once; or set `market` to on-demand"
                 .to_owned()
         }
+        (Class::SpotClosed, _) => "set `market` to spot-then-on-demand, or to on-demand".to_owned(),
         (Class::Quota, _) => "the account has reached a limit: see Service Quotas in the AWS console".to_owned(),
+        (_, "PendingVerification") => {
+            "AWS is still verifying the account for this region: it says so by mail, mostly within minutes".to_owned()
+        }
+        (_, "Blocked") => "AWS has blocked the account: ask AWS Support".to_owned(),
+        (_, "OptInRequired") => {
+            "enable the region for the account, or subscribe to what the image needs in AWS Marketplace".to_owned()
+        }
         (Class::Denied, _) => format!("the credentials need ec2:{call}; `manifests-e2e iam-policy` prints the whole policy"),
         (Class::Credentials, _) => {
             "the credentials have expired or belong to another account or partition: renew them".to_owned()
         }
+        (Class::Fault, _) => "AWS was in trouble or asked too often until the time was over: try again later".to_owned(),
         _ => return None,
     })
+}
+
+fn death_hint(code: &str, region: &str) -> Option<String> {
+    let hint = match code {
+        "Client.UserInitiatedShutdown" => {
+            "somebody asked for its end: a `teardown` of this job, or `reap`"
+        }
+        "Client.InstanceInitiatedShutdown" => "it powered itself off: is its `ttl` long enough?",
+        "Client.InternalError" => {
+            "mostly the key that encrypts its disk: may these credentials use the account's default key for EBS?"
+        }
+        "Client.VolumeLimitExceeded" => {
+            return Some(Quota::of(code, Bought::OnDemand, "").advice(region));
+        }
+        "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown" => {
+            "AWS took the spot capacity back: set `market` to spot-then-on-demand or on-demand"
+        }
+        code if code.starts_with("Server.") => {
+            "the fault is on AWS's side: try again, perhaps in another zone"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
 }
 
 /// Sends one request, but gives it up at the deadline, and says what its failure means.

@@ -3,36 +3,65 @@
 use super::*;
 
 #[test]
-fn a_code_tells_what_to_do_next() {
-    for (code, class) in [
-        ("InsufficientInstanceCapacity", Class::Capacity),
-        ("Unsupported", Class::Capacity),
-        ("VcpuLimitExceeded", Class::Quota),
-        ("UnauthorizedOperation", Class::Denied),
-        ("AuthFailure", Class::Credentials),
-        (
-            "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
-            Class::Capacity,
-        ),
-        ("RequestLimitExceeded", Class::Fault),
-        ("InvalidAMIID.NotFound", Class::Input),
-        ("InvalidInstanceID.NotFound", Class::Other),
-    ] {
-        assert_eq!(Class::of(code), class, "{code}");
-    }
-}
-
-#[test]
-fn a_quota_names_itself_and_a_missing_permission_the_call() {
+fn each_refusal_says_what_to_do() {
     let refused = |code: &str| Ec2Error::Refused {
         call: "RunInstances",
         region: "us-east-1".to_owned(),
         code: code.to_owned(),
         message: String::new(),
     };
-    let hint = refused("VcpuLimitExceeded").hint().unwrap();
-    assert!(hint.contains("quota of vCPUs"), "{hint}");
-    let hint = refused("UnauthorizedOperation").hint().unwrap();
-    assert!(hint.contains("ec2:RunInstances"), "{hint}");
+    for (code, part) in [
+        ("UnauthorizedOperation", "ec2:RunInstances"),
+        (
+            "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+            "spot.amazonaws.com",
+        ),
+        ("SpotMaxPriceTooLow", "spot-then-on-demand"),
+        ("PendingVerification", "verifying"),
+        ("Blocked", "AWS Support"),
+        ("OptInRequired", "enable the region"),
+        ("AuthFailure", "renew them"),
+        ("RequestLimitExceeded", "too often"),
+        ("SecurityGroupLimitExceeded", "Service Quotas"),
+    ] {
+        let hint = refused(code).hint().unwrap_or_default();
+        assert!(hint.contains(part), "{code}: {hint}");
+    }
     assert_eq!(refused("AuthFailure").exit(), Exit::Infrastructure);
+}
+
+#[test]
+fn a_quota_is_named_with_the_page_that_raises_it() {
+    let code = "VcpuLimitExceeded";
+    let error = Ec2Error::QuotaReached(Box::new(Reached {
+        region: "us-east-1".to_owned(),
+        code: code.to_owned(),
+        message: "You have requested more vCPU capacity".to_owned(),
+        quota: Quota::of(code, super::super::wish::Bought::OnDemand, "m7i.2xlarge"),
+        attempts: Vec::new(),
+    }));
+    assert!(
+        error.to_string().contains("Running On-Demand Standard"),
+        "{error}"
+    );
+    assert!(error.hint().unwrap().contains("servicequotas"), "{error:?}");
+    assert_eq!(error.exit(), Exit::Infrastructure);
+}
+
+#[test]
+fn a_type_that_the_region_lacks_is_no_other_bad_value() {
+    let refused = |message: &str| Ec2Error::Refused {
+        call: "RunInstances",
+        region: "eu-south-2".to_owned(),
+        code: "InvalidParameterValue".to_owned(),
+        message: message.to_owned(),
+    };
+    assert_eq!(
+        refused("Invalid value 'm7a.2xlarge' for InstanceType.").class(),
+        Class::NoSuchType
+    );
+    assert_eq!(
+        refused("Invalid value '7' for throughput.").class(),
+        Class::Input
+    );
 }

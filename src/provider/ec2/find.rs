@@ -125,6 +125,9 @@ async fn instances(
                 .map_or("unknown", |name| name.as_str())
                 .to_owned(),
             since: moment(instance.launch_time()),
+            instance_type: instance
+                .instance_type()
+                .map(|kind| kind.as_str().to_owned()),
         })
         .filter(|instance| instance.state != "terminated")
         .collect())
@@ -156,6 +159,7 @@ async fn volumes(
                 .map_or("unknown", |state| state.as_str())
                 .to_owned(),
             since: moment(volume.create_time.as_ref()),
+            instance_type: None,
         })
         .collect())
 }
@@ -189,6 +193,7 @@ async fn interfaces(
                 .map_or("unknown", |status| status.as_str())
                 .to_owned(),
             since: None,
+            instance_type: None,
         })
         .collect())
 }
@@ -216,6 +221,7 @@ async fn groups(
             tags: by_key(group.tags()),
             state: "there".to_owned(),
             since: None,
+            instance_type: None,
         })
         .collect())
 }

@@ -1,4 +1,4 @@
-//! `RunInstances` over the candidates: types × zones × markets, each asked for once.
+//! What one launch asks for: keys, tags, token, and the request itself for one candidate.
 //!
 //! What a request asks for is fixed before the first one is sent, so that an answer that was lost is asked for again
 //! with the same token, and the instance is never launched twice.
@@ -15,20 +15,17 @@ use aws_sdk_ec2::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
-use serde_json::json;
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    client::OnceForCapacity,
     cloud_init::{self, Keys},
-    errors::{Class, Ec2Error, ask},
     image::Chosen,
     network::Subnet,
     tags_of,
     wish::{Bought, Wish},
 };
 use crate::{
-    limits::Deadline,
     record::{self, Launch, Store},
     report::{Exit, Failure},
     run::Run,
@@ -38,7 +35,7 @@ use crate::{
 pub(super) const STEP: &str = "RunInstances";
 /// The key that we log in with, in the state directory.
 pub(super) const LOGIN_KEY: &str = "id_ed25519";
-/// The host's own key; kept only while the answer to the launch is not known.
+/// The host's own key; kept only until the host is up.
 pub(super) const HOST_KEY: &str = "host_ed25519_key";
 
 /// What stays the same over all candidates of one launch.
@@ -46,8 +43,27 @@ pub(super) struct Begun {
     pub(super) nonce: String,
     pub(super) expires_at: Timestamp,
     pub(super) keys: Keys,
-    /// The candidate whose answer was lost, as its intent has it.
-    open: Option<String>,
+    /// The request whose answer was lost.
+    pub(super) open: Option<Open>,
+}
+
+/// A request whose answer is not known, as its intent has it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Open {
+    pub(super) token: String,
+    #[serde(rename = "type")]
+    instance_type: String,
+    zone: String,
+    market: String,
+}
+
+impl Open {
+    /// Whether it asked for this candidate.
+    pub(super) fn is(&self, candidate: &Candidate) -> bool {
+        self.instance_type == candidate.instance_type
+            && self.zone == candidate.subnet.zone
+            && self.market == candidate.market.name()
+    }
 }
 
 impl Begun {
@@ -83,6 +99,7 @@ impl Begun {
                 instance_id: None,
                 security_group_id: None,
                 expires_at: Some(begun.expires_at),
+                attempts: Vec::new(),
             });
         })?;
         Ok(begun)
@@ -110,7 +127,7 @@ impl Begun {
             nonce: launch.nonce.clone()?,
             expires_at,
             keys: Keys::read(&read(LOGIN_KEY)?, &read(HOST_KEY)?).ok()?,
-            open: step.intent["token"].as_str().map(str::to_owned),
+            open: Some(serde_json::from_value(step.intent.clone()).ok()?),
         })
     }
 }
@@ -121,8 +138,32 @@ pub(super) struct Candidate {
     pub(super) instance_type: String,
     pub(super) subnet: Subnet,
     pub(super) market: Bought,
-    /// The client token: the same for the same launch, another for any other.
-    pub(super) token: String,
+}
+
+impl std::fmt::Display for Candidate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (market, zone) = (self.market.name(), &self.subnet.zone);
+        write!(f, "{} ({market}) in {zone}", self.instance_type)
+    }
+}
+
+impl Candidate {
+    /// The client token: the same for the same request, another for any other. `turn` tells the rounds apart, and what is
+    /// asked for again after an end.
+    ///
+    /// At most 64 characters of ASCII, as EC2 takes them: a SHA-256 in hexadecimal digits.
+    pub(super) fn token(&self, run: &Run, nonce: &str, turn: &str) -> String {
+        let parts = [
+            &run.id,
+            &run.job,
+            nonce,
+            &self.instance_type,
+            &self.subnet.id,
+            self.market.name(),
+            turn,
+        ];
+        hex::encode(Sha256::digest(parts.join("\n")))
+    }
 }
 
 impl Candidate {
@@ -132,18 +173,12 @@ impl Candidate {
             instance_type: instance_type.to_owned(),
             subnet: subnet.clone(),
             market,
-            token: format!("{:032x}", rand::random::<u128>()),
         }
     }
 }
 
 /// All ways in order of preference: market, then type, then zone; the one whose answer is open before all.
-pub(super) fn candidates(
-    run: &Run,
-    wish: &Wish,
-    begun: &Begun,
-    subnets: &[Subnet],
-) -> Vec<Candidate> {
+pub(super) fn candidates(wish: &Wish, begun: &Begun, subnets: &[Subnet]) -> Vec<Candidate> {
     let mut all = Vec::new();
     for market in &wish.markets {
         for instance_type in &wish.types {
@@ -152,26 +187,14 @@ pub(super) fn candidates(
                     instance_type: instance_type.clone(),
                     subnet: subnet.clone(),
                     market: *market,
-                    token: token(run, &begun.nonce, instance_type, &subnet.id, *market),
                 });
             }
         }
     }
-    all.sort_by_key(|candidate| begun.open.as_ref() != Some(&candidate.token));
+    let is_open =
+        |candidate: &Candidate| begun.open.as_ref().is_some_and(|open| open.is(candidate));
+    all.sort_by_key(|candidate| !is_open(candidate));
     all
-}
-
-/// At most 64 characters of ASCII, as EC2 takes them: a SHA-256 in hexadecimal digits.
-fn token(run: &Run, nonce: &str, instance_type: &str, subnet: &str, market: Bought) -> String {
-    let parts = [
-        &run.id,
-        &run.job,
-        nonce,
-        instance_type,
-        subnet,
-        market.name(),
-    ];
-    hex::encode(Sha256::digest(parts.join("\n")))
 }
 
 /// Everything that a request needs beside its candidate.
@@ -186,85 +209,8 @@ pub(super) struct Order<'a> {
     pub(super) name: &'a str,
 }
 
-/// An instance that EC2 said yes to.
-pub(super) struct Bargain {
-    pub(super) id: String,
-    pub(super) candidate: Candidate,
-}
-
 impl Order<'_> {
-    /// Asks for one candidate after another until EC2 says yes.
-    pub(super) async fn carry_out(
-        &self,
-        store: &mut Store,
-        candidates: Vec<Candidate>,
-        deadline: Deadline,
-    ) -> Result<Bargain, Failure> {
-        let mut attempts = Vec::new();
-        for candidate in candidates {
-            let what = format!(
-                "{} ({}) in {}",
-                candidate.instance_type,
-                candidate.market.name(),
-                candidate.subnet.zone
-            );
-            if deadline.passed() {
-                attempts.push(format!("{what}: no time left"));
-                break;
-            }
-            let intent = json!({
-                "type": candidate.instance_type,
-                "zone": candidate.subnet.zone,
-                "market": candidate.market.name(),
-                "token": candidate.token,
-            });
-            store.intend(STEP, intent)?;
-            let sent = self.request(&candidate).customize().config_override(
-                aws_sdk_ec2::config::Builder::new().retry_classifier(OnceForCapacity),
-            );
-            match ask(STEP, &self.wish.region, deadline, sent.send()).await {
-                Ok(answer) => {
-                    let id = answer
-                        .instances
-                        .unwrap_or_default()
-                        .into_iter()
-                        .find_map(|instance| instance.instance_id)
-                        .ok_or_else(|| {
-                            Failure::new(
-                                Exit::Infrastructure,
-                                "RunInstances answered without an instance",
-                            )
-                        })?;
-                    store.update(|record| {
-                        if let Some(launch) = &mut record.launch {
-                            launch.instance_id = Some(id.clone());
-                        }
-                    })?;
-                    store.achieve(STEP, json!({"id": id}))?;
-                    tracing::info!("launched {id}: {what}");
-                    return Ok(Bargain { id, candidate });
-                }
-                Err(error) => {
-                    // A refusal is an answer; after anything else the instance may be there.
-                    if matches!(&error, Ec2Error::Refused { .. }) && error.class() != Class::Fault {
-                        store.achieve(STEP, json!({"refused": error.code()}))?;
-                    }
-                    if error.class() != Class::Capacity {
-                        return Err(error.into());
-                    }
-                    tracing::warn!("{what}: {}", error.code());
-                    attempts.push(format!("{what}: {}", error.code()));
-                }
-            }
-        }
-        Err(Ec2Error::NoCapacity {
-            region: self.wish.region.clone(),
-            attempts,
-        }
-        .into())
-    }
-
-    pub(super) fn request(&self, candidate: &Candidate) -> RunInstancesFluentBuilder {
+    pub(super) fn request(&self, candidate: &Candidate, token: &str) -> RunInstancesFluentBuilder {
         let tags = |kind: ResourceType| {
             let name = ("Name".to_owned(), self.name.to_owned());
             let mut tags = self.tags.to_vec();
@@ -288,7 +234,7 @@ impl Order<'_> {
         let request = self
             .ec2
             .run_instances()
-            .client_token(&candidate.token)
+            .client_token(token)
             .image_id(&self.image.id)
             .instance_type(InstanceType::from(candidate.instance_type.as_str()))
             .min_count(1)

@@ -57,9 +57,9 @@ fn one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal() {
         tags: &run.tags(begun.expires_at),
         name: "e2e-1",
     };
-    let candidate = candidates(&run, &wish, &begun, &subnets()).remove(0);
+    let candidate = candidates(&wish, &begun, &subnets()).remove(0);
     let input = order
-        .request(&candidate)
+        .request(&candidate, &candidate.token(&run, &begun.nonce, "1"))
         .as_input()
         .clone()
         .build()
@@ -130,13 +130,19 @@ fn each_candidate_has_a_token_of_its_own_and_the_open_one_comes_first() {
         "--market=spot-then-on-demand",
     ]);
     let mut begun = begun();
-    let all = candidates(&run, &wish, &begun, &subnets());
-    let mut tokens: Vec<&str> = all.iter().map(|one| one.token.as_str()).collect();
+    let all = candidates(&wish, &begun, &subnets());
+    let mut tokens: Vec<String> = all
+        .iter()
+        .flat_map(|one| ["1", "2"].map(|turn| one.token(&run, &begun.nonce, turn)))
+        .collect();
     tokens.sort_unstable();
     tokens.dedup();
-    assert_eq!((all.len(), tokens.len()), (8, 8));
+    assert_eq!((all.len(), tokens.len()), (8, 16));
     assert_eq!(all[0].market, Bought::Spot);
-    let open = all[5].token.clone();
-    begun.open = Some(open.clone());
-    assert_eq!(candidates(&run, &wish, &begun, &subnets())[0].token, open);
+    let lost = all[5].clone();
+    let intent = serde_json::json!({"type": lost.instance_type, "zone": lost.subnet.zone, "market": lost.market.name(),
+        "token": "t", "round": 1});
+    begun.open = Some(serde_json::from_value(intent).unwrap());
+    let first = candidates(&wish, &begun, &subnets()).remove(0);
+    assert_eq!(first.to_string(), lost.to_string());
 }

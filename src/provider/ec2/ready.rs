@@ -10,26 +10,91 @@ use aws_sdk_ec2::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
+    class::Class,
     cloud_init::TIMER,
+    door,
     errors::{Ec2Error, ask},
+    launch::{LOGIN_KEY, Order},
+    session::Access,
     wish::Wish,
 };
 use crate::{
     host::{Command, Host as _, HostError, ssh::SshHost},
     limits::{Deadline, humane},
+    record::{HostKind, HostRecord, Store},
     report::Failure,
     wait::{self, Every, Status, WaitError},
 };
 
 /// A new instance may be unknown for so long.
-const UNKNOWN: Duration = Duration::from_mins(1);
+pub(super) const UNKNOWN: Duration = Duration::from_mins(1);
 /// Exit code of our own script where there is no timer.
 const NO_TIMER: i32 = 9;
 /// So much of the console is shown.
 const CONSOLE_LINES: usize = 20;
 
+/// Why a host did not come up.
+pub(super) enum Trouble {
+    /// It ended by itself: [`Ec2Error::Died`].
+    Died(Ec2Error),
+    /// Anything else.
+    Other(Failure),
+}
+
+impl From<Ec2Error> for Trouble {
+    fn from(error: Ec2Error) -> Self {
+        match error {
+            Ec2Error::Died { .. } => Self::Died(error),
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<HostError> for Trouble {
+    fn from(error: HostError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Died(error) => error.into(),
+            Trouble::Other(failure) => failure,
+        }
+    }
+}
+
+/// Waits until an instance answers, and puts the way to it into the record.
+pub(super) async fn up(
+    order: &Order<'_>,
+    id: &str,
+    store: &mut Store,
+    access: &Access,
+    deadline: Deadline,
+) -> Result<HostRecord, Trouble> {
+    let address = address(order.ec2, order.wish, id, deadline).await?;
+    let host = HostRecord {
+        kind: HostKind::Ssh,
+        address,
+        port: 22,
+        user: "ubuntu".to_owned(),
+        private_key: Some(store.path(LOGIN_KEY)),
+        host_key: Some(order.begun.keys.host_public.clone()),
+    };
+    store
+        .update(|record| record.host = Some(host.clone()))
+        .map_err(|error| Trouble::Other(error.into()))?;
+    let ssh = SshHost::new(&host, access.env())?;
+    tokio::select! {
+        settled = settle(order.ec2, &order.wish.region, id, &ssh, deadline) => settled?,
+        never = door::attend(store, access, &host, deadline) => match never {},
+    }
+    Ok(host)
+}
+
 /// Waits until the instance has an address to connect to.
-pub(super) async fn address(
+async fn address(
     ec2: &Client,
     wish: &Wish,
     id: &str,
@@ -39,12 +104,10 @@ pub(super) async fn address(
     let what = format!("the address of {id}");
     wait::until(what, deadline, Every::millis(300), async || {
         let instance = match describe(ec2, &wish.region, id, deadline).await {
-            Err(error) if error.code() == "InvalidInstanceID.NotFound" && !known.passed() => {
-                return Ok(Status::NotYet("EC2 does not know it yet".to_owned()));
-            }
+            Err(error) if passing(&error, known) => return Ok(Status::NotYet(error.to_string())),
             answer => answer?,
         };
-        alive(id, &instance)?;
+        alive(&wish.region, &instance)?;
         if let Some(address) = instance.public_ip_address() {
             return Ok(Status::Ready(address.to_owned()));
         }
@@ -67,18 +130,18 @@ pub(super) async fn address(
 /// Cloud-init is waited for here and not by whoever installs something: only afterwards may the metadata service, which
 /// shows user data (and so the host's key) to anyone on the host, be closed. Cloud-init is then switched off, since
 /// without that service it would take a reboot for a new instance and make new host keys.
-pub(super) async fn settle(
+async fn settle(
     ec2: &Client,
     region: &str,
     id: &str,
     ssh: &SshHost,
     deadline: Deadline,
-) -> Result<(), Failure> {
+) -> Result<(), Trouble> {
     tokio::select! {
         up = ssh.wait_until_up(deadline) => if let Err(error) = up {
             let mut failure = Failure::from(error);
             failure.details.extend(console(ec2, region, id, deadline).await);
-            return Err(failure);
+            return Err(Trouble::Other(failure));
         },
         died = death(ec2, region, id, deadline) => return Err(died.into()),
     }
@@ -124,30 +187,52 @@ touch /etc/cloud/cloud-init.disabled"
             .into());
         }
     }
+    close_metadata(ec2, region, id, deadline).await?;
+    Ok(())
+}
+
+async fn close_metadata(
+    ec2: &Client,
+    region: &str,
+    id: &str,
+    deadline: Deadline,
+) -> Result<(), Ec2Error> {
+    let known = deadline.within(UNKNOWN);
     let request = ec2
         .modify_instance_metadata_options()
         .instance_id(id)
         .http_endpoint(InstanceMetadataEndpointState::Disabled);
-    ask(
-        "ModifyInstanceMetadataOptions",
-        region,
-        deadline,
-        request.send(),
-    )
-    .await?;
-    Ok(())
+    let what = format!("the end of {id}'s metadata service");
+    wait::until(what, deadline, Every::secs(1), async || {
+        let sent = request.clone().send();
+        match ask("ModifyInstanceMetadataOptions", region, deadline, sent).await {
+            Err(error) if passing(&error, known) => Ok(Status::NotYet(error.to_string())),
+            answer => answer.map(|_| Status::Ready(())),
+        }
+    })
+    .await
+    .map_err(Ec2Error::waited)
+}
+
+/// Whether a refusal is worth another look: a fault, or an instance that is too new to be known everywhere.
+fn passing(error: &Ec2Error, known: Deadline) -> bool {
+    error.class() == Class::Fault || error.code() == "InvalidInstanceID.NotFound" && !known.passed()
 }
 
 /// Ends only when the instance has ended by itself, or cannot be asked about.
 async fn death(ec2: &Client, region: &str, id: &str, deadline: Deadline) -> Ec2Error {
+    let known = deadline.within(UNKNOWN);
     let what = format!("{id} to stay alive");
     let watch = wait::until(what, deadline, Every::secs(5), async || {
-        let instance = describe(ec2, region, id, deadline).await?;
-        alive(id, &instance)?;
+        let instance = match describe(ec2, region, id, deadline).await {
+            Err(error) if passing(&error, known) => return Ok(Status::NotYet(error.to_string())),
+            answer => answer?,
+        };
+        alive(region, &instance)?;
         Ok::<Status<()>, Ec2Error>(Status::NotYet(state(&instance).to_owned()))
     });
     match watch.await {
-        Err(WaitError::Failed(error)) => error,
+        Err(WaitError::Failed(error)) if !matches!(error, Ec2Error::TimedOut { .. }) => error,
         // The other wait has the same deadline, and the better message.
         _ => std::future::pending().await,
     }
@@ -204,13 +289,29 @@ fn state(instance: &Instance) -> &str {
 }
 
 /// An instance that ends while it boots will not come back: that is said at once, with EC2's reason.
-fn alive(id: &str, instance: &Instance) -> Result<(), Ec2Error> {
+fn alive(region: &str, instance: &Instance) -> Result<(), Ec2Error> {
+    reason_of_end(region, instance).map_or(Ok(()), Err)
+}
+
+/// Why an instance ended, where it did.
+pub(super) fn reason_of_end(region: &str, instance: &Instance) -> Option<Ec2Error> {
     if matches!(state(instance), "pending" | "running" | "unknown") {
-        return Ok(());
+        return None;
     }
-    let reason = instance.state_reason().and_then(|reason| reason.message());
-    Err(Ec2Error::Died {
-        id: id.to_owned(),
-        reason: reason.unwrap_or(state(instance)).to_owned(),
+    let reason = instance.state_reason();
+    let code = reason.and_then(|reason| reason.code()).unwrap_or_default();
+    let said = reason
+        .and_then(|reason| reason.message())
+        .unwrap_or(state(instance));
+    Some(Ec2Error::Died {
+        id: instance.instance_id().unwrap_or_default().to_owned(),
+        region: region.to_owned(),
+        code: code.to_owned(),
+        // EC2's message begins with the code, mostly.
+        reason: if said.contains(code) {
+            said.to_owned()
+        } else {
+            format!("{code}: {said}")
+        },
     })
 }

@@ -4,9 +4,10 @@ use aws_sdk_ec2::Client;
 use futures::{StreamExt as _, future::BoxFuture, stream};
 
 use super::{
+    class::Class,
     client::Api,
     destroy::{self, Refusals},
-    errors::{Class, Ec2Error, ask},
+    errors::{Ec2Error, ask},
     find::{GROUP, Sought, glimpse, look},
     session::Access,
 };
@@ -216,6 +217,7 @@ pub(super) async fn end_all(
             .into());
         }
     }
+    ended.now = api.now();
     ended.refused = failed.map(Failure::from).or_else(|| refused(refusals));
     Ok(ended)
 }

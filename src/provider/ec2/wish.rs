@@ -15,14 +15,14 @@ use crate::{
 };
 
 /// Types with 8 vCPU and 32 GiB (the whole of Kubeflow requests 5.5 CPU), newest first.
-const AMD64: [&str; 5] = [
+pub(super) const AMD64: [&str; 5] = [
     "m7i.2xlarge",
     "m7a.2xlarge",
     "m6i.2xlarge",
     "m6a.2xlarge",
     "m5.2xlarge",
 ];
-const ARM64: [&str; 3] = ["m8g.2xlarge", "m7g.2xlarge", "m6g.2xlarge"];
+pub(super) const ARM64: [&str; 3] = ["m8g.2xlarge", "m7g.2xlarge", "m6g.2xlarge"];
 
 /// EC2 takes fifty tags on a resource; a dozen are ours.
 const MOST_TAGS: usize = 35;
@@ -44,6 +44,8 @@ pub(super) struct Wish {
     pub(super) ssh_cidr: Option<Cidr>,
     /// In order of preference.
     pub(super) markets: Vec<Bought>,
+    /// How often all candidates are asked for at most.
+    pub(super) rounds: u32,
     pub(super) ubuntu: String,
     pub(super) arch: Arch,
     pub(super) ami: Option<String>,
@@ -155,6 +157,7 @@ impl Wish {
                 Market::Spot => vec![Bought::Spot],
                 Market::SpotThenOnDemand => vec![Bought::Spot, Bought::OnDemand],
             },
+            rounds: u32::from(args.capacity_rounds),
             ubuntu: args.ubuntu.clone(),
             arch: args.arch,
             ami: args.ami.clone(),

@@ -4,36 +4,73 @@ use jiff::Timestamp;
 
 use crate::{
     limits::humane,
-    provider::{Owner, Resource, ec2},
+    provider::{
+        Owner, Resource,
+        ec2::{
+            self,
+            price::{AS_OF, dollars, hourly},
+        },
+    },
     report::{Exit, Failure, Leftover, escape_markdown},
     stages::Context,
 };
 
 /// What was proven, to the log and the job summary.
-pub(super) fn report(context: &Context, found: &[Resource], left: &[Resource]) {
-    let now = Timestamp::now();
+///
+/// `now` is the time by the cloud's own clock, where it told it: what was used is counted by one clock alone.
+pub(super) fn report(
+    context: &Context,
+    found: &[Resource],
+    left: &[Resource],
+    now: Option<Timestamp>,
+) {
+    let now = now.unwrap_or_else(Timestamp::now);
     let rows = found.iter().map(|resource| {
         let there = left.iter().find(|other| other.id == resource.id);
         let state = there.map_or("proven gone", |there| there.state.as_str());
-        let used = resource
-            .since
-            .map(|since| format!("{} min", ec2::minutes(since, now)));
-        let used = used.unwrap_or_default();
+        let (used, cost) = used(resource, now);
         let what = format!("{} {}", resource.kind, resource.id);
-        tracing::info!("{what}: {state} {used}");
-        format!("| {} | {state} | {used} |\n", escape_markdown(&what))
+        tracing::info!("{what}: {state} {used} {cost}");
+        format!(
+            "| {} | {state} | {used} | {cost} |\n",
+            escape_markdown(&what)
+        )
     });
     let mut rows: String = rows.collect();
     if rows.is_empty() {
-        "| nothing was found | | |\n".clone_into(&mut rows);
+        "| nothing was found | | | |\n".clone_into(&mut rows);
     }
+    let priced = found.iter().any(|one| !used(one, now).1.is_empty());
+    let priced = if priced {
+        format!(" Cost: an estimate by the on-demand price of {AS_OF}, without disk and traffic.")
+    } else {
+        String::new()
+    };
     let text = format!(
-        "### teardown\n\n| resource | now | used |\n|---|---|---|\n{rows}\nDone in {}.\n\n",
+        "### teardown\n\n| resource | now | used | cost |\n|---|---|---|---|\n{rows}\nDone in {}.{priced}\n\n",
         humane(context.deadline.elapsed())
     );
     if let Err(error) = context.files.summary(&text) {
         tracing::warn!("cannot write the job summary: {error}");
     }
+}
+
+/// For how long something was paid for and what that costs at most, each empty where it is not known.
+fn used(resource: &Resource, now: Timestamp) -> (String, String) {
+    let Some(since) = resource.since else {
+        return (String::new(), String::new());
+    };
+    let minutes = ec2::minutes(since, now);
+    let hourly = resource
+        .region
+        .as_deref()
+        .zip(resource.instance_type.as_deref())
+        .and_then(|(region, instance_type)| hourly(region, instance_type));
+    let cost = hourly.map(|hourly| {
+        let hours = f64::from(u32::try_from(minutes).unwrap_or(u32::MAX)) / 60.0;
+        format!("≤ {}", dollars(hourly * hours))
+    });
+    (format!("{minutes} min"), cost.unwrap_or_default())
 }
 
 /// What is left, as the failure of the stage, with both outputs set.
@@ -115,4 +152,27 @@ pub(super) fn forget(context: &mut Context) -> Result<(), Failure> {
         }
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_is_counted_in_minutes_and_priced_where_the_price_is_known() {
+        let now: Timestamp = "2026-11-21T12:30:00Z".parse().unwrap();
+        let mut instance = Resource {
+            kind: "instance",
+            region: Some("us-east-1".to_owned()),
+            instance_type: Some("m7i.2xlarge".to_owned()),
+            since: Some("2026-11-21T12:00:01Z".parse().unwrap()),
+            ..Resource::default()
+        };
+        let told = used(&instance, now);
+        assert_eq!((told.0.as_str(), told.1.as_str()), ("30 min", "≤ $0.20"));
+        instance.region = Some("eu-west-9".to_owned());
+        assert_eq!(used(&instance, now), ("30 min".to_owned(), String::new()));
+        instance.since = None;
+        assert_eq!(used(&instance, now), (String::new(), String::new()));
+    }
 }

@@ -33,17 +33,23 @@ pub(super) const ROWS: [Row; 33] = [
         &[
             "tests/it/faults.rs::sandbox_an_api_in_trouble_is_asked_again_and_named_in_the_end",
             "tests/it/faults.rs::sandbox_an_api_that_is_frozen_for_more_than_a_minute_costs_a_launch_that_minute",
-            "src/provider/ec2/errors_tests.rs::a_code_tells_what_to_do_next",
+            "tests/it/capacity.rs::sandbox_a_throttled_launch_is_asked_for_again_under_one_token",
+            "tests/it/capacity.rs::sandbox_throttled_to_the_end_is_a_fault_of_the_infrastructure",
+            "src/provider/ec2/class.rs::each_code_has_its_class",
             "e2e/faults",
         ],
         "",
     ),
     row(
         "no capacity; a quota used up",
-        "the next zone, then the next type, then a list of all; a quota ends it at once and is named",
+        "the next zone, type and market, in rounds, then a list of all; a quota ends it at once and is named",
         &[
             "tests/it/provision_ec2.rs::sandbox_no_capacity_means_the_next_candidate_and_in_the_end_a_list_of_all",
-            "src/provider/ec2/errors_tests.rs::a_quota_names_itself_and_a_missing_permission_the_call",
+            "tests/it/capacity.rs::sandbox_each_lack_of_capacity_leads_to_the_next_candidate",
+            "tests/it/capacity.rs::sandbox_all_are_asked_again_in_another_round",
+            "tests/it/capacity.rs::sandbox_spot_that_may_not_be_had_is_bought_on_demand",
+            "tests/it/capacity.rs::sandbox_what_no_other_candidate_helps_ends_at_once_with_its_remedy",
+            "src/provider/ec2/plan_tests.rs::a_refusal_decides_what_is_asked_for_next",
         ],
         "",
     ),
@@ -53,6 +59,9 @@ pub(super) const ROWS: [Row; 33] = [
         &[
             "tests/it/provision_ec2.rs::sandbox_an_answer_that_was_lost_is_one_instance_all_the_same",
             "src/provider/ec2/launch_tests.rs::each_candidate_has_a_token_of_its_own_and_the_open_one_comes_first",
+            "tests/it/idempotence.rs::sandbox_a_launch_whose_answer_was_not_heard_is_taken_over_by_the_next",
+            "tests/it/idempotence.rs::sandbox_a_token_that_was_used_for_other_inputs_leads_to_what_was_launched",
+            "tests/it/idempotence.rs::sandbox_the_token_of_an_instance_that_is_no_more_is_not_used_again",
         ],
         "",
     ),
@@ -65,8 +74,10 @@ pub(super) const ROWS: [Row; 33] = [
     row(
         "the instance ends while it boots",
         "said at once, with EC2's reason; one replacement",
-        &[],
-        "the cause is told by `alive` of provider/ec2/ready.rs; the sandbox cannot refuse an instance after it said yes",
+        &[
+            "tests/it/capacity.rs::sandbox_a_launch_that_dies_at_once_is_replaced_once_and_its_reason_told",
+        ],
+        "",
     ),
     row(
         "sshd comes late, refuses, answers as somebody else",
@@ -247,8 +258,9 @@ pub(super) const ROWS: [Row; 33] = [
         "looked for again once it may have come",
         &[
             "tests/it/teardown.rs::sandbox_a_launch_that_was_killed_is_found_from_an_empty_directory",
+            "tests/it/idempotence.rs::sandbox_a_teardown_while_the_instance_is_pending_ends_it_and_the_launch",
         ],
-        "the sandbox's instances are never `pending`",
+        "",
     ),
     row(
         "a security group that is in use",

@@ -73,7 +73,8 @@ impl Patient<'_> {
         for market in &self.wish.markets {
             for (place, instance_type) in self.wish.types.iter().enumerate() {
                 let candidate = Candidate::for_trial(instance_type, &subnets[0], *market);
-                let mut request = order.request(&candidate).dry_run(true);
+                let token = candidate.token(self.run, &begun.nonce, "trial");
+                let mut request = order.request(&candidate, &token).dry_run(true);
                 if known.is_none() {
                     // Into the VPC's own group, as one of ours is not made yet.
                     request = request.set_security_group_ids(None);

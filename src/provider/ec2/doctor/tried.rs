@@ -1,6 +1,6 @@
 //! What an answer to a request with `DryRun` means.
 
-use super::super::errors::{Class, Ec2Error};
+use super::super::{class::Class, errors::Ec2Error};
 use crate::{doctor::Check, iam::Policy, report::Exit};
 
 /// How a request with `DryRun` was answered.
@@ -106,7 +106,13 @@ pub(super) fn launch(
         // The group is made, and tagged, shortly before the launch.
         Tried::Denied(said) if !group && said.contains(":security-group/") => not_yet(what),
         Tried::Denied(said) => denied(&what, "ec2:RunInstances", said, policy),
-        Tried::Failed(error) if spare || Class::of(error.code()) == Class::Capacity => {
+        Tried::Failed(error)
+            if spare
+                || matches!(
+                    Class::of(error.code()),
+                    Class::Capacity | Class::NotInZone | Class::SpotClosed
+                ) =>
+        {
             Check::warning(what, error.to_string())
                 .remedy("another type or zone may do: name them by `instance-types`")
         }

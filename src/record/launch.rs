@@ -1,0 +1,46 @@
+//! What was asked of a provider, and what came of each request for an instance.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What was asked of a provider; enough for `teardown` to ask the right one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Launch {
+    /// `ec2`, `ssh` or `local`.
+    pub provider: String,
+    /// AWS region, for `ec2`.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Part of the client token; used again only while the intent is open.
+    #[serde(default)]
+    pub nonce: Option<String>,
+    /// The instance, once there is one.
+    #[serde(default)]
+    pub instance_id: Option<String>,
+    /// The security group of this job, once there is one.
+    #[serde(default)]
+    pub security_group_id: Option<String>,
+    /// After this nothing of the run may live.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+    /// Every request for an instance and what came of it, in order.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
+}
+
+/// One request for an instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The instance type.
+    pub instance_type: String,
+    /// The availability zone.
+    pub zone: String,
+    /// `on-demand` or `spot`.
+    pub market: String,
+    /// In which round over all candidates, from 1.
+    pub round: u32,
+    /// What was answered: `launched i-…`, or a code.
+    pub answer: String,
+    /// How long the answer took, in tenths of a second.
+    pub seconds: f64,
+}
