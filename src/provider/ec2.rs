@@ -274,7 +274,18 @@ impl Ec2 {
         if let Err(error) = store.intend("TerminateInstances", json!({"ids": ids})) {
             tracing::warn!("{error}");
         }
-        destroy::terminate(&ec2, &region, &ids, deadline).await?;
+        let what = format!("EC2 to take the end of {}", ids.join(", "));
+        wait::until(what, deadline, Every::millis(300), async || {
+            match destroy::terminate(&ec2, &region, &ids, deadline).await {
+                // Launched a moment ago, it may not be known everywhere.
+                Err(error) if error.code() == "InvalidInstanceID.NotFound" => {
+                    Ok(Status::NotYet(error.to_string()))
+                }
+                asked => asked.map(Status::Ready),
+            }
+        })
+        .await
+        .map_err(Ec2Error::waited)?;
         if let Err(error) = store.achieve("TerminateInstances", json!({"asked": true})) {
             tracing::warn!("{error}");
         }

@@ -56,6 +56,12 @@ fn sandbox_a_signal_ends_a_launch_within_seconds_and_a_second_one_the_process_at
                 json!({"action": "TerminateInstances", "delay": 4, "times": 1, "match": {"InstanceId.1": id}}),
             );
         }
+        if first == Signal::TERM {
+            // So soon it is not known everywhere.
+            fault_of(
+                json!({"action": "TerminateInstances", "code": "InvalidInstanceID.NotFound", "status": 400, "times": 2, "match": {"InstanceId.1": id}}),
+            );
+        }
         signal(&child, first);
         let signalled = Instant::now();
         eventually("the state on disk", Duration::from_secs(1), || {

@@ -2,6 +2,8 @@
 //!
 //! What a code means for the next request is [`Class`]'s business.
 
+mod hints;
+
 use std::future::Future;
 
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -10,7 +12,6 @@ use futures::future::BoxFuture;
 use super::{
     class::{Class, Quota},
     session::SessionError,
-    wish::Bought,
 };
 use crate::{
     limits::{Deadline, humane},
@@ -41,6 +42,8 @@ pub enum Ec2Error {
         code: String,
         /// What the API says about it.
         message: String,
+        /// Whether it may be carried out later, by the status of the answer: 429 or 5xx.
+        later: bool,
     },
     /// The API did not answer, or not as an API.
     #[error("{call} got no answer in {region}: {reason}")]
@@ -162,7 +165,10 @@ impl Ec2Error {
             {
                 Class::NoSuchType
             }
-            Self::Refused { code, .. } => Class::of(code),
+            Self::Refused { code, later, .. } => match Class::of(code) {
+                Class::Other if *later => Class::Fault,
+                class => class,
+            },
             Self::QuotaReached(_) => Class::Quota,
             Self::NoAnswer { .. }
             | Self::Session(SessionError::None {
@@ -230,8 +236,8 @@ impl Explain for Ec2Error {
                 "name more types by `instance-types`, or another `region`; `capacity-rounds` and `timeout` say how long to try"
                     .to_owned()
             }
-            Self::QuotaReached(it) => it.quota.advice(&it.region),
-            Self::Died { code, region, .. } => return death_hint(code, region),
+            Self::QuotaReached(it) => hints::quota(it),
+            Self::Died { code, region, .. } => return hints::death(code, region),
             Self::NotEverywhere { .. } => {
                 "set `region` to the one that the host was launched in, or allow ec2:DescribeRegions".to_owned()
             }
@@ -247,7 +253,7 @@ impl Explain for Ec2Error {
             {
                 format!("name types that {region} has, in the zones that are tried, by `instance-types`")
             }
-            Self::Refused { call, code, .. } => return refusal_hint(call, code),
+            Self::Refused { call, code, .. } => return hints::refusal(call, code),
             _ => return None,
         })
     }
@@ -276,54 +282,6 @@ fn after(rounds: u32) -> String {
     } else {
         String::new()
     }
-}
-
-fn refusal_hint(call: &str, code: &str) -> Option<String> {
-    Some(match (Class::of(code), code) {
-        (_, "AuthFailure.ServiceLinkedRoleCreationNotPermitted") => {
-            "spot needs a role that the account lacks: `aws iam create-service-linked-role \
-             --aws-service-name spot.amazonaws.com`, once; or set `market` to on-demand"
-                .to_owned()
-        }
-        (Class::SpotClosed, _) => "set `market` to spot-then-on-demand, or to on-demand".to_owned(),
-        (Class::Quota, _) => "the account has reached a limit: see Service Quotas in the AWS console".to_owned(),
-        (_, "PendingVerification") => {
-            "AWS is still verifying the account for this region: it says so by mail, mostly within minutes".to_owned()
-        }
-        (_, "Blocked") => "AWS has blocked the account: ask AWS Support".to_owned(),
-        (_, "OptInRequired") => {
-            "enable the region for the account, or subscribe to what the image needs in AWS Marketplace".to_owned()
-        }
-        (Class::Denied, _) => format!("the credentials need ec2:{call}; `manifests-e2e iam-policy` prints the whole policy"),
-        (Class::Credentials, _) => {
-            "the credentials have expired or belong to another account or partition: renew them".to_owned()
-        }
-        (Class::Fault, _) => "AWS was in trouble or asked too often until the time was over: try again later".to_owned(),
-        _ => return None,
-    })
-}
-
-fn death_hint(code: &str, region: &str) -> Option<String> {
-    let hint = match code {
-        "Client.UserInitiatedShutdown" => {
-            "somebody asked for its end: a `teardown` of this job, or `reap`"
-        }
-        "Client.InstanceInitiatedShutdown" => "it powered itself off: is its `ttl` long enough?",
-        "Client.InternalError" => {
-            "mostly the key that encrypts its disk: may these credentials use the account's default key for EBS?"
-        }
-        "Client.VolumeLimitExceeded" => {
-            return Some(Quota::of(code, Bought::OnDemand, "").advice(region));
-        }
-        "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown" => {
-            "AWS took the spot capacity back: set `market` to spot-then-on-demand or on-demand"
-        }
-        code if code.starts_with("Server.") => {
-            "the fault is on AWS's side: try again, perhaps in another zone"
-        }
-        _ => return None,
-    };
-    Some(hint.to_owned())
 }
 
 /// Sends one request, but gives it up at the deadline, and says what its failure means.
@@ -369,6 +327,9 @@ where
             region,
             code: code.to_owned(),
             message: error.message().unwrap_or("no reason is given").to_owned(),
+            later: error
+                .raw_response()
+                .is_some_and(|answer| matches!(answer.status().as_u16(), 429 | 500..=599)),
         };
     }
     let mut cause = std::error::Error::source(error);

@@ -9,6 +9,7 @@ fn each_refusal_says_what_to_do() {
         region: "us-east-1".to_owned(),
         code: code.to_owned(),
         message: String::new(),
+        later: false,
     };
     for (code, part) in [
         ("UnauthorizedOperation", "ec2:RunInstances"),
@@ -44,7 +45,11 @@ fn a_quota_is_named_with_the_page_that_raises_it() {
         error.to_string().contains("Running On-Demand Standard"),
         "{error}"
     );
-    assert!(error.hint().unwrap().contains("servicequotas"), "{error:?}");
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.contains("servicequotas") && hint.contains("smaller types"),
+        "{hint}"
+    );
     assert_eq!(error.exit(), Exit::Infrastructure);
 }
 
@@ -55,6 +60,7 @@ fn a_type_that_the_region_lacks_is_no_other_bad_value() {
         region: "eu-south-2".to_owned(),
         code: "InvalidParameterValue".to_owned(),
         message: message.to_owned(),
+        later: false,
     };
     assert_eq!(
         refused("Invalid value 'm7a.2xlarge' for InstanceType.").class(),
@@ -63,5 +69,23 @@ fn a_type_that_the_region_lacks_is_no_other_bad_value() {
     assert_eq!(
         refused("Invalid value '7' for throughput.").class(),
         Class::Input
+    );
+}
+
+#[test]
+fn a_code_that_nobody_knows_is_a_fault_where_the_status_says_so() {
+    let refused = |code: &str, later| Ec2Error::Refused {
+        call: "RunInstances",
+        region: "us-east-1".to_owned(),
+        code: code.to_owned(),
+        message: String::new(),
+        later,
+    };
+    assert_eq!(refused("SomethingNew", true).class(), Class::Fault);
+    assert_eq!(refused("SomethingNew", false).class(), Class::Other);
+    // EC2 says it with status 500, and asking for the same again would not help.
+    assert_eq!(
+        refused("InsufficientInstanceCapacity", true).class(),
+        Class::Capacity
     );
 }

@@ -278,6 +278,7 @@ async fn describe(
             region: region.to_owned(),
             code: "InvalidInstanceID.NotFound".to_owned(),
             message: format!("{id} is not listed"),
+            later: false,
         })
 }
 
