@@ -18,6 +18,7 @@ pub(crate) const SENT: [(Stage, &[&str]); 6] = [
         &[
             "ec2/image.rs",
             "ec2/network.rs",
+            "ec2/adopt.rs",
             "ec2/launch.rs",
             "ec2/ready.rs",
             "ec2/find.rs",
