@@ -104,30 +104,37 @@ def run_instances(self, image_id, count, user_data, security_group_names, **kwar
         return reservation
 
 
+endings = threading.Lock()  # moto ends the interface of an instance that it ended before once more, and fails
+
+
 def die(backend, instance, code, message="set by a test", after=0):
     """Leaves an instance pending, without a machine, and ends it as EC2 ends one that it cannot bring up."""
     instance._state.name, instance._state.code = "pending", 0
 
     def end():
-        if instance.state != "terminated":
-            moto_terminate(backend, [instance.id])
-            instance.state_reason = StateReason(f"{code}: {message}", code)
+        with endings:
+            if instance.state != "terminated":
+                moto_terminate(backend, [instance.id])
+                instance.state_reason = StateReason(f"{code}: {message}", code)
 
     threading.Timer(after, end).start() if after else end()
 
 
 def terminate_instances(self, instance_ids):
-    for instance in self.get_multi_instances_by_id(instance_ids):
-        instance.was_terminated = instance.state == "terminated"
-    gone = [instance for instance in self.get_multi_instances_by_id(instance_ids) if instance.was_terminated]
-    done = moto_terminate(self, [i for i in instance_ids if i not in [instance.id for instance in gone]])
+    with endings:
+        instances = self.get_multi_instances_by_id(instance_ids)
+        for instance in instances:
+            instance.was_terminated = instance.state == "terminated"
+        gone = [instance for instance in instances if instance.was_terminated]
+        ids = [instance.id for instance in instances if not instance.was_terminated]
+        done = moto_terminate(self, ids) if ids or not instance_ids else []
     for instance, _ in done:
         if getattr(instance, "ended_itself", False):
             code = "Client.InstanceInitiatedShutdown"
             instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
         docker("rm", "-fv", f"sandbox-{instance.id}", check=False)
         shutil.rmtree(getattr(instance, "sandbox_seed", "/nonexistent"), ignore_errors=True)
-    return done + [(instance, instance._state) for instance in gone]  # moto alone ends the interface once more
+    return done + [(instance, instance._state) for instance in gone]
 
 
 def stop_instances(self, instance_ids):

@@ -11,6 +11,7 @@ import tempfile
 import time
 import unittest
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -194,6 +195,15 @@ class Cloud(unittest.TestCase):
         until("its end", lambda: self.live() == [])
         ended = self.ec2.describe_instances(InstanceIds=[mine])["Reservations"][0]["Instances"][0]
         self.assertEqual(ended["StateReason"]["Code"], "Server.InternalError")
+
+    def test_an_instance_may_be_ended_by_two_at_once_and_once_more(self):
+        control("faults", [{"action": "RunInstances", "dies": {"code": "Server.InternalError", "after": 60}}])
+        mine = self.launch()["InstanceId"]
+        with ThreadPoolExecutor() as both:
+            list(both.map(lambda _: self.ec2.terminate_instances(InstanceIds=[mine]), range(2)))
+        again = self.ec2.terminate_instances(InstanceIds=[mine])["TerminatingInstances"][0]
+        self.assertEqual(again["CurrentState"]["Name"], "terminated")
+        self.assertEqual(self.live(), [])
 
     def test_a_token_is_of_one_request(self):
         self.launch(ClientToken=self.run)
