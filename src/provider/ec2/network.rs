@@ -15,7 +15,9 @@ use serde_json::json;
 use super::{
     door,
     errors::{Ec2Error, ask},
-    filter, tags_of,
+    filter,
+    ready::UNKNOWN,
+    tags_of,
     wish::{Caller, Cidr, Wish},
 };
 use crate::{
@@ -29,9 +31,6 @@ use crate::{
 
 /// Answers with the address that it is asked from; `MANIFESTS_E2E_ADDRESS_URL` names another that does.
 const OWN_ADDRESS: &str = "https://checkip.amazonaws.com";
-
-/// How long a group that was just made may be unknown somewhere.
-const UNKNOWN: Duration = Duration::from_mins(1);
 
 /// A subnet to launch into.
 #[derive(Clone, Debug)]

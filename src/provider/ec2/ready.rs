@@ -26,7 +26,7 @@ use crate::{
     wait::{self, Every, Status, WaitError},
 };
 
-/// A new instance may be unknown for so long.
+/// What was just made may be unknown somewhere for so long.
 pub(super) const UNKNOWN: Duration = Duration::from_mins(1);
 /// Exit code of our own script where there is no timer.
 const NO_TIMER: i32 = 9;
