@@ -2,6 +2,8 @@
 
 mod rows;
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use self::rows::ROWS;
@@ -89,7 +91,9 @@ fn sandbox_an_api_that_is_frozen_for_more_than_a_minute_costs_a_launch_that_minu
     let region = "ap-south-1";
     fault_of(json!({"action": "AuthorizeSecurityGroupIngress", "region": region, "delay": 63}));
     let job = Job::new().with("AWS_REGION", region);
+    let began = Instant::now();
     job.step(&["provision-ec2", "--timeout=3m"]).exits(0);
+    assert!(began.elapsed() > Duration::from_mins(1), "it was not met");
     job.step(&["teardown"]).exits(0).says("proven gone");
 }
 
