@@ -29,7 +29,10 @@ CAPACITY = {"InsufficientInstanceCapacity": 500, "UnfulfillableCapacity": 500, "
 FATAL = {"UnauthorizedOperation": 403, "AuthFailure": 401, "ExpiredToken": 400, "OptInRequired": 401, "Blocked": 403}
 QUOTA = {"VcpuLimitExceeded": 400, "InstanceLimitExceeded": 400}
 # What has just been made is not known everywhere yet.
-LATE = {"DescribeInstances": "InvalidInstanceID.NotFound", "AuthorizeSecurityGroupIngress": "InvalidGroup.NotFound"}
+LATE = {
+    "DescribeInstances": "InvalidInstanceID.NotFound", "ModifyInstanceMetadataOptions": "InvalidInstanceID.NotFound",
+    "AuthorizeSecurityGroupIngress": "InvalidGroup.NotFound", "RunInstances": "InvalidGroup.NotFound",
+}
 
 
 @dataclass
