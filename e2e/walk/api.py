@@ -182,7 +182,8 @@ def walk(place, github, rng):
         late = any(action == "RunInstances" and at > began + ON_ITS_WAY for at, action in self.way.calls)
         if code == 0 and left and not late:
             self.wrong(f"teardown passed with {', '.join(left)} there")
-        if code == 0 and any(fault.decides and fault.action in LISTED for fault in met):
+        # A refusal that is over (`times` counts what is to come) may be followed by a look that sees all.
+        if code == 0 and any(fault.decides and fault.times and fault.action in LISTED for fault in met):
             self.wrong("teardown passed although it was refused a look")
         instances = [one for one in left if one.startswith("i-")]
         if instances and not killer.at and not any(fault.action in ("DescribeInstances", "TerminateInstances", "*") for fault in met) and not late:
