@@ -214,9 +214,11 @@ async fn close_metadata(
     .map_err(Ec2Error::waited)
 }
 
-/// Whether a refusal is worth another look: a fault, or an instance that is too new to be known everywhere.
+/// Whether a refusal is worth another look: a fault, or an instance that is too new to be known everywhere. Not a session
+/// that could not be made: whoever makes it has tried long enough.
 fn passing(error: &Ec2Error, known: Deadline) -> bool {
-    error.class() == Class::Fault || error.code() == "InvalidInstanceID.NotFound" && !known.passed()
+    let fault = error.class() == Class::Fault && !matches!(error, Ec2Error::Session(_));
+    fault || error.code() == "InvalidInstanceID.NotFound" && !known.passed()
 }
 
 /// Ends only when the instance has ended by itself, or cannot be asked about.

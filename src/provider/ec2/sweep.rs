@@ -290,7 +290,9 @@ impl<'a> Sweep<'a> {
         let region = &self.order.wish.region;
         let what = "the instance that was launched under this token";
         let found = wait::until(what, soon, Every::secs(1), async || {
-            let found = adopt::by_token(self.order.ec2, region, store.run(), token, soon).await?;
+            // A look that hangs ends with the wait: it is no failure of the launch.
+            let found =
+                adopt::by_token(self.order.ec2, region, store.run(), token, deadline).await?;
             Ok(found.map_or_else(
                 || Status::NotYet("EC2 does not list it".to_owned()),
                 Status::Ready,
