@@ -20,7 +20,9 @@ use crate::{
 };
 
 /// What is kept of the limit to fetch what was saved and to delete the Job.
-const RESERVE: Duration = Duration::from_secs(5);
+const RESERVE: Duration = Duration::from_secs(15);
+/// What of that is kept to delete the Job: a cluster that is busy takes longer to bring back a notebook.
+const DELETION: Duration = Duration::from_secs(2);
 /// How long the log may take to its last line, once the test has ended.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
@@ -38,7 +40,7 @@ pub async fn to_its_end(
     let pods: Api<Pod> = Api::namespaced(client.clone(), &job.place.namespace);
     let (sender, receiver) = watch::channel(Progress::default());
     let shown = AbortOnDropHandle::new(tokio::spawn(log::show(pods.clone(), receiver)));
-    let reserve = RESERVE.min(deadline.remaining() / 8);
+    let reserve = RESERVE.min(deadline.remaining() / 4);
     let until = deadline.within(deadline.remaining().saturating_sub(reserve));
     match until_ended(client, job, until, &sender).await {
         Ok(ended) => {
@@ -64,7 +66,7 @@ pub async fn to_its_end(
                 .filter(|_| progress.begun && kind == Kind::Notebook)
             {
                 Some(pod) => {
-                    let part = deadline.within(reserve / 2);
+                    let part = deadline.within(reserve.saturating_sub(DELETION));
                     let fetched = results::executed(&pods, &pod, part).await;
                     fetched.unwrap_or_else(|error| {
                         tracing::warn!("{error}");
