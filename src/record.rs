@@ -314,6 +314,18 @@ impl Store {
         write_private(&self.path("record.json"), &text)
     }
 
+    /// As [`Self::update`], of what was launched; nothing else changes where nothing was.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub fn update_launch(&mut self, change: impl FnOnce(&mut Launch)) -> Result<(), RecordError> {
+        self.update(|record| {
+            if let Some(launch) = &mut record.launch {
+                change(launch);
+            }
+        })
+    }
+
     /// Puts the intent of a side effect on disk. To be called before the side effect.
     ///
     /// # Errors

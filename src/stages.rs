@@ -166,6 +166,13 @@ impl Context {
             tracing::warn!("cannot set the output `{name}`: {error}");
         }
     }
+
+    /// Adds to the job summary; a stage does not fail for want of it.
+    pub fn summarize(&self, markdown: &str) {
+        if let Err(error) = self.files.summary(markdown) {
+            tracing::warn!("cannot write the job summary: {error}");
+        }
+    }
 }
 
 /// The outputs of a stage by name; each is one of [`Stage::outputs`].

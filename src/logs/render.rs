@@ -149,11 +149,7 @@ impl Report {
                 }),
             unreachable: material.unreachable.unwrap_or_default().to_owned(),
             took: view::took(&stages, material.now),
-            attempts: record
-                .launch
-                .as_ref()
-                .map(|launch| launch.attempts.clone())
-                .unwrap_or_default(),
+            attempts: record.attempts().to_vec(),
             stages: view::stages(&stages, material.now),
             install: material.deploy.and_then(waterfall::Waterfall::of),
             findings: material.findings.to_vec(),

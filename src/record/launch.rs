@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Record;
+
 /// What was asked of a provider; enough for `teardown` to ask the right one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Launch {
@@ -26,6 +28,15 @@ pub struct Launch {
     /// Every request for an instance and what came of it, in order.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+}
+
+impl Record {
+    /// Every request for an instance and what came of it, in order.
+    pub fn attempts(&self) -> &[Attempt] {
+        self.launch
+            .as_ref()
+            .map_or(&[], |launch| launch.attempts.as_slice())
+    }
 }
 
 /// One request for an instance.

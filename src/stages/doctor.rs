@@ -96,9 +96,7 @@ async fn bucket(uri: &str, role: Option<&str>, context: &Context, deadline: Dead
 
 fn tell(checks: &[Check], context: &Context) {
     report::say(&doctor::text(checks));
-    if let Err(error) = context.files.summary(&doctor::markdown(checks)) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
+    context.summarize(&doctor::markdown(checks));
     if context.env.get("GITHUB_OUTPUT").is_none() {
         return;
     }

@@ -95,9 +95,7 @@ pub async fn run(
         "{}: {files} files, {missing} things could not be had",
         gathered.bundle.display()
     );
-    if let Err(error) = context.files.summary(&gathered.report.markdown()) {
-        tracing::warn!("the job summary was not written: {error}");
-    }
+    context.summarize(&gathered.report.markdown());
     let mut outputs = Outputs::default()
         .with("bundle", gathered.bundle.display().to_string())
         .with("report", gathered.page.display().to_string())

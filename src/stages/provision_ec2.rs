@@ -38,7 +38,7 @@ pub async fn run(
         Ok(launched) => launched,
         Err(failure) => {
             // What was tried is of most use where it came to nothing.
-            tell(context, &attempts(context));
+            context.summarize(&attempts(context));
             return Err(failure);
         }
     };
@@ -46,7 +46,7 @@ pub async fn run(
         .store
         .update(|record| record.host = Some(launched.host.clone()))?;
     let text = summary(&launched, deadline.elapsed());
-    tell(context, &format!("{text}{}", attempts(context)));
+    context.summarize(&format!("{text}{}", attempts(context)));
     let mut outputs = Outputs(launched.outputs);
     if let Some(expires_at) = launched.expires_at {
         tracing::info!("it ends by itself at {expires_at}");
@@ -103,18 +103,7 @@ pub async fn unwind(context: &mut Context) {
 
 /// Every request for an instance, in a table.
 fn attempts(context: &Context) -> String {
-    let launch = context.store.record().launch.as_ref();
-    ec2::attempts::table(
-        launch
-            .map(|launch| launch.attempts.as_slice())
-            .unwrap_or_default(),
-    )
-}
-
-fn tell(context: &Context, text: &str) {
-    if let Err(error) = context.files.summary(text) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
+    ec2::attempts::table(context.store.record().attempts())
 }
 
 fn summary(launched: &Launched, took: Duration) -> String {

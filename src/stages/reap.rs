@@ -44,9 +44,7 @@ pub async fn run(args: &ReapArgs, context: &mut Context) -> Result<Outputs, Fail
         pass.carry_out(&rules, deadline).await
     };
     let text = reap::table(&seen.things, &verdicts, &gone, args.dry_run);
-    if let Err(error) = context.files.summary(&text) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
+    context.summarize(&text);
     let left = pass.lines(|thing, verdict| verdict.is_left() && !gone.contains(&thing.id));
     let unknown = pass.lines(|_, verdict| verdict.fate == Fate::Unknown);
     context.tell("terminated", &gone);

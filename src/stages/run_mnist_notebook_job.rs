@@ -60,9 +60,7 @@ pub async fn run(
         .map_err(|error| Failure::from(error).leaving(Leftover::Tagged))?;
     let directory = context.store.path("tests").join(&job.name);
     let kept = verdict::keep(&verdict, &suite, &directory)?;
-    if let Err(error) = context.files.summary(&kept.summary) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
+    context.summarize(&kept.summary);
     let mut outputs = Outputs::default().with(
         "verdict",
         if verdict.error.is_none() {

@@ -47,6 +47,12 @@ impl Job {
         self
     }
 
+    /// Its teardown is clean, and nothing of it is left.
+    pub(crate) fn ends_clean(&self) {
+        self.step(&["teardown"]).exits(0);
+        assert_eq!(left(&self.tag()), Vec::<String>::new());
+    }
+
     /// The run as its tags have it.
     pub(crate) fn tag(&self) -> String {
         format!("7-{}", self.run)

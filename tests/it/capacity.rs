@@ -40,11 +40,6 @@ fn attempts(job: &Job) -> Vec<String> {
         .collect()
 }
 
-fn end(job: &Job) {
-    job.step(&["teardown"]).exits(0);
-    assert_eq!(left(&job.tag()), Vec::<String>::new());
-}
-
 fn default_group() -> String {
     let filters = json!({"Filters": [{"Name": "group-name", "Values": ["default"]}]});
     let groups = cloud("describe_security_groups", filters);
@@ -143,7 +138,7 @@ fn sandbox_each_lack_of_capacity_leads_to_the_next_candidate() {
         "{}",
         job.summary()
     );
-    end(&job);
+    job.ends_clean();
     assert!(job.summary().contains(" min | ≤ $0.0"), "{}", job.summary());
 }
 
@@ -158,7 +153,7 @@ fn sandbox_all_are_asked_again_in_another_round() {
     let told = attempts(&job);
     assert_eq!(told.len(), 5, "{told:#?}");
     assert_eq!(told[4], "2 on-demand m7i.2xlarge us-east-1a launched");
-    end(&job);
+    job.ends_clean();
 }
 
 #[test]
@@ -195,7 +190,7 @@ fn sandbox_spot_that_may_not_be_had_is_bought_on_demand() {
             ]
         );
         assert_eq!(job.output("market").as_deref(), Some("on-demand"));
-        end(&job);
+        job.ends_clean();
     }
 }
 
@@ -227,7 +222,7 @@ fn sandbox_a_throttled_launch_is_asked_for_again_under_one_token() {
         .filter(|step| step["name"] == "RunInstances");
     assert_eq!(launches.count(), 1, "one intent, one token");
     assert_eq!(living(&job.tag()).len(), 1);
-    end(&job);
+    job.ends_clean();
 }
 
 #[test]
@@ -279,7 +274,7 @@ fn sandbox_a_launch_that_dies_at_once_is_replaced_once_and_its_reason_told() {
             "{}",
             job.summary()
         );
-        end(&job);
+        job.ends_clean();
     }
     let job = Job::new();
     fault(death("Server.InternalError", 0, 9), &job.tag());
@@ -288,5 +283,5 @@ fn sandbox_a_launch_that_dies_at_once_is_replaced_once_and_its_reason_told() {
         .says("ended before it could be used: Server.InternalError")
         .says("AWS's side");
     assert_eq!(attempts(&job).len(), 2, "one replacement, no more");
-    end(&job);
+    job.ends_clean();
 }

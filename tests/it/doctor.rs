@@ -268,8 +268,7 @@ fn sandbox_the_chain_runs_on_the_least_policy_and_doctor_sees_all_of_it_beside_a
         );
     }
     assert_eq!(living(&job.tag()).len(), 1, "a look has ended it");
-    job.step(&["teardown"]).exits(0);
-    assert_eq!(left(&job.tag()), [""; 0]);
+    job.ends_clean();
 }
 
 #[test]

@@ -145,8 +145,7 @@ fn sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too() {
         living(&job.tag()).is_empty().then_some(())
     });
     assert!(Timestamp::now() >= expires, "not before its time");
-    job.step(&["teardown"]).exits(0);
-    assert_eq!(left(&job.tag()), Vec::<String>::new());
+    job.ends_clean();
 }
 
 #[test]
@@ -217,6 +216,5 @@ fn sandbox_a_kept_host_lets_people_in_and_ends_when_it_was_said() {
         living(&job.tag()).is_empty().then_some(())
     });
     assert!(Timestamp::now() >= until, "not before its time");
-    job.step(&["teardown"]).exits(0);
-    assert_eq!(left(&job.tag()), Vec::<String>::new());
+    job.ends_clean();
 }

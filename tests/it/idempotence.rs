@@ -34,11 +34,6 @@ fn killed_before_the_answer() -> (Job, String) {
     (job, id)
 }
 
-fn end(job: &Job) {
-    job.step(&["teardown"]).exits(0);
-    assert_eq!(left(&job.tag()), Vec::<String>::new());
-}
-
 fn answer(job: &Job) -> String {
     let attempts = job.record()["launch"]["attempts"].clone();
     let last = attempts.as_array().and_then(|all| all.last().cloned());
@@ -58,7 +53,7 @@ fn sandbox_a_launch_whose_answer_was_not_heard_is_taken_over_by_the_next() {
     assert_eq!(job.output("instance-id"), Some(id.clone()));
     assert_eq!(living(&job.tag()).len(), 1);
     assert_eq!(answer(&job), format!("launched {id}"));
-    end(&job);
+    job.ends_clean();
 }
 
 #[test]
@@ -74,7 +69,7 @@ fn sandbox_a_token_that_was_used_for_other_inputs_leads_to_what_was_launched() {
     assert_eq!(job.output("instance-id"), Some(id.clone()));
     assert_eq!(living(&job.tag()).len(), 1);
     assert_eq!(answer(&job), format!("adopted {id}"));
-    end(&job);
+    job.ends_clean();
 }
 
 #[test]
@@ -94,7 +89,7 @@ fn sandbox_the_token_of_an_instance_that_is_no_more_is_not_used_again() {
         let launched = job.output("instance-id");
         assert!(launched.is_some() && launched != Some(id), "{launched:?}");
         assert_eq!(living(&job.tag()).len(), 1);
-        end(&job);
+        job.ends_clean();
     }
 }
 
@@ -108,7 +103,7 @@ fn sandbox_what_is_not_wanted_any_more_but_was_launched_is_not_forgotten() {
         .exits(2)
         .says(&id)
         .says("teardown");
-    end(&job);
+    job.ends_clean();
 }
 
 #[test]

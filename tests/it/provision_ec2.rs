@@ -135,8 +135,7 @@ fn sandbox_an_answer_that_was_lost_is_one_instance_all_the_same() {
     );
     job.step(&["provision-ec2"]).exits(0);
     assert_eq!(living(&job.tag()).len(), 1);
-    job.step(&["teardown"]).exits(0);
-    assert_eq!(left(&job.tag()), Vec::<String>::new());
+    job.ends_clean();
 }
 
 #[test]
@@ -168,8 +167,7 @@ fn sandbox_no_capacity_means_the_next_candidate_and_in_the_end_a_list_of_all() {
     job.step(&["provision-ec2", "--instance-types=m7i.2xlarge,m6i.2xlarge"])
         .exits(0);
     assert_eq!(job.output("instance-type").as_deref(), Some("m6i.2xlarge"));
-    job.step(&["teardown"]).exits(0);
-    assert_eq!(left(&job.tag()), Vec::<String>::new());
+    job.ends_clean();
 }
 
 #[test]
@@ -193,8 +191,7 @@ fn sandbox_an_interrupt_asks_for_the_end_within_five_seconds() {
         interrupted.elapsed()
     );
     assert_eq!(living(&job.tag()).len(), 0);
-    job.step(&["teardown"]).exits(0);
-    assert_eq!(left(&job.tag()), Vec::<String>::new());
+    job.ends_clean();
 }
 
 #[test]
@@ -208,8 +205,7 @@ fn sandbox_the_host_ends_by_itself() {
     eventually("the end of its own accord", Duration::from_secs(90), || {
         living(&job.tag()).is_empty().then_some(())
     });
-    job.step(&["teardown"]).exits(0);
-    assert_eq!(left(&job.tag()), Vec::<String>::new());
+    job.ends_clean();
 }
 
 #[test]

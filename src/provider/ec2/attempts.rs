@@ -24,18 +24,13 @@ pub(super) fn note(
         answer,
         seconds: (took.as_secs_f64() * 10.0).round() / 10.0,
     };
-    store.update(|record| {
-        if let Some(launch) = &mut record.launch {
-            launch.attempts.push(attempt);
-        }
-    })
+    store.update_launch(|launch| launch.attempts.push(attempt))
 }
 
 /// Says of the last one what became of it.
 pub(super) fn correct(store: &mut Store, answer: String) -> Result<(), RecordError> {
-    store.update(|record| {
-        let launch = record.launch.as_mut();
-        if let Some(last) = launch.and_then(|launch| launch.attempts.last_mut()) {
+    store.update_launch(|launch| {
+        if let Some(last) = launch.attempts.last_mut() {
             last.answer = answer;
         }
     })
@@ -43,13 +38,9 @@ pub(super) fn correct(store: &mut Store, answer: String) -> Result<(), RecordErr
 
 /// One line for each candidate and answer, with how often it was given.
 pub(super) fn tally(store: &Store) -> Vec<String> {
-    let launch = store.record().launch.as_ref();
     let mut order = Vec::new();
     let mut times = BTreeMap::<String, u32>::new();
-    for one in launch
-        .map(|launch| launch.attempts.as_slice())
-        .unwrap_or_default()
-    {
+    for one in store.record().attempts() {
         let line = format!(
             "{} ({}) in {}: {}",
             one.instance_type, one.market, one.zone, one.answer

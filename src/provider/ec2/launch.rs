@@ -164,9 +164,7 @@ impl Candidate {
         ];
         hex::encode(Sha256::digest(parts.join("\n")))
     }
-}
 
-impl Candidate {
     /// For a request that is only tried.
     pub(super) fn for_trial(instance_type: &str, subnet: &Subnet, market: Bought) -> Self {
         Self {

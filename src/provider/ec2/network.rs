@@ -179,11 +179,7 @@ pub(super) async fn security_group(
         }
         Err(error) => return Err(error.into()),
     };
-    store.update(|record| {
-        if let Some(launch) = &mut record.launch {
-            launch.security_group_id = Some(id.clone());
-        }
-    })?;
+    store.update_launch(|launch| launch.security_group_id = Some(id.clone()))?;
     store.achieve("CreateSecurityGroup", json!({"id": id}))?;
     door::open(ec2, store, &wish.region, &id, caller, deadline).await?;
     tracing::info!("security group {id}: port 22 from {}", caller.from);

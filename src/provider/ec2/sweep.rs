@@ -161,24 +161,20 @@ impl<'a> Sweep<'a> {
             let region = &self.order.wish.region;
             let answer = self.send(store.run(), candidate, &token, deadline).await;
             let took = asked.elapsed();
-            let (instance, error) = match answer {
+            let error = match answer {
+                Ok(Some(instance)) => match reason_of_end(region, &instance) {
+                    None => return self.launched(candidate, &instance, "launched", took, store),
+                    Some(died) => died,
+                },
+                Ok(None) => {
+                    return Err(Failure::new(
+                        Exit::Infrastructure,
+                        "RunInstances answered without an instance",
+                    ));
+                }
                 // What kept it from an answer all the time says more than that there was none.
-                Err(Ec2Error::TimedOut { .. }) if fault.is_some() => (None, fault.take()),
-                Ok(instance) => (instance, None),
-                Err(error) => (None, Some(error)),
-            };
-            if let Some(instance) = &instance
-                && reason_of_end(region, instance).is_none()
-            {
-                return self.launched(candidate, instance, "launched", took, store);
-            }
-            let Some(error) =
-                error.or_else(|| instance.as_ref().and_then(|one| reason_of_end(region, one)))
-            else {
-                return Err(Failure::new(
-                    Exit::Infrastructure,
-                    "RunInstances answered without an instance",
-                ));
+                Err(error @ Ec2Error::TimedOut { .. }) => fault.take().unwrap_or(error),
+                Err(error) => error,
             };
             let said = if error.code().is_empty() {
                 error.to_string()
@@ -332,11 +328,7 @@ impl<'a> Sweep<'a> {
         let id = instance.instance_id().unwrap_or_default().to_owned();
         let said = format!("{how} {id}");
         attempts::note(store, candidate, self.plan.round(), said, took)?;
-        store.update(|record| {
-            if let Some(launch) = &mut record.launch {
-                launch.instance_id = Some(id.clone());
-            }
-        })?;
+        store.update_launch(|launch| launch.instance_id = Some(id.clone()))?;
         store.achieve(STEP, json!({"id": id}))?;
         tracing::info!("{how} {id}: {candidate}");
         Ok(Answer::Launched(id))

@@ -55,11 +55,7 @@ pub(super) async fn end_at(
     .await?;
     tracing::info!("{} ends by itself at {until}", ssh.describe());
     tag(host, until, kept, access, deadline).await?;
-    store.update(|record| {
-        if let Some(launch) = &mut record.launch {
-            launch.expires_at = Some(until);
-        }
-    })?;
+    store.update_launch(|launch| launch.expires_at = Some(until))?;
     Ok(store.achieve(STEP, json!({"until": until}))?)
 }
 

@@ -42,9 +42,7 @@ pub(super) async fn show(
     let data = context.store.path(REPORT);
     write_private(&data, json!({"dry-run": &preview}).to_string().as_bytes())?;
     tracing::info!("dry run, nothing was written: {}", preview.summary());
-    if let Err(error) = context.files.summary(&preview.markdown()) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
+    context.summarize(&preview.markdown());
     let mut refused = preview.refused();
     if !refused.is_empty() {
         let cause = format!("the cluster would refuse {}", refused.remove(0));

@@ -184,9 +184,7 @@ pub(super) fn summarize(findings: &[Finding], context: &Context) {
     if findings.is_empty() {
         return;
     }
-    if let Err(error) = context.files.summary(&markdown(findings)) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
+    context.summarize(&markdown(findings));
 }
 
 fn lines(findings: &[Finding]) -> Vec<String> {

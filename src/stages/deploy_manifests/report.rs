@@ -43,9 +43,7 @@ impl<P: serde::Serialize> Told<'_, P> {
             commands::folded("when each object was sent, accepted and ready", &table);
         }
         let summary = self.journal.markdown(self.result.is_ok());
-        if let Err(error) = context.files.summary(&summary) {
-            tracing::warn!("cannot write the job summary: {error}");
-        }
+        context.summarize(&summary);
         lint::summarize(self.findings, context);
         Ok(path)
     }

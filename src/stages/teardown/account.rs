@@ -1,5 +1,7 @@
 //! What a teardown tells: what it found, what is proven gone, what is left; and what is forgotten then.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -25,22 +27,21 @@ pub(super) fn report(
     now: Option<Timestamp>,
 ) {
     let now = now.unwrap_or_else(Timestamp::now);
-    let rows = found.iter().map(|resource| {
+    let mut rows = String::new();
+    let mut priced = false;
+    for resource in found {
         let there = left.iter().find(|other| other.id == resource.id);
         let state = there.map_or("proven gone", |there| there.state.as_str());
         let (used, cost) = used(resource, now);
+        priced |= !cost.is_empty();
         let what = format!("{} {}", resource.kind, resource.id);
         tracing::info!("{what}: {state} {used} {cost}");
-        format!(
-            "| {} | {state} | {used} | {cost} |\n",
-            escape_markdown(&what)
-        )
-    });
-    let mut rows: String = rows.collect();
+        let what = escape_markdown(&what);
+        let _ = writeln!(rows, "| {what} | {state} | {used} | {cost} |");
+    }
     if rows.is_empty() {
         "| nothing was found | | | |\n".clone_into(&mut rows);
     }
-    let priced = found.iter().any(|one| !used(one, now).1.is_empty());
     let priced = if priced {
         format!(" Cost: an estimate by the on-demand price of {AS_OF}, without disk and traffic.")
     } else {
@@ -50,9 +51,7 @@ pub(super) fn report(
         "### teardown\n\n| resource | now | used | cost |\n|---|---|---|---|\n{rows}\nDone in {}.{priced}\n\n",
         humane(context.deadline.elapsed())
     );
-    if let Err(error) = context.files.summary(&text) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
+    context.summarize(&text);
 }
 
 /// For how long something was paid for and what that costs at most, each empty where it is not known.

@@ -96,9 +96,7 @@ fn tell(context: &Context, instance: &Resource, until: Timestamp) -> Result<(), 
         "### teardown: {id} is kept until {until}\n\n```bash\n{}\n```\n\n",
         lines.join("\n")
     );
-    if let Err(error) = context.files.summary(&text) {
-        tracing::warn!("cannot write the job summary: {error}");
-    }
+    context.summarize(&text);
     Ok(())
 }
 
