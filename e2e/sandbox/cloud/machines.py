@@ -35,6 +35,10 @@ def docker(*args: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
+def remove(container: str) -> None:
+    subprocess.run([Path(__file__).parent.parent / "remove", container], capture_output=True, check=False)
+
+
 def show_address(instance) -> None:
     nic = instance.nics[0]
     nic.public_ip = nic.private_ip_address = instance.sandbox_address
@@ -58,7 +62,7 @@ def boot(instance, user_data: bytes) -> None:
             )
             break
         except RuntimeError as error:
-            docker("rm", "-fv", f"sandbox-{instance.id}", check=False)
+            remove(f"sandbox-{instance.id}")
             if "Address already in use" not in str(error):
                 raise
     show_address(instance)
@@ -132,7 +136,7 @@ def terminate_instances(self, instance_ids):
         if getattr(instance, "ended_itself", False):
             code = "Client.InstanceInitiatedShutdown"
             instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
-        docker("rm", "-fv", f"sandbox-{instance.id}", check=False)
+        remove(f"sandbox-{instance.id}")
         shutil.rmtree(getattr(instance, "sandbox_seed", "/nonexistent"), ignore_errors=True)
     return done + [(instance, instance._state) for instance in gone]
 

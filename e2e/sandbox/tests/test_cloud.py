@@ -18,6 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+FREEZER = Path("/sys/fs/cgroup/freezer")
 URL = os.environ.get("AWS_ENDPOINT_URL", "http://127.0.0.1:5555")
 
 
@@ -105,6 +106,20 @@ class Cloud(unittest.TestCase):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.directory / "other"], check=True)
         (self.directory / "other.pub").replace(self.directory / "host.pub")
         self.assertNotEqual(self.ssh(address, "true").returncode, 0)
+
+    @unittest.skipUnless(FREEZER.exists(), "cgroups of version 2 kill what is frozen")
+    def test_an_instance_ends_though_something_in_it_is_frozen(self):
+        name = f"sandbox-{self.launch()['InstanceId']}"
+        of = lambda what: subprocess.run(["docker", "inspect", "-f", what, name], capture_output=True, text=True, check=False).stdout.strip()
+        cgroup = next(FREEZER.glob(f"**/{of('{{.Id}}')}")) / "frozen"
+        cgroup.mkdir()
+        subprocess.run(["docker", "exec", "-d", name, "sleep", "600.5"], check=True)
+        top = lambda: subprocess.run(["docker", "top", name, "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+        sleep = until("it sleeps", lambda: next((line.split()[0] for line in top().splitlines() if "sleep 600.5" in line), None))
+        (cgroup / "tasks").write_text(sleep)
+        (cgroup / "freezer.state").write_text("FROZEN")
+        self.ec2.terminate_instances(InstanceIds=[name.removeprefix("sandbox-")])
+        self.assertEqual(of("{{.Id}}"), "")
 
     def test_a_power_off_from_within_terminates_the_instance_and_takes_its_volume_and_interface(self):
         address = self.launch()["PublicIpAddress"]
