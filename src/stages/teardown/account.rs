@@ -84,7 +84,11 @@ pub(super) fn leftovers(
         Exit::Leftovers,
         format!("{} resources of {} are left", left.len(), describe(owner)),
     )
-    .hint("run `teardown` again; what it may not remove is removed in the AWS console")
+    .hint(if left.iter().any(|one| one.region.is_some()) {
+        "run `teardown` again; what it may not remove is removed in the AWS console"
+    } else {
+        "run `teardown` again; what Docker cannot remove is gone after a restart of this machine"
+    })
     .leaving(Leftover::Tagged);
     failure.details = left.iter().map(ToString::to_string).collect();
     if let Some(refused) = refused {
