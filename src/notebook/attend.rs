@@ -19,10 +19,8 @@ use crate::{
     },
 };
 
-/// What is kept of the limit to fetch what was saved and to delete the Job.
+/// What is kept of the limit to fetch what was saved and to delete the Job: a busy cluster takes seconds for the first.
 const RESERVE: Duration = Duration::from_secs(15);
-/// What of that is kept to delete the Job: a cluster that is busy takes longer to bring back a notebook.
-const DELETION: Duration = Duration::from_secs(2);
 /// How long the log may take to its last line, once the test has ended.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
@@ -66,7 +64,7 @@ pub async fn to_its_end(
                 .filter(|_| progress.begun && kind == Kind::Notebook)
             {
                 Some(pod) => {
-                    let part = deadline.within(reserve.saturating_sub(DELETION));
+                    let part = deadline.within(reserve / 4 * 3);
                     let fetched = results::executed(&pods, &pod, part).await;
                     fetched.unwrap_or_else(|error| {
                         tracing::warn!("{error}");

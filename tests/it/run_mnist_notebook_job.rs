@@ -221,11 +221,11 @@ fn sandbox_at_the_limit_what_was_saved_is_fetched() {
         return;
     }
     let notebook = fixture("never-ends.ipynb");
-    let run = Run::of(&[("INPUT_NOTEBOOK", &notebook), ("INPUT_TIMEOUT", "40s")]);
+    let run = Run::of(&[("INPUT_NOTEBOOK", &notebook), ("INPUT_TIMEOUT", "30s")]);
     run.ends_with(124);
-    assert!(run.took < Duration::from_secs(45), "{:?}", run.took);
+    assert!(run.took < Duration::from_secs(35), "{:?}", run.took);
     assert!(
-        run.output("failure").contains("within 40s: cell 2 of 2"),
+        run.output("failure").contains("within 30s: cell 2 of 2"),
         "{}",
         run.log
     );

@@ -28,15 +28,19 @@ LABEL = "sandbox.instance"
 doom = threading.local()  # how an instance dies that the request of this thread launches
 
 
-def docker(*args: str, check: bool = True) -> str:
-    done = subprocess.run(["docker", *args], capture_output=True, text=True)
+def run(*command, check: bool = True) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
     if check and done.returncode:
-        raise RuntimeError(f"docker {' '.join(args)}: {done.stderr.strip()}")
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
-def remove(container: str) -> None:
-    subprocess.run([Path(__file__).parent.parent / "remove", container], capture_output=True, check=False)
+def docker(*args: str, check: bool = True) -> str:
+    return run("docker", *args, check=check)
+
+
+def remove(container: str, check: bool = True) -> None:
+    run(Path(__file__).parent.parent / "remove", container, check=check)
 
 
 def show_address(instance) -> None:
@@ -62,7 +66,7 @@ def boot(instance, user_data: bytes) -> None:
             )
             break
         except RuntimeError as error:
-            remove(f"sandbox-{instance.id}")
+            remove(f"sandbox-{instance.id}", check=False)
             if "Address already in use" not in str(error):
                 raise
     show_address(instance)
@@ -136,7 +140,7 @@ def terminate_instances(self, instance_ids):
         if getattr(instance, "ended_itself", False):
             code = "Client.InstanceInitiatedShutdown"
             instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
-        remove(f"sandbox-{instance.id}")
+        remove(f"sandbox-{instance.id}", check=False)
         shutil.rmtree(getattr(instance, "sandbox_seed", "/nonexistent"), ignore_errors=True)
     return done + [(instance, instance._state) for instance in gone]
 
