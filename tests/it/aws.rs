@@ -117,7 +117,9 @@ impl Job {
 
     /// Starts the binary.
     pub(crate) fn start(&self, words: &[&str]) -> Child {
-        self.command(words).stderr(Stdio::null()).spawn().unwrap()
+        let mut command = self.command(words);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
     }
 
     /// An output of the steps so far.
