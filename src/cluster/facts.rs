@@ -28,7 +28,7 @@ pub struct Facts {
     pub role: Option<(String, String)>,
     /// The service accounts that a binding gives it to: namespace (own, where absent) and name.
     pub subjects: Vec<(Option<String>, String)>,
-    /// The definition's own conversion, an issuer, a class: names of other objects of the set, as group, kind, name.
+    /// The definition's own conversion, an issuer, a class, what is scaled: names of other objects of the set, as group, kind, name.
     pub refers: Vec<(&'static str, &'static str, String)>,
 }
 
@@ -107,6 +107,14 @@ impl Facts {
             ("", "PersistentVolumeClaim") => {
                 let class = &value["spec"]["storageClassName"];
                 facts.refer("storage.k8s.io", "StorageClass", class);
+            }
+            ("autoscaling", "HorizontalPodAutoscaler") => {
+                let target = &value["spec"]["scaleTargetRef"];
+                let kind = match target["kind"].as_str() {
+                    Some("StatefulSet") => "StatefulSet",
+                    _ => "Deployment",
+                };
+                facts.refer("apps", kind, &target["name"]);
             }
             _ => {}
         }

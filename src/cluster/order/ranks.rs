@@ -23,14 +23,15 @@ const FIRST: [&str; 27] = [
     "PersistentVolumeClaim",
     "MutatingWebhookConfiguration",
     "ValidatingWebhookConfiguration",
+    // Before pods start, which slows all that is asked of a small cluster.
+    "PodDisruptionBudget",
+    "HorizontalPodAutoscaler",
     "Deployment",
     "StatefulSet",
     "DaemonSet",
     "Pod",
     "Job",
     "CronJob",
-    "PodDisruptionBudget",
-    "HorizontalPodAutoscaler",
 ];
 
 /// Groups of Kubernetes itself have one label, or end so.

@@ -71,6 +71,26 @@ webhooks:
 ";
 
 #[test]
+fn an_autoscaler_waits_for_what_it_scales() {
+    let text = "
+{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h, namespace: n},
+ spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}}}
+---
+{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: d, namespace: n}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: n}}
+";
+    let found = edges(text);
+    let edge = "HorizontalPodAutoscaler n/h → Deployment n/d (Soft Accepted Refers)";
+    assert_eq!(found, [edge]);
+    let stateful = text.replace("kind: Deployment, name", "kind: StatefulSet, name");
+    assert_eq!(
+        edges(&stateful),
+        [edge.replace("Deployment", "StatefulSet")]
+    );
+}
+
+#[test]
 fn members_wait_for_their_namespace_and_resources_for_their_definition() {
     let text = "
 {apiVersion: a.example/v1, kind: Widget, metadata: {name: w, namespace: n}}
