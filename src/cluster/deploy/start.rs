@@ -72,8 +72,9 @@ impl Deployment<'_> {
 
     /// Without `wait`: once nothing moves by itself any more, what is held is sent as it is, and then given up.
     fn near_the_end(&mut self) {
-        let is_moving = |state: State| matches!(state, State::Due(_) | State::Sending);
-        if self.held.is_empty() || self.items.iter().any(|it| is_moving(it.state)) {
+        let is_due = |state: State| matches!(state, State::Due(_));
+        let is_moving = self.sending > 0 || self.items.iter().any(|it| is_due(it.state));
+        if self.held.is_empty() || is_moving {
             return;
         }
         if self.something_comes_by_itself() {
@@ -110,6 +111,9 @@ impl Deployment<'_> {
 
     /// The lowest level of which something is still to be accepted.
     fn floor(&self) -> u32 {
+        if self.plan.graph.level.iter().all(|level| *level == 0) {
+            return 0;
+        }
         let open = self.items.iter().zip(&self.plan.graph.level);
         open.filter(|(item, _)| !matches!(item.state, State::Accepted | State::Refused))
             .map(|(_, level)| *level)

@@ -27,9 +27,13 @@ const SILENT: Duration = Duration::from_secs(10);
 impl Deployment<'_> {
     /// Whether it is over.
     pub(super) fn verdict(&mut self) -> Result<Status<()>, DeployError> {
-        let count = |state: State| self.items.iter().filter(|it| it.state == state).count();
-        let (accepted, refused) = (count(State::Accepted), count(State::Refused));
-        let ready = self.items.iter().filter(|it| it.verdict.is_ready()).count();
+        // Once through, at each answer: there may be thousands.
+        let (mut accepted, mut refused, mut ready) = (0, 0, 0);
+        for item in &self.items {
+            accepted += usize::from(item.state == State::Accepted);
+            refused += usize::from(item.state == State::Refused);
+            ready += usize::from(item.verdict.is_ready());
+        }
         if let Some((silent, reason)) = self.pulse.silence().filter(|(silent, _)| *silent >= LOST) {
             let reason = reason.to_owned();
             return Err(DeployError::Lost { silent, reason });
