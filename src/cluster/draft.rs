@@ -2,6 +2,10 @@
 //!
 //! With a cluster, by what that serves and has; without one, by what the set alone tells. Nothing is written.
 
+use rayon::iter::{
+    IntoParallelRefIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _,
+};
+
 use crate::cluster::{
     Connected, apply,
     deploy::{DeployError, ask},
@@ -126,9 +130,7 @@ impl Draft {
 }
 
 fn read(mut objects: Vec<Object>) -> (Vec<Object>, Vec<Facts>) {
-    for object in &mut objects {
-        apply::prepare(object);
-    }
-    let facts = objects.iter().map(Facts::of).collect();
+    objects.par_iter_mut().for_each(apply::prepare);
+    let facts = objects.par_iter().map(Facts::of).collect();
     (objects, facts)
 }

@@ -7,6 +7,9 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+};
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -162,16 +165,21 @@ impl Explain for SetError {
 /// # Errors
 /// [`SetError`] naming the document.
 pub fn read(source: &str, text: &str) -> Result<Vec<Object>, SetError> {
-    let mut objects = Vec::new();
-    for (number, document) in documents(text).enumerate() {
+    let documents: Vec<&str> = documents(text).collect();
+    let read = documents.par_iter().enumerate().map(|(number, document)| {
         let at = format!("{source}, document {}", number + 1);
         let value = parse(document).map_err(|reason| SetError::Malformed {
             at: at.clone(),
             reason,
         })?;
+        let mut objects = Vec::new();
         take(&value, &at, &mut objects)?;
-    }
-    Ok(objects)
+        Ok(objects)
+    });
+    // All of them before any is looked at: the first that is wrong is told, whichever was read first.
+    let read: Vec<Result<Vec<Object>, SetError>> = read.collect();
+    let objects: Result<Vec<Vec<Object>>, SetError> = read.into_iter().collect();
+    Ok(objects?.into_iter().flatten().collect())
 }
 
 fn take(value: &Value, at: &str, objects: &mut Vec<Object>) -> Result<(), SetError> {
