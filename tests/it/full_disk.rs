@@ -2,8 +2,10 @@
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
+use serde_json::json;
+
 use super::{
-    aws::{Job, eventually, left},
+    aws::{Job, eventually, fault, left},
     support::sandbox,
 };
 
@@ -63,6 +65,10 @@ fn sandbox_a_launch_whose_record_finds_no_room_is_ended() {
     }
     let job = Job::new();
     let disk = Disk::at(job.path("manifests-e2e"));
+    fault(
+        json!({"action": "RunInstances", "delay": 2, "times": 1, "match": {}}),
+        &job.tag(),
+    );
     std::thread::scope(|scope| {
         scope.spawn(|| {
             // While the answer is awaited: later, what the product itself removes makes room for what it writes.
