@@ -12,7 +12,7 @@ use crate::cluster::{
     facts::Facts,
     images::Reference,
     lint::{self, Finding, Sight, services, sight},
-    objects::Object,
+    objects::{Object, side_by_side},
     order::{Existing, Graph},
     served::Served,
 };
@@ -130,7 +130,9 @@ impl Draft {
 }
 
 fn read(mut objects: Vec<Object>) -> (Vec<Object>, Vec<Facts>) {
-    objects.par_iter_mut().for_each(apply::prepare);
-    let facts = objects.par_iter().map(Facts::of).collect();
+    let facts = side_by_side(|| {
+        objects.par_iter_mut().for_each(apply::prepare);
+        objects.par_iter().map(Facts::of).collect()
+    });
     (objects, facts)
 }

@@ -110,11 +110,16 @@ impl Facts {
             }
             ("autoscaling", "HorizontalPodAutoscaler") => {
                 let target = &value["spec"]["scaleTargetRef"];
-                let kind = match target["kind"].as_str() {
-                    Some("StatefulSet") => "StatefulSet",
-                    _ => "Deployment",
+                let is = |kind: &str| {
+                    let group = target["apiVersion"].as_str().unwrap_or_default();
+                    group.starts_with("apps/") && target["kind"] == kind
                 };
-                facts.refer("apps", kind, &target["name"]);
+                for kind in ["Deployment", "StatefulSet"]
+                    .into_iter()
+                    .filter(|kind| is(kind))
+                {
+                    facts.refer("apps", kind, &target["name"]);
+                }
             }
             _ => {}
         }

@@ -7,8 +7,9 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use rayon::iter::{
-    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _,
+use rayon::{
+    ThreadPool, ThreadPoolBuilder,
+    iter::{IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _},
 };
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -166,20 +167,51 @@ impl Explain for SetError {
 /// [`SetError`] naming the document.
 pub fn read(source: &str, text: &str) -> Result<Vec<Object>, SetError> {
     let documents: Vec<&str> = documents(text).collect();
-    let read = documents.par_iter().enumerate().map(|(number, document)| {
+    let one = |(number, document): (usize, &&str)| {
         let at = format!("{source}, document {}", number + 1);
-        let value = parse(document).map_err(|reason| SetError::Malformed {
+        let malformed = |reason| SetError::Malformed {
             at: at.clone(),
             reason,
-        })?;
+        };
+        let value = parse(document).map_err(malformed)?;
+        if is_deeper(&value, DEEPEST) {
+            return Err(malformed(format!("nested more than {DEEPEST} deep")));
+        }
         let mut objects = Vec::new();
         take(&value, &at, &mut objects)?;
         Ok(objects)
-    });
+    };
     // All of them before any is looked at: the first that is wrong is told, whichever was read first.
-    let read: Vec<Result<Vec<Object>, SetError>> = read.collect();
+    let read: Vec<Result<Vec<Object>, SetError>> =
+        side_by_side(|| documents.par_iter().enumerate().map(one).collect());
     let objects: Result<Vec<Vec<Object>>, SetError> = read.into_iter().collect();
     Ok(objects?.into_iter().flatten().collect())
+}
+
+/// Does work of many parts on the threads that read sets: four at most, since each holds the tree of a whole document.
+pub fn side_by_side<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    static READERS: LazyLock<ThreadPool> = LazyLock::new(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        ThreadPoolBuilder::new()
+            .num_threads(cores.min(4))
+            // As the main thread's: a parser takes up to 1.6 MB for what is nested deep.
+            .stack_size(8 << 20)
+            .build()
+            .expect("threads can be started")
+    });
+    READERS.install(work)
+}
+
+/// So many lists and maps within each other are read as JSON again.
+const DEEPEST: usize = 127;
+
+fn is_deeper(value: &Value, than: usize) -> bool {
+    let inner = |inner: &Value| is_deeper(inner, than - 1);
+    match value {
+        Value::Array(items) => than == 0 || items.iter().any(inner),
+        Value::Object(map) => than == 0 || map.values().any(inner),
+        _ => false,
+    }
 }
 
 fn take(value: &Value, at: &str, objects: &mut Vec<Object>) -> Result<(), SetError> {
@@ -320,6 +352,26 @@ mod tests {
         object.settle(Some("d"));
         assert_eq!(object.value()["metadata"]["namespace"], "d");
         assert_eq!(object.id.to_string(), "A d/b");
+    }
+
+    #[test]
+    fn of_two_faults_the_first_is_told() {
+        let fine = "{apiVersion: v1, kind: A, metadata: {name: a}}\n---\n".repeat(300);
+        let text = format!("{fine}a: [b\n---\n{fine}kind: A\n---\n{fine}");
+        let error = read("x", &text).unwrap_err().to_string();
+        assert!(error.starts_with("x, document 301: not YAML"), "{error}");
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_named_and_all_else_is_read_again() {
+        let nested = |levels: usize| {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            format!("{{apiVersion: v1, kind: A, metadata: {{name: a}}, spec: {open}{close}}}")
+        };
+        let most = read("x", &nested(DEEPEST - 1)).unwrap();
+        assert!(most[0].value()["spec"].is_array());
+        let error = read("x", &nested(DEEPEST)).unwrap_err().to_string();
+        assert!(error.starts_with("x, document 1: not YAML"), "{error}");
     }
 
     proptest! {

@@ -50,7 +50,7 @@ pub enum Why {
     Service,
     /// Role of its account.
     Role,
-    /// Issuer, class.
+    /// Issuer, class, what is scaled.
     Refers,
     /// Config map, secret, claim.
     Uses,

@@ -130,9 +130,13 @@ impl Deployment<'_> {
             if self.is_met(need) {
                 continue;
             }
-            let is_refused = self.items[need.on].state == State::Refused;
+            let state = self.items[need.on].state;
+            // Once something was refused, all that is wrong is to be told: the server takes these without each other.
+            let is_rest =
+                self.refused_since.is_some() && need.why == Why::Refers && state == State::Held;
             let soft = need.strength == Strength::Soft
-                && (is_refused
+                && (state == State::Refused
+                    || is_rest
                     || need.until == Until::Ready
                         && (self.only_sends() || self.is_hopeless(need.on)));
             if soft || (self.last_call && is_late(need)) {
