@@ -130,13 +130,9 @@ impl Deployment<'_> {
             if self.is_met(need) {
                 continue;
             }
-            let state = self.items[need.on].state;
-            // Once something was refused, all that is wrong is to be told: the server takes these without each other.
-            let is_rest =
-                self.refused_since.is_some() && need.why == Why::Refers && state == State::Held;
+            let is_refused = self.items[need.on].state == State::Refused;
             let soft = need.strength == Strength::Soft
-                && (state == State::Refused
-                    || is_rest
+                && (is_refused
                     || need.until == Until::Ready
                         && (self.only_sends() || self.is_hopeless(need.on)));
             if soft || (self.last_call && is_late(need)) {

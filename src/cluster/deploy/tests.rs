@@ -27,7 +27,6 @@ fn plan(set: &str) -> Plan {
         ("kubeflow.org", "Profile", "profiles"),
         ("", "Service", "services"),
         ("cert-manager.io", "Certificate", "certificates"),
-        ("cert-manager.io", "Issuer", "issuers"),
         (
             "admissionregistration.k8s.io",
             "ValidatingWebhookConfiguration",
@@ -258,34 +257,6 @@ async fn after_a_refusal_the_rest_is_sent_and_nothing_is_waited_for() {
     assert!(text.contains("ConfigMap default/c: "), "{text}");
     assert_eq!(server.sent.lock().unwrap().len(), 43);
     assert!(took <= 1, "{took}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn after_a_refusal_what_only_names_another_that_is_held_is_sent_too() {
-    // The issuer is guarded by a webhook that nobody answers; the certificate that names it can be tried without it.
-    let server = Server::new().lists("deployments", vec![vec![deployment(0)]]);
-    for name in ["c", "cert"] {
-        server.refusals.lock().unwrap().insert(name, (422, "0"));
-    }
-    let objects = "
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, spec: {template: {metadata: {labels: {app: a}}, spec: {containers: []}}}}
----
-{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {app: a}}}
----
-{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: w},
- webhooks: [{name: w, clientConfig: {service: {namespace: default, name: s}},
-   rules: [{operations: [CREATE], apiGroups: [cert-manager.io], apiVersions: ['*'], resources: [issuers]}]}]}
----
-{apiVersion: cert-manager.io/v1, kind: Issuer, metadata: {name: i}}
----
-{apiVersion: cert-manager.io/v1, kind: Certificate, metadata: {name: cert}, spec: {secretName: tls, issuerRef: {name: i}}}
----
-{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}";
-    let (result, _, server) = server.deploy(objects, "5m").await;
-    result.unwrap_err();
-    let requests = server.sent.lock().unwrap();
-    let was_sent = |wanted: &str| requests.iter().any(|(_, name)| name == wanted);
-    assert!(was_sent("cert") && !was_sent("i"), "{requests:?}");
 }
 
 #[tokio::test(start_paused = true)]
