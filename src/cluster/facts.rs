@@ -28,7 +28,8 @@ pub struct Facts {
     pub role: Option<(String, String)>,
     /// The service accounts that a binding gives it to: namespace (own, where absent) and name.
     pub subjects: Vec<(Option<String>, String)>,
-    /// The definition's own conversion, an issuer, a class, what is scaled: names of other objects of the set, as group, kind, name.
+    /// The definition's own conversion, an issuer, a class, what is scaled: names of other objects of the set, as group,
+    /// kind, name.
     pub refers: Vec<(&'static str, &'static str, String)>,
 }
 
@@ -110,14 +111,10 @@ impl Facts {
             }
             ("autoscaling", "HorizontalPodAutoscaler") => {
                 let target = &value["spec"]["scaleTargetRef"];
-                let is = |kind: &str| {
-                    let group = target["apiVersion"].as_str().unwrap_or_default();
-                    group.starts_with("apps/") && target["kind"] == kind
-                };
-                for kind in ["Deployment", "StatefulSet"]
-                    .into_iter()
-                    .filter(|kind| is(kind))
-                {
+                let version = target["apiVersion"].as_str().unwrap_or_default();
+                let kinds = ["Deployment", "StatefulSet"];
+                let kind = kinds.into_iter().find(|kind| target["kind"] == *kind);
+                if let Some(kind) = kind.filter(|_| version.starts_with("apps/")) {
                     facts.refer("apps", kind, &target["name"]);
                 }
             }

@@ -88,6 +88,11 @@ fn an_autoscaler_waits_for_what_it_scales() {
         edges(&stateful),
         [edge.replace("Deployment", "StatefulSet")]
     );
+    let foreign = text.replace(
+        "apps/v1, kind: Deployment, name",
+        "a.example/v1, kind: Deployment, name",
+    );
+    assert_eq!(edges(&foreign), Vec::<String>::new());
 }
 
 #[test]
