@@ -98,7 +98,7 @@ pub(super) const ROWS: [Row; 33] = [
         "the host reboots",
         "it keeps its host key and its end; what it cut short is said to be so, and is no failure of a test",
         &[
-            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too",
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
             "tests/it/host_faults.rs::sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_its_key",
             "tests/it/host.rs::a_detached_command_whose_host_was_booted_anew_is_said_to_be_cut_short",
             "src/notebook/follow.rs::a_server_that_has_just_started_may_refuse_for_a_while_what_it_allowed_before",
@@ -124,7 +124,7 @@ pub(super) const ROWS: [Row; 33] = [
         "left alone for as long as it asks, then asked again; lost after two minutes",
         &[
             "tests/it/deploy_faults.rs::sandbox_a_server_in_trouble_costs_no_more_than_the_time_it_takes",
-            "tests/it/deploy_faults.rs::sandbox_a_server_that_dies_when_all_was_sent_is_lost_after_two_minutes",
+            "tests/it/deploy_faults.rs::sandbox_a_server_that_dies_when_all_was_sent_is_named_at_the_limit",
             "src/cluster/deploy/tests.rs::a_server_that_wants_to_be_left_alone_is",
         ],
         "",
@@ -183,7 +183,7 @@ pub(super) const ROWS: [Row; 33] = [
         &[
             "e2e/faults",
             "tests/it/teardown.rs::sandbox_a_launch_that_was_killed_is_found_from_an_empty_directory",
-            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too",
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
             "tests/it/reap.rs::sandbox_a_host_whose_runner_was_lost_is_marked_then_ended",
         ],
         "",
@@ -193,7 +193,7 @@ pub(super) const ROWS: [Row; 33] = [
         "tried again; no silence is a proof; the host ends by itself",
         &[
             "tests/it/teardown.rs::sandbox_an_answer_that_cannot_be_trusted_is_no_proof",
-            "tests/it/provision_ec2.rs::sandbox_the_host_ends_by_itself",
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
         ],
         "",
     ),
