@@ -2,7 +2,11 @@
 //!
 //! Given a room's error; the only module beside `main` and `github` that prints.
 
+mod bad_input;
+
 use std::{error::Error, fmt, io::Write as _};
+
+pub use bad_input::BadInput;
 
 use crate::{
     github::commands, inputs::Environment, limits::humane, stages::Stage, wait::WaitError,

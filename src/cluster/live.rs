@@ -9,10 +9,10 @@ use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
 use crate::{
+    api::list,
     cluster::{
-        apply::{MANAGER, METADATA, Refusal, answered},
         errors::{Class, Given},
-        facts::list,
+        request::{MANAGER, METADATA, Refusal, answered},
     },
     limits::Deadline,
     wait::{self, Every, Status, WaitError},

@@ -20,11 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::{sync::Notify, task::JoinSet, time::Instant};
 
-use crate::{
-    cluster::{apply::innermost, served::Resource},
-    report::one_line,
-    wait,
-};
+use crate::{api::Resource, cluster::request::innermost, report::one_line, wait};
 
 /// An answer begins within so long, or it is none.
 const ANSWER: Duration = Duration::from_secs(35);
@@ -42,7 +38,7 @@ const TOLD_EVENTS: &str = "reason=FailedCreate";
 /// Objects of one kind by namespace (empty for none) and name.
 type Objects = HashMap<(String, String), Arc<Value>>;
 
-/// A copy of some kinds, by group and kind as [`ObjectId::group_kind`](crate::cluster::objects::ObjectId::group_kind).
+/// A copy of some kinds, by group and kind as [`ObjectId::group_kind`](crate::api::ObjectId::group_kind).
 #[derive(Debug, Default)]
 pub struct View {
     kinds: HashMap<String, Objects>,

@@ -12,16 +12,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     cli::{DeployArgs, Order},
-    cluster::{
-        self,
-        build::Rendered,
-        deploy::{DeployError, Plan, carry_out, unchanged},
+    cluster,
+    deploy::{
+        DeployError, Plan, carry_out,
         inventory::{Inventory, Need},
-        prune,
+        prune, unchanged,
     },
     limits::{Deadline, Limit, humane},
     record::write_private,
     report::{Failure, Leftover},
+    set::build::Rendered,
     stages::{Context, Outputs},
 };
 

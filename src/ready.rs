@@ -1,0 +1,195 @@
+//! Whether an object is ready, per kind, and what is missing if not.
+//!
+//! Given a [`View`]; no I/O. "Ready" is what a test that follows may rely on, not what a controller calls available.
+
+mod conditions;
+mod others;
+mod pods;
+mod workloads;
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::{api::ObjectId, cluster::view::View};
+
+pub use conditions::Condition;
+pub use pods::SOAK;
+
+/// What an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Ready.
+    Ready,
+    /// Not yet, and what is missing.
+    Waiting(String),
+    /// Not, and by itself it will hardly be: its image does not exist, no node has room.
+    Stuck(String),
+    /// Not, and it never will be.
+    Failed(String),
+}
+
+impl Verdict {
+    /// Whether it is ready.
+    pub fn is_ready(&self) -> bool {
+        *self == Self::Ready
+    }
+
+    /// What is missing; empty where nothing is.
+    pub fn missing(&self) -> &str {
+        match self {
+            Self::Ready => "",
+            Self::Waiting(missing) | Self::Stuck(missing) | Self::Failed(missing) => missing,
+        }
+    }
+}
+
+/// A view at one moment, with who owns whom.
+#[derive(Debug)]
+pub struct Sight<'a> {
+    /// The view.
+    pub view: &'a View,
+    /// The moment.
+    pub now: Timestamp,
+    owned: HashMap<&'a str, Vec<&'a Value>>,
+}
+
+impl<'a> Sight<'a> {
+    /// Looks at a view.
+    pub fn new(view: &'a View, now: Timestamp) -> Self {
+        let mut owned: HashMap<&str, Vec<&Value>> = HashMap::new();
+        for group_kind in ["Pod.", "ReplicaSet.apps"] {
+            for value in view.all(group_kind) {
+                let owners = crate::api::list(&value["metadata"]["ownerReferences"]);
+                for owner in owners.filter(|owner| owner["controller"] == true) {
+                    if let Some(uid) = owner["uid"].as_str() {
+                        owned.entry(uid).or_default().push(value);
+                    }
+                }
+            }
+        }
+        Self { view, now, owned }
+    }
+
+    /// The pods of a workload, through replica sets too, oldest first.
+    pub fn pods(&self, workload: &Value) -> Vec<&'a Value> {
+        let mut pods = Vec::new();
+        for child in self.children(workload) {
+            if child["kind"] == "ReplicaSet"
+                || child
+                    .get("spec")
+                    .is_some_and(|s| s.get("replicas").is_some())
+            {
+                pods.extend(self.children(child));
+            } else {
+                pods.push(*child);
+            }
+        }
+        pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        pods.sort_by_key(|pod| pod["metadata"]["name"].as_str());
+        pods
+    }
+
+    fn children(&self, value: &Value) -> &[&'a Value] {
+        let uid = value["metadata"]["uid"].as_str().unwrap_or_default();
+        self.owned.get(uid).map_or(&[], Vec::as_slice)
+    }
+
+    /// How long ago a moment was that the server wrote down; zero for one that is not there.
+    fn since(&self, moment: &Value) -> SignedDuration {
+        moment
+            .as_str()
+            .and_then(|text| text.parse::<Timestamp>().ok())
+            .map_or(SignedDuration::ZERO, |moment| {
+                self.now.duration_since(moment)
+            })
+    }
+}
+
+/// The kinds that have to be in view to judge one; itself first. Empty where it is enough that it was accepted.
+pub fn needs(id: &ObjectId) -> &'static [(&'static str, &'static str)] {
+    match (id.group.as_str(), id.kind.as_str()) {
+        ("apps", "Deployment") => &[("apps", "Deployment"), ("apps", "ReplicaSet"), ("", "Pod")],
+        ("apps", "StatefulSet") => &[
+            ("apps", "StatefulSet"),
+            ("", "Pod"),
+            ("", "PersistentVolumeClaim"),
+            ("storage.k8s.io", "StorageClass"),
+            ("", "Event"),
+        ],
+        ("apps", "DaemonSet") => &[("apps", "DaemonSet"), ("", "Pod"), ("", "Event")],
+        ("apps", "ReplicaSet") => &[("apps", "ReplicaSet"), ("", "Pod")],
+        ("batch", "Job") => &[("batch", "Job"), ("", "Pod"), ("", "Event")],
+        ("", "Pod") => &[("", "Pod")],
+        ("", "PersistentVolumeClaim") => &[
+            ("", "PersistentVolumeClaim"),
+            ("storage.k8s.io", "StorageClass"),
+            ("", "Pod"),
+        ],
+        ("", "Namespace") => &[("", "Namespace")],
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            &[("apiextensions.k8s.io", "CustomResourceDefinition")]
+        }
+        ("apiregistration.k8s.io", "APIService") => &[("apiregistration.k8s.io", "APIService")],
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => &[
+            (
+                "admissionregistration.k8s.io",
+                "MutatingWebhookConfiguration",
+            ),
+            ("discovery.k8s.io", "EndpointSlice"),
+        ],
+        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") => &[
+            (
+                "admissionregistration.k8s.io",
+                "ValidatingWebhookConfiguration",
+            ),
+            ("discovery.k8s.io", "EndpointSlice"),
+        ],
+        ("kubeflow.org", "Profile") => &[
+            ("kubeflow.org", "Profile"),
+            ("", "Namespace"),
+            ("", "ServiceAccount"),
+            ("rbac.authorization.k8s.io", "RoleBinding"),
+            ("", "Secret"),
+        ],
+        ("cert-manager.io", "Certificate") => &[("cert-manager.io", "Certificate"), ("", "Secret")],
+        _ => others::needs(&id.group, &id.kind),
+    }
+}
+
+/// Judges an object that was accepted at `generation`. Webhooks are judged by their gates.
+pub fn judge(id: &ObjectId, generation: i64, sight: &Sight<'_>) -> Verdict {
+    let Some((group, kind)) = needs(id).first() else {
+        return Verdict::Ready;
+    };
+    let group_kind = format!("{kind}.{group}");
+    let live = sight
+        .view
+        .get(&group_kind, id.namespace.as_deref(), &id.name);
+    let Some(live) = live else {
+        return Verdict::Waiting("not seen yet".to_owned());
+    };
+    if live["metadata"]["generation"].as_i64().unwrap_or(i64::MAX) < generation {
+        return Verdict::Waiting("the change was not seen yet".to_owned());
+    }
+    match (id.group.as_str(), id.kind.as_str()) {
+        ("apps", "Deployment") => workloads::deployment(live, sight),
+        ("apps", "StatefulSet") => workloads::stateful_set(live, sight),
+        ("apps", "DaemonSet") => workloads::daemon_set(live, sight),
+        ("apps", "ReplicaSet") => workloads::replica_set(live, sight),
+        ("batch", "Job") => workloads::job(live, sight),
+        ("", "Pod") => pods::bare(live, sight),
+        ("", "PersistentVolumeClaim") => workloads::claim(live, sight),
+        ("", "Namespace") => match live["status"]["phase"].as_str() {
+            Some("Active") => Verdict::Ready,
+            phase => Verdict::Waiting(format!("it is {}", phase.unwrap_or("new"))),
+        },
+        _ => others::judge(id, live, sight),
+    }
+}
+
+#[cfg(test)]
+mod kubeflow_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! Pods: what keeps one from being ready, and whether one that is can be relied on.
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::{
+    api::list,
+    ready::{Condition, Sight, Verdict, workloads},
+    report::one_line,
+};
+
+/// A container that cannot be asked, or that was restarted, counts as ready so long after its last start.
+pub const SOAK: SignedDuration = SignedDuration::from_secs(10);
+/// An image that cannot be pulled, and room that is not there, may still come.
+const GRACE: SignedDuration = SignedDuration::from_mins(3);
+/// A container that ended so often does not wait for anything any more.
+const CRASHES: i64 = 6;
+
+/// A pod that nobody owns.
+pub(super) fn bare(pod: &Value, sight: &Sight<'_>) -> Verdict {
+    match pod["status"]["phase"].as_str() {
+        Some("Succeeded") => Verdict::Ready,
+        Some("Failed") => Verdict::Failed(format!("it failed: {}", ended(pod))),
+        _ => of(pod, sight),
+    }
+}
+
+/// A pod of a workload: running, ready, and that for long enough.
+pub(super) fn of(pod: &Value, sight: &Sight<'_>) -> Verdict {
+    if let Some(trouble) = trouble(pod, sight) {
+        return trouble;
+    }
+    if !Condition::holds(pod, "Ready") {
+        let started =
+            list(&pod["status"]["containerStatuses"]).any(|it| !it["state"]["running"].is_null());
+        return Verdict::Waiting(if started {
+            "running, not ready".to_owned()
+        } else {
+            pod["status"]["phase"]
+                .as_str()
+                .unwrap_or("Pending")
+                .to_owned()
+        });
+    }
+    settling(pod, sight).map_or(Verdict::Ready, Verdict::Waiting)
+}
+
+/// What is known to be wrong with a pod.
+fn trouble(pod: &Value, sight: &Sight<'_>) -> Option<Verdict> {
+    if pod["status"]["reason"] == "Evicted" {
+        return Some(Verdict::Stuck(format!(
+            "evicted: {}",
+            text(&pod["status"]["message"])
+        )));
+    }
+    if let Some(scheduled) = Condition::of(pod, "PodScheduled").filter(|it| it.is("False")) {
+        if let Some(stuck) = unbound(pod, sight) {
+            return Some(Verdict::Stuck(stuck));
+        }
+        let what = scheduled.text();
+        return Some(if scheduled.since(sight) > GRACE {
+            Verdict::Stuck(what)
+        } else {
+            Verdict::Waiting(what)
+        });
+    }
+    let age = sight.since(&pod["metadata"]["creationTimestamp"]);
+    let status = &pod["status"];
+    let containers =
+        list(&status["initContainerStatuses"]).chain(list(&status["containerStatuses"]));
+    let mut troubles: Vec<Verdict> = containers.filter_map(|it| container(it, age)).collect();
+    // The worst says most.
+    let worst = troubles
+        .iter()
+        .position(|it| matches!(it, Verdict::Stuck(_)));
+    (!troubles.is_empty()).then(|| troubles.swap_remove(worst.unwrap_or(0)))
+}
+
+/// A claim of a pod that cannot be bound. The scheduler only counts them.
+fn unbound(pod: &Value, sight: &Sight<'_>) -> Option<String> {
+    let (namespace, pod_name) = (
+        pod["metadata"]["namespace"].as_str(),
+        pod["metadata"]["name"].as_str().unwrap_or_default(),
+    );
+    list(&pod["spec"]["volumes"]).find_map(|volume| {
+        let name = if volume["ephemeral"].is_null() {
+            let claimed = &volume["persistentVolumeClaim"]["claimName"];
+            claimed.as_str()?.to_owned()
+        } else {
+            format!("{pod_name}-{}", volume["name"].as_str()?)
+        };
+        let live = sight.view.get("PersistentVolumeClaim.", namespace, &name)?;
+        match workloads::claim(live, sight) {
+            Verdict::Stuck(why) | Verdict::Failed(why) => {
+                Some(format!("PersistentVolumeClaim {name}: {why}"))
+            }
+            _ => None,
+        }
+    })
+}
+
+fn container(status: &Value, age: SignedDuration) -> Option<Verdict> {
+    let name = status["name"].as_str().unwrap_or_default();
+    let waiting = &status["state"]["waiting"];
+    if let Some(reason) = waiting["reason"].as_str() {
+        let message = one_line(waiting["message"].as_str().unwrap_or_default());
+        return match reason {
+            "ContainerCreating" | "PodInitializing" => None,
+            "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" => {
+                let image = status["image"].as_str().unwrap_or_default();
+                let low = message.to_lowercase();
+                let gone = reason == "InvalidImageName"
+                    || [
+                        "not found",
+                        "notfound",
+                        "manifest unknown",
+                        "does not exist",
+                    ]
+                    .iter()
+                    .any(|sign| low.contains(sign));
+                let why = if gone {
+                    " (not found)".to_owned()
+                } else {
+                    because(innermost(&message))
+                };
+                let what = format!("{reason}{why}: container {name}, image {image}");
+                Some(if age > GRACE {
+                    Verdict::Stuck(what)
+                } else {
+                    Verdict::Waiting(what)
+                })
+            }
+            "CrashLoopBackOff" => {
+                let times = status["restartCount"].as_i64().unwrap_or_default();
+                let last = terminated(&status["lastState"]["terminated"]);
+                let what =
+                    format!("container {name}: CrashLoopBackOff after {times} restarts{last}");
+                Some(if times >= CRASHES {
+                    Verdict::Stuck(what)
+                } else {
+                    Verdict::Waiting(what)
+                })
+            }
+            _ => {
+                let what = format!(
+                    "container {name}: {reason}{}",
+                    because(&text(&waiting["message"]))
+                );
+                Some(if age > GRACE {
+                    Verdict::Stuck(what)
+                } else {
+                    Verdict::Waiting(what)
+                })
+            }
+        };
+    }
+    let over = &status["state"]["terminated"];
+    let failed = over["exitCode"].as_i64().is_some_and(|code| code != 0);
+    failed.then(|| Verdict::Waiting(format!("container {name}{}", terminated(over))))
+}
+
+/// The end of a chain of causes, which says what is wrong; what is before it names the image again and again.
+fn innermost(message: &str) -> &str {
+    const PARTS: usize = 3;
+    message
+        .rmatch_indices(": ")
+        .nth(PARTS - 1)
+        .map_or(message, |(at, mark)| &message[at + mark.len()..])
+}
+
+fn because(message: &str) -> String {
+    if message.is_empty() {
+        String::new()
+    } else {
+        format!(" ({message})")
+    }
+}
+
+fn terminated(state: &Value) -> String {
+    match (state["exitCode"].as_i64(), state["reason"].as_str()) {
+        (Some(code), Some(reason)) if reason != "Error" => format!(": exit code {code} ({reason})"),
+        (Some(code), _) => format!(": exit code {code}"),
+        _ => String::new(),
+    }
+}
+
+/// How the containers of a pod that is over ended.
+pub(super) fn ended(pod: &Value) -> String {
+    let status = &pod["status"];
+    let containers =
+        list(&status["initContainerStatuses"]).chain(list(&status["containerStatuses"]));
+    let ends: Vec<String> = containers
+        .filter(|it| {
+            it["state"]["terminated"]["exitCode"]
+                .as_i64()
+                .is_some_and(|code| code != 0)
+        })
+        .map(|it| {
+            let name = it["name"].as_str().unwrap_or_default();
+            format!("container {name}{}", terminated(&it["state"]["terminated"]))
+        })
+        .collect();
+    if ends.is_empty() {
+        let (reason, message) = (text(&status["reason"]), text(&status["message"]));
+        return format!("{reason}{}", because(&message));
+    }
+    ends.join(", ")
+}
+
+/// Which container cannot be relied on yet.
+fn settling(pod: &Value, sight: &Sight<'_>) -> Option<String> {
+    for status in list(&pod["status"]["containerStatuses"]) {
+        let name = &status["name"];
+        let spec = list(&pod["spec"]["containers"]).find(|it| it["name"] == *name);
+        let probed = spec.is_some_and(|spec| !spec["readinessProbe"].is_null());
+        let restarted = status["restartCount"].as_i64().unwrap_or_default() > 0;
+        let started = &status["state"]["running"]["startedAt"];
+        if (!probed || restarted) && !started.is_null() && sight.since(started) < SOAK {
+            let why = if restarted {
+                "was restarted"
+            } else {
+                "has no readinessProbe"
+            };
+            return Some(format!(
+                "container {} {why} and runs for less than {} s",
+                name.as_str().unwrap_or_default(),
+                SOAK.as_secs()
+            ));
+        }
+    }
+    None
+}
+
+fn text(value: &Value) -> String {
+    let text = one_line(value.as_str().unwrap_or_default());
+    match text.char_indices().nth(300) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
