@@ -94,6 +94,40 @@ fn segment(name: &str) -> String {
     text
 }
 
+/// Groups of Kubernetes itself: the API server serves them without a definition.
+const BUILTIN: [&str; 24] = [
+    "",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "apps",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "extensions",
+    "flowcontrol.apiserver.k8s.io",
+    "internal.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "resource.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+    "storagemigration.k8s.io",
+];
+
+/// Whether a group is of Kubernetes itself. Other projects own `kueue.x-k8s.io`, `gateway.networking.k8s.io`,
+/// `snapshot.storage.k8s.io`: no ending tells.
+pub fn is_builtin(group: &str) -> bool {
+    BUILTIN.contains(&group)
+}
+
 /// Labels, or the part of them that a selector wants.
 pub type Labels = BTreeMap<String, String>;
 
@@ -126,6 +160,24 @@ pub fn contains(labels: &Labels, wanted: &Labels) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_of_other_projects_are_not_kubernetes_own_however_they_end() {
+        for (group, expected) in [
+            ("", true),
+            ("apps", true),
+            ("networking.k8s.io", true),
+            ("storage.k8s.io", true),
+            ("kueue.x-k8s.io", false),
+            ("jobset.x-k8s.io", false),
+            ("gateway.networking.k8s.io", false),
+            ("snapshot.storage.k8s.io", false),
+            ("metrics.k8s.io", false),
+            ("kubeflow.org", false),
+        ] {
+            assert_eq!(is_builtin(group), expected, "{group}");
+        }
+    }
 
     #[test]
     fn a_path_holds_any_name() {

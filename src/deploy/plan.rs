@@ -3,14 +3,14 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    api::ObjectId,
+    api::{ObjectId, is_builtin},
     cluster::errors::Given,
     deploy::{DeployError, apply, draft::Draft},
     set::{
         facts::Facts,
         lint::{LintError, Severity},
         objects::Object,
-        order::{Graph, is_own},
+        order::Graph,
         served::Served,
     },
 };
@@ -46,7 +46,7 @@ impl Plan {
             );
         }
         let (paths, given) = addresses(&objects, &facts, &served);
-        let is_custom = |object: &Object| !is_own(&object.id.group);
+        let is_custom = |object: &Object| !is_builtin(&object.id.group);
         let makes_more =
             facts.iter().any(|facts| facts.pod.is_some()) || objects.iter().any(is_custom);
         Ok(Self {

@@ -14,7 +14,7 @@ use kube::Client;
 use serde_json::Value;
 
 use crate::{
-    api::{ObjectId, list},
+    api::{ObjectId, is_builtin, list},
     cluster::{
         live::{self, Extent},
         request::Refusal,
@@ -308,7 +308,7 @@ fn wave(id: &ObjectId) -> u8 {
         ("", "PersistentVolumeClaim" | "PersistentVolume") => 4,
         ("apps" | "batch" | "policy" | "autoscaling", _) | ("", "Pod") => 2,
         ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => 1,
-        (group, _) if group.contains('.') && !group.ends_with("k8s.io") => 0,
+        (group, _) if !is_builtin(group) => 0,
         _ => 3,
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::{
+    api::is_builtin,
     deploy::{DeployError, Deployment, State, cause::Cause},
     limits::humane,
     ready::Verdict,
-    set::order::is_own,
     wait::Status,
 };
 
@@ -84,7 +84,7 @@ impl Deployment<'_> {
 
     /// Whether a controller of the set has to see to an object: one that is not up will not.
     fn waits_for_a_controller(&self, at: usize) -> bool {
-        let is_custom = !is_own(&self.plan.objects[at].id.group);
+        let is_custom = !is_builtin(&self.plan.objects[at].id.group);
         is_custom && self.items[at].state == State::Accepted
     }
 

@@ -11,7 +11,7 @@ mod ranks;
 use std::collections::BTreeMap;
 
 pub use guards::{Guard, guarded};
-pub use ranks::{is_own, legacy_rank, rank};
+pub use ranks::{legacy_rank, rank};
 
 use crate::{
     api::Labels,
@@ -131,9 +131,7 @@ impl Graph {
     pub fn legacy(objects: &[Object], facts: &[Facts], existing: &Existing) -> Self {
         let index = edges::Index::new(objects, facts);
         let mut graph = edges::derive(&index, existing, false);
-        graph.finish(objects, |object| {
-            legacy_rank(&object.id.group, &object.id.kind)
-        });
+        graph.finish(objects, |object| legacy_rank(&object.id.kind));
         graph.level = graph.rank.iter().map(|(rank, _)| *rank).collect();
         graph.raise_levels();
         graph

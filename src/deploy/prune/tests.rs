@@ -26,6 +26,13 @@ fn what_others_stand_on_goes_last() {
         id("", "Namespace"),
     ];
     assert!(order.is_sorted_by(|a, b| wave(a) < wave(b)));
+    // Their controllers finalize them, whatever their groups end in.
+    for (group, kind) in [
+        ("kueue.x-k8s.io", "ClusterQueue"),
+        ("gateway.networking.k8s.io", "Gateway"),
+    ] {
+        assert_eq!(wave(&id(group, kind)), 0, "{group}");
+    }
     assert_eq!(
         wave(&id("networking.k8s.io", "Ingress")),
         wave(&id("", "Service"))

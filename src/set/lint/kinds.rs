@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::set::{
-    lint::{Finding, Rule, Severity},
-    objects::Object,
-    served::Served,
+use crate::{
+    api::is_builtin,
+    set::{
+        lint::{Finding, Rule, Severity},
+        objects::Object,
+        served::Served,
+    },
 };
 
 /// APIs that Kubernetes gave up: group, version, kinds (none for all: some names came back with other kinds), and the last
@@ -79,31 +82,6 @@ const WITHOUT_HEIR: [(&str, &str); 3] = [
     ("AuditSink", "the server's own audit webhook does its work"),
 ];
 
-/// Groups of Kubernetes itself: no definition makes their kinds.
-const OWN: [&str; 21] = [
-    "",
-    "admissionregistration.k8s.io",
-    "apiextensions.k8s.io",
-    "apiregistration.k8s.io",
-    "apps",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "coordination.k8s.io",
-    "discovery.k8s.io",
-    "events.k8s.io",
-    "extensions",
-    "flowcontrol.apiserver.k8s.io",
-    "networking.k8s.io",
-    "node.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "scheduling.k8s.io",
-    "storage.k8s.io",
-];
-
 /// Puts each object where its kind lives: into a namespace, or into none.
 ///
 /// `default` is the namespace of objects that name none.
@@ -149,7 +127,7 @@ pub fn check_without_server(objects: &[Object], served: &Served) -> Vec<Finding>
                 format!("Kubernetes 1.{last} was the last with {what} ({all})"),
                 "move to the version that followed it".to_owned(),
             )
-        } else if OWN.contains(&first.id.group.as_str()) {
+        } else if is_builtin(&first.id.group) {
             return None;
         } else {
             (
@@ -219,7 +197,7 @@ fn remedy(object: &Object, served: &Served) -> String {
     let what = match (heir, gone) {
         (Some((_, now)), Some(_)) => format!("leave it out: {now}"),
         _ if !others.is_empty() => format!("{kind} is served as {}", others.join(", ")),
-        _ if OWN.contains(&object.id.group.as_str()) => {
+        _ if is_builtin(&object.id.group) => {
             "take a Kubernetes that has it, or switch its API on".to_owned()
         }
         _ => "add its CustomResourceDefinition to the manifests".to_owned(),

@@ -1,6 +1,6 @@
 //! Kinds in order: among objects that could go, which goes first.
 
-use crate::set::objects::Object;
+use crate::{api::is_builtin, set::objects::Object};
 
 /// Kinds that go first, in this order; all others follow.
 const FIRST: [&str; 27] = [
@@ -34,17 +34,9 @@ const FIRST: [&str; 27] = [
     "CronJob",
 ];
 
-/// Groups of Kubernetes itself have one label, or end so.
-const OWN: [&str; 2] = [".k8s.io", "k8s.io"];
-
-/// Whether a group is of Kubernetes itself.
-pub fn is_own(group: &str) -> bool {
-    !group.contains('.') || OWN.iter().any(|end| group.ends_with(end))
-}
-
 /// Rank of an object in the gated order: lower goes first.
 pub fn rank(object: &Object) -> u32 {
-    if is_own(&object.id.group) {
+    if is_builtin(&object.id.group) {
         of_kind(&object.id.kind)
     } else {
         of_kind("")
@@ -88,7 +80,7 @@ const LEGACY_LAST: [&str; 3] = [
 ];
 
 /// Rank of a kind in upstream's order, from 1.
-pub fn legacy_rank(_group: &str, kind: &str) -> u32 {
+pub fn legacy_rank(kind: &str) -> u32 {
     let others = LEGACY.len();
     let at = LEGACY
         .iter()
