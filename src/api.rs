@@ -56,6 +56,15 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// `apiVersion` as objects have it.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.clone()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
     /// The path of all of them, or of one.
     pub fn path(&self, namespace: Option<&str>, name: Option<&str>) -> String {
         let mut path = if self.group.is_empty() {

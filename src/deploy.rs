@@ -36,7 +36,11 @@ pub use known::{Known, unchanged};
 pub use plan::Plan;
 
 use crate::{
-    cluster::{errors::Class, request::Refusal, view::Watches},
+    cluster::{
+        errors::Class,
+        request::{ClientHandle, Refusal},
+        view::Watches,
+    },
     deploy::apply::Accepted,
     limits::Deadline,
     progress::Bar,
@@ -85,7 +89,7 @@ struct Item {
 /// A plan being carried out.
 #[derive(Debug)]
 struct Deployment<'a> {
-    client: Client2,
+    client: ClientHandle,
     plan: &'a Plan,
     wait: bool,
     items: Vec<Item>,
@@ -112,15 +116,6 @@ struct Deployment<'a> {
     /// Without `wait`: all else is done, what is still held is sent as it is.
     last_call: bool,
     bar: Bar,
-}
-
-/// A client that can be shown.
-struct Client2(Client);
-
-impl std::fmt::Debug for Client2 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("client")
-    }
 }
 
 #[derive(Debug)]
@@ -192,7 +187,7 @@ impl<'a> Deployment<'a> {
         };
         let ranks = plan.graph.rank.iter().enumerate();
         Self {
-            client: Client2(client.clone()),
+            client: ClientHandle(client.clone()),
             plan,
             wait,
             items: plan.objects.iter().map(item).collect(),

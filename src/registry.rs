@@ -15,7 +15,7 @@ use http::{Method, StatusCode, header};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::{limits::Deadline, report::one_line, set::images::Reference};
+use crate::{limits::Deadline, report::innermost, set::images::Reference};
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
@@ -344,11 +344,7 @@ fn said(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
     }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    one_line(&cause.to_string())
+    innermost(error)
 }
 
 #[cfg(test)]

@@ -325,6 +325,15 @@ pub fn with_causes(error: &dyn Error) -> String {
     text
 }
 
+/// What is at the bottom of an error, on one line: in a client's error all above it only says that there was one.
+pub fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    one_line(&cause.to_string())
+}
+
 /// A text on one line, its white space folded.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     api::list,
     cluster::errors::{Class, Given, Refused, classify},
-    report::one_line,
+    report::{innermost, one_line},
 };
 
 /// Under this name the server notes which fields are ours.
@@ -21,6 +21,16 @@ const REQUEST: Duration = Duration::from_secs(35);
 /// Only the metadata is wanted back: definitions are large.
 pub const METADATA: &str =
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
+
+/// A client in a type that can be printed: kube's own has no `Debug`.
+#[derive(Clone)]
+pub struct ClientHandle(pub Client);
+
+impl std::fmt::Debug for ClientHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("client")
+    }
+}
 
 /// Why an object was not accepted.
 #[derive(Clone, Debug)]
@@ -129,13 +139,4 @@ pub fn lost(message: &str) -> Refusal {
         message: one_line(message),
         retry_after: None,
     }
-}
-
-/// What is at the bottom of an error: all above it only says that there was one.
-pub fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

@@ -5,16 +5,19 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt as _, stream};
-use http::Request;
 use kube::Client;
 use serde_json::Value;
 
-use crate::{api::string, limits::humane, report::one_line};
+use crate::{
+    cluster::{
+        live::{Extent, get, pages},
+        request::Refusal,
+    },
+    limits::humane,
+};
 
 /// The whole look takes no longer; a cluster of thousands of pods is not waited for.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Pods in one answer.
-const PAGE: usize = 500;
 /// Services asked for at once.
 const AT_ONCE: usize = 8;
 
@@ -36,8 +39,14 @@ pub struct Survey {
 /// Looks at the cluster; `services` are those that the set calls and does not have.
 pub async fn look(client: &Client, services: BTreeSet<(String, String)>) -> Survey {
     let (nodes, running, grows, services) = tokio::join!(
-        within("the nodes", items(client, "/api/v1/nodes?")),
-        within("the pods", items(client, RUNNING)),
+        within(
+            "the nodes",
+            pages(client, "/api/v1/nodes", "", Extent::Whole)
+        ),
+        within(
+            "the pods",
+            pages(client, "/api/v1/pods", RUNNING, Extent::Whole)
+        ),
         within("whether nodes are added", grows(client)),
         within("the Services of webhooks", there(client, services)),
     );
@@ -62,60 +71,32 @@ pub async fn look(client: &Client, services: BTreeSet<(String, String)>) -> Surv
     survey
 }
 
-async fn within<T>(what: &str, look: impl Future<Output = kube::Result<T>>) -> Result<T, String> {
+async fn within<T>(
+    what: &str,
+    look: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, String> {
     match tokio::time::timeout(PATIENCE, look).await {
         Ok(Ok(seen)) => Ok(seen),
-        Ok(Err(error)) => Err(format!("{what}: {}", one_line(&error.to_string()))),
+        Ok(Err(refusal)) => Err(format!("{what}: {}", refusal.message)),
         Err(_) => Err(format!("{what}: no answer within {}", humane(PATIENCE))),
     }
 }
 
-/// Every pod that takes room.
-const RUNNING: &str = "/api/v1/pods?fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed%2Cspec.nodeName%21%3D&";
-
-async fn get(client: &Client, path: &str) -> kube::Result<Value> {
-    let request = Request::get(path).body(Vec::new());
-    client
-        .request(request.map_err(kube::Error::HttpError)?)
-        .await
-}
-
-/// What is there under a path; none where nothing is.
-async fn found(client: &Client, path: &str) -> kube::Result<Option<Value>> {
-    match get(client, path).await {
-        Ok(value) => Ok(Some(value)),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-async fn items(client: &Client, path: &str) -> kube::Result<Vec<Value>> {
-    let mut all = Vec::new();
-    let mut rest = String::new();
-    loop {
-        let mut page = get(client, &format!("{path}limit={PAGE}{rest}")).await?;
-        if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
-            all.extend(items);
-        }
-        let Some(token) = string(&page["metadata"]["continue"]) else {
-            return Ok(all);
-        };
-        let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
-        rest = format!("&continue={token}");
-    }
-}
+/// Of all pods those that take room.
+const RUNNING: &str =
+    "&fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed%2Cspec.nodeName%21%3D";
 
 /// Which of the Services are there.
 async fn there(
     client: &Client,
     services: BTreeSet<(String, String)>,
-) -> kube::Result<BTreeSet<(String, String)>> {
+) -> Result<BTreeSet<(String, String)>, Refusal> {
     let ask = async |(namespace, name): (String, String)| {
         let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
-        let service = found(client, &path).await?;
-        kube::Result::Ok(service.map(|_| (namespace, name)))
+        let service = get(client, &path, Extent::Metadata).await?;
+        Ok(service.map(|_| (namespace, name)))
     };
-    let answers: Vec<kube::Result<Option<(String, String)>>> = stream::iter(services)
+    let answers: Vec<Result<Option<(String, String)>, Refusal>> = stream::iter(services)
         .map(ask)
         .buffer_unordered(AT_ONCE)
         .collect()
@@ -124,9 +105,11 @@ async fn there(
 }
 
 /// Whether something adds nodes when pods find no room: Karpenter (EKS's own among it) or the cluster autoscaler.
-async fn grows(client: &Client) -> kube::Result<bool> {
+async fn grows(client: &Client) -> Result<bool, Refusal> {
     let status = "/api/v1/namespaces/kube-system/configmaps/cluster-autoscaler-status";
-    let (karpenter, autoscaler) =
-        tokio::try_join!(found(client, "/apis/karpenter.sh"), found(client, status))?;
+    let (karpenter, autoscaler) = tokio::try_join!(
+        get(client, "/apis/karpenter.sh", Extent::Whole),
+        get(client, status, Extent::Metadata)
+    )?;
     Ok(karpenter.is_some() || autoscaler.is_some())
 }

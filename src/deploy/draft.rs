@@ -2,11 +2,14 @@
 //!
 //! With a cluster, by what that serves and has; without one, by what the set alone tells. Nothing is written.
 
+use std::collections::BTreeSet;
+
 use rayon::iter::{
     IntoParallelRefIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _,
 };
 
 use crate::{
+    api::is_builtin,
     cluster::{
         Connected,
         discover::{DiscoverError, discover},
@@ -52,10 +55,14 @@ impl Draft {
         let (objects, facts) = read(objects);
         let client = &cluster.client;
         let missing = services::missing(&objects, &facts);
-        let (discovered, seen) =
-            tokio::join!(discover(&cluster.once), survey::look(client, missing));
+        let needed = brought_by_others(&objects, &facts);
+        let (discovered, seen) = tokio::join!(
+            discover(&cluster.once, &needed),
+            survey::look(client, missing)
+        );
         let discovered = discovered?;
-        let served = discovered.resources.into_iter().collect();
+        let served: Served = discovered.resources.into_iter().collect();
+        let served = served.with_stale(discovered.stale);
         let existing = Existing {
             namespaces: discovered.namespaces,
         };
@@ -142,6 +149,22 @@ impl Draft {
         let sight = self.sight.as_ref();
         self.findings = lint::check(&self.objects, &self.facts, &self.served, sight, wait);
     }
+}
+
+/// The kinds of the set, by group and kind, that only the server can have: Kubernetes' own it serves itself, and of those
+/// that the set defines its definitions tell.
+fn brought_by_others(objects: &[Object], facts: &[Facts]) -> BTreeSet<(String, String)> {
+    let defined: BTreeSet<(&str, &str)> = facts
+        .iter()
+        .filter_map(|facts| facts.definition.as_ref())
+        .map(|it| (it.group.as_str(), it.kind.as_str()))
+        .collect();
+    objects
+        .iter()
+        .map(|object| (object.id.group.as_str(), object.id.kind.as_str()))
+        .filter(|kind| !is_builtin(kind.0) && !defined.contains(kind))
+        .map(|(group, kind)| (group.to_owned(), kind.to_owned()))
+        .collect()
 }
 
 fn read(mut objects: Vec<Object>) -> (Vec<Object>, Vec<Facts>) {

@@ -134,7 +134,7 @@ impl Inventory {
             self.name
         );
         let path = collection();
-        let attempt = || live::all(client, &path, &query, Extent::Whole);
+        let attempt = || live::pages(client, &path, &query, Extent::Whole);
         live::steadily("the inventory", deadline, attempt).await
     }
 

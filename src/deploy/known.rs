@@ -95,7 +95,7 @@ async fn listed(
         })
         .collect();
     let mut known = Known::new();
-    for live in live::all(client, path, "", Extent::Metadata).await? {
+    for live in live::pages(client, path, "", Extent::Metadata).await? {
         let metadata = &live["metadata"];
         let name = metadata["name"].as_str().unwrap_or_default();
         if let Some((at, mark)) = by_name.get(&(metadata["namespace"].as_str(), name))

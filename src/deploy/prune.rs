@@ -169,15 +169,19 @@ pub async fn decide(
     deadline: Deadline,
 ) -> Result<Pruning, PruneError> {
     let looks = stream::iter(left).map(|(id, sent)| async move {
-        // A kind that nobody serves has no objects.
+        // A kind that nobody serves has no objects; one that is only not served now may have them.
+        if plan.served.is_stale(&id.group) {
+            return Ok((id, sent, Looked::Unknown));
+        }
         let Some(resource) = plan.served.preferred(&id.group, &id.kind) else {
-            return Ok((id, sent, None));
+            return Ok((id, sent, Looked::Gone));
         };
         let path = resource.path(id.namespace.as_deref(), Some(&id.name));
         let what = id.to_string();
         let attempt = || live::get(client, &path, Extent::Metadata);
         match live::steadily(&what, deadline, attempt).await {
-            Ok(live) => Ok((id, sent, live.map(|live| (path, live)))),
+            Ok(Some(live)) => Ok((id, sent, Looked::There(path, live))),
+            Ok(None) => Ok((id, sent, Looked::Gone)),
             Err(refusal) => Err(PruneError::Unseen {
                 object: Box::new(id),
                 refusal,
@@ -188,9 +192,17 @@ pub async fn decide(
     let mut pruning = Pruning::default();
     for found in found {
         let (id, sent, live) = found?;
-        let Some((path, live)) = live else {
-            pruning.forgotten.push(id);
-            continue;
+        let (path, live) = match live {
+            Looked::There(path, live) => (path, live),
+            Looked::Gone => {
+                pruning.forgotten.push(id);
+                continue;
+            }
+            Looked::Unknown => {
+                let reason = "the server behind its API does not answer, so nobody can tell whether it is there";
+                pruning.kept.push((id, reason.to_owned()));
+                continue;
+            }
         };
         let metadata = &live["metadata"];
         let whose = whose(metadata, &sent);
@@ -208,6 +220,15 @@ pub async fn decide(
         }
     }
     Ok(pruning)
+}
+
+/// What was found of an object that left the set.
+enum Looked {
+    /// It is there: its path, its metadata.
+    There(String, Value),
+    Gone,
+    /// Its kind may be served, but not now.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

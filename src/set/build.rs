@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::{
     limits::Deadline,
-    report::{Exit, Explain},
+    report::{Exit, Explain, innermost},
     set::objects::{self, Object, SetError},
     wait,
 };
@@ -327,14 +327,6 @@ async fn download(url: &str) -> Result<String, Attempt> {
         ))));
     }
     response.text().await.map_err(network)
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 fn last_line(output: &str) -> &str {

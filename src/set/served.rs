@@ -2,7 +2,7 @@
 //!
 //! Kinds of the set come from its definitions alone: discovery lags behind them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -12,9 +12,22 @@ use crate::{api::Resource, set::objects::Object};
 #[derive(Clone, Debug, Default)]
 pub struct Served {
     kinds: HashMap<(String, String), Vec<Resource>>,
+    stale: BTreeSet<String>,
 }
 
 impl Served {
+    /// Notes groups of which the server cannot tell now what it serves.
+    #[must_use]
+    pub fn with_stale(mut self, groups: BTreeSet<String>) -> Self {
+        self.stale = groups;
+        self
+    }
+
+    /// Whether a kind of this group may be served although it is not known.
+    pub fn is_stale(&self, group: &str) -> bool {
+        self.stale.contains(group)
+    }
+
     /// Adds one; what came first stays.
     pub fn insert(&mut self, resource: Resource) {
         let key = (resource.group.clone(), resource.kind.clone());

@@ -1,6 +1,12 @@
 use serde_json::json;
 
 use super::*;
+use crate::{
+    api::Resource,
+    deploy::draft::Draft,
+    limits::Limit,
+    set::{objects, order::Existing, served::Served},
+};
 
 fn id(group: &str, kind: &str) -> ObjectId {
     ObjectId {
@@ -72,4 +78,41 @@ fn what_holds_other_things_is_no_plain_object() {
     ] {
         assert_eq!(holds(&id(group, kind)), expected, "{group} {kind}");
     }
+}
+
+#[tokio::test]
+async fn what_an_api_that_is_down_may_have_is_not_forgotten() {
+    let mut served = Served::default().with_stale(["down.example".to_owned()].into());
+    served.insert(Resource {
+        group: String::new(),
+        version: "v1".to_owned(),
+        kind: "ConfigMap".to_owned(),
+        plural: "configmaps".to_owned(),
+        namespaced: true,
+    });
+    let set = objects::read(
+        "x",
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}",
+    )
+    .unwrap();
+    let draft = Draft::for_server(set, served, Existing::default());
+    let graph = draft.graph(false);
+    let plan = Plan::of(draft, graph).unwrap();
+    let service = tower::service_fn(async |_: http::Request<kube::client::Body>| {
+        Err::<http::Response<kube::client::Body>, _>(tower::BoxError::from("nobody is asked"))
+    });
+    let client = Client::new(service, "default");
+    let left = ["down.example", "gone.example"].map(|group| {
+        let sent = Sent {
+            content: "c".to_owned(),
+            mark: String::new(),
+        };
+        (id(group, "Widget"), sent)
+    });
+    let deadline = Deadline::after(Limit::secs(5));
+    let pruning = decide(&client, &plan, left.into(), Reach::All, deadline)
+        .await
+        .unwrap();
+    assert_eq!(pruning.kept[0].0.group, "down.example");
+    assert_eq!(pruning.forgotten, [id("gone.example", "Widget")]);
 }
