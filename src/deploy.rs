@@ -44,7 +44,7 @@ use crate::{
     deploy::apply::Accepted,
     limits::Deadline,
     progress::Bar,
-    ready::Verdict,
+    ready::{Missing, Verdict},
     wait::{self, Every, Status, WaitError},
 };
 
@@ -181,7 +181,7 @@ impl<'a> Deployment<'a> {
             tries: 0,
             accepted: None,
             refusal: None,
-            verdict: Verdict::Waiting(String::new()),
+            verdict: Verdict::Waiting(Missing::default()),
             was_ready: false,
             accepted_at: None,
         };
@@ -297,7 +297,7 @@ impl<'a> Deployment<'a> {
             item.was_ready = true;
             self.journal.ready(at);
         } else {
-            item.verdict = Verdict::Waiting("not seen yet".to_owned());
+            item.verdict = Verdict::Waiting("not seen yet".into());
             // Without `wait` nothing but these is waited for; definitions and namespaces are in view anyway.
             let is_awaited = self.wait || id.is("kubeflow.org", "Profile");
             for (group, kind) in needs.iter().filter(|_| is_awaited) {
@@ -328,7 +328,8 @@ impl<'a> Deployment<'a> {
     fn finish(mut self, causes: Vec<crate::deploy::cause::Cause>) -> Journal {
         for (at, item) in self.items.iter().enumerate() {
             if self.wait || item.state != State::Accepted {
-                self.journal.end(at, item.verdict.missing());
+                let missing = item.verdict.missing().map(ToString::to_string);
+                self.journal.end(at, missing.unwrap_or_default());
             }
         }
         self.journal.causes = causes;

@@ -31,6 +31,7 @@ pub mod api;
 pub mod set;
 
 pub mod cluster;
+pub mod pod;
 pub mod ready;
 
 pub mod deploy;

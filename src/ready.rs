@@ -7,12 +7,12 @@ mod others;
 mod pods;
 mod workloads;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::{api::ObjectId, cluster::view::View};
+use crate::{api::ObjectId, cluster::view::View, pod::Why};
 
 pub use conditions::Condition;
 pub use pods::SOAK;
@@ -23,11 +23,11 @@ pub enum Verdict {
     /// Ready.
     Ready,
     /// Not yet, and what is missing.
-    Waiting(String),
-    /// Not, and by itself it will hardly be: its image does not exist, no node has room.
-    Stuck(String),
+    Waiting(Missing),
+    /// Not, and it cannot become so without a change: its image does not exist, no node has room.
+    Stuck(Missing),
     /// Not, and it never will be.
-    Failed(String),
+    Failed(Missing),
 }
 
 impl Verdict {
@@ -36,12 +36,77 @@ impl Verdict {
         *self == Self::Ready
     }
 
-    /// What is missing; empty where nothing is.
-    pub fn missing(&self) -> &str {
+    /// What is missing, where something is.
+    pub fn missing(&self) -> Option<&Missing> {
         match self {
-            Self::Ready => "",
-            Self::Waiting(missing) | Self::Stuck(missing) | Self::Failed(missing) => missing,
+            Self::Ready => None,
+            Self::Waiting(missing) | Self::Stuck(missing) | Self::Failed(missing) => Some(missing),
         }
+    }
+}
+
+/// What is missing of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// How many there are of how many: `0 of 1 ready`; empty where nothing is counted.
+    pub counts: String,
+    /// The pod that keeps it, where one does.
+    pub pod: Option<String>,
+    /// What is missing.
+    pub what: String,
+    /// Why, where a pod or the lack of one tells.
+    pub why: Option<Why>,
+}
+
+impl Missing {
+    /// What is wrong with a pod, or why there is none.
+    pub fn because(why: Why, what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            why: Some(why),
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing is.
+    pub fn is_none(&self) -> bool {
+        self.what.is_empty() && self.pod.is_none()
+    }
+
+    /// The same of a pod that keeps something.
+    fn of_pod(self, counts: &str, pod: &str) -> Self {
+        Self {
+            counts: counts.to_owned(),
+            pod: Some(pod.to_owned()),
+            ..self
+        }
+    }
+
+    /// The same with how many there are.
+    fn counted(self, counts: &str) -> Self {
+        Self {
+            counts: counts.to_owned(),
+            ..self
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Missing {
+    fn from(what: T) -> Self {
+        Self {
+            what: what.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pod = self.pod.as_ref().map(|pod| format!("pod {pod}"));
+        let parts = [Some(&self.counts), pod.as_ref(), Some(&self.what)];
+        let parts = parts.into_iter().flatten().filter(|part| !part.is_empty());
+        let parts: Vec<&str> = parts.map(String::as_str).collect();
+        f.write_str(&parts.join(": "))
     }
 }
 
@@ -168,10 +233,10 @@ pub fn judge(id: &ObjectId, generation: i64, sight: &Sight<'_>) -> Verdict {
         .view
         .get(&group_kind, id.namespace.as_deref(), &id.name);
     let Some(live) = live else {
-        return Verdict::Waiting("not seen yet".to_owned());
+        return Verdict::Waiting("not seen yet".into());
     };
     if live["metadata"]["generation"].as_i64().unwrap_or(i64::MAX) < generation {
-        return Verdict::Waiting("the change was not seen yet".to_owned());
+        return Verdict::Waiting("the change was not seen yet".into());
     }
     match (id.group.as_str(), id.kind.as_str()) {
         ("apps", "Deployment") => workloads::deployment(live, sight),
@@ -183,7 +248,7 @@ pub fn judge(id: &ObjectId, generation: i64, sight: &Sight<'_>) -> Verdict {
         ("", "PersistentVolumeClaim") => workloads::claim(live, sight),
         ("", "Namespace") => match live["status"]["phase"].as_str() {
             Some("Active") => Verdict::Ready,
-            phase => Verdict::Waiting(format!("it is {}", phase.unwrap_or("new"))),
+            phase => Verdict::Waiting(format!("it is {}", phase.unwrap_or("new")).into()),
         },
         _ => others::judge(id, live, sight),
     }

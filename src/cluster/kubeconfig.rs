@@ -31,10 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// A cluster that answered.
 #[derive(Clone)]
 pub struct Connected {
-    /// The client.
+    /// The client. It tries once: whoever asks tells refusals apart, and waits as he sees fit.
     pub client: Client,
-    /// A client that tries once: for whoever tells refusals apart, and waits as he sees fit.
-    pub once: Client,
     /// What `KUBECONFIG` of another program has to be: a file, or several with colons in between.
     pub kubeconfig: String,
     /// The context in use.
@@ -163,13 +161,12 @@ pub async fn connect(
     if config.cluster_url.host().is_none() {
         return Err(unusable(format!("its server `{server}` is no URL")));
     }
-    let client = Client::try_from(config.clone()).map_err(|error| unusable(innermost(&error)))?;
+    // Kube's own retries would hide for minutes what was refused, and answer `Retry-After` out of our sight.
     config.default_retry = false;
-    let once = Client::try_from(config).map_err(|error| unusable(innermost(&error)))?;
-    let version = answer(&once, &server, &shown, deadline).await?;
+    let client = Client::try_from(config).map_err(|error| unusable(innermost(&error)))?;
+    let version = answer(&client, &server, &shown, deadline).await?;
     Ok(Connected {
         client,
-        once,
         kubeconfig: shown,
         context,
         server,

@@ -24,7 +24,7 @@ const PAGE: usize = 500;
 const MAX_RESTARTS: u32 = 3;
 /// A server that cannot answer for so long is given up.
 const PATIENCE: Duration = Duration::from_mins(2);
-const AGAIN: Every<'_> = Every::secs(1);
+const RETRY_PAUSE: Every<'_> = Every::secs(1);
 
 /// How much of an object is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,7 +207,7 @@ where
             }
         }
     };
-    wait::until(what, deadline.within(PATIENCE), AGAIN, look)
+    wait::until(what, deadline.within(PATIENCE), RETRY_PAUSE, look)
         .await
         .map_err(|error| match error {
             WaitError::Failed(refusal) => refusal,
@@ -217,6 +217,38 @@ where
                 message: last,
                 retry_after: None,
             },
+        })
+}
+
+/// Tries a call of kube's own until the server answers for good: "too many requests" and "unavailable" are no answers.
+///
+/// # Errors
+/// What the last try met.
+pub async fn until_answered<T, F>(
+    what: &str,
+    deadline: Deadline,
+    mut attempt: impl FnMut() -> F,
+) -> kube::Result<T>
+where
+    F: Future<Output = kube::Result<T>>,
+{
+    let patience = deadline.within(PATIENCE);
+    let look = || {
+        let attempt = attempt();
+        async {
+            match attempt.await {
+                Err(kube::Error::Api(status)) if matches!(status.code, 429 | 503 | 504) => {
+                    Ok(Status::NotYet(status.message.clone()))
+                }
+                done => done.map(Status::Ready),
+            }
+        }
+    };
+    wait::until(what, patience, RETRY_PAUSE, look)
+        .await
+        .map_err(|error| match error {
+            WaitError::Failed(error) => error,
+            WaitError::TimedOut { last, .. } => kube::Error::Service(last.into()),
         })
 }
 

@@ -30,8 +30,8 @@ pub struct Survey {
     pub pods: Option<Vec<Value>>,
     /// Whether something adds nodes when pods find no room.
     pub grows: bool,
-    /// Of the Services that were asked for, those that are there: namespace and name.
-    pub services: BTreeSet<(String, String)>,
+    /// Of the Services that were asked for, those that are there, by namespace and name; none where it could not be told.
+    pub services: Option<BTreeSet<(String, String)>>,
     /// What could not be seen, and why.
     pub unseen: Vec<String>,
 }
@@ -65,7 +65,7 @@ pub async fn look(client: &Client, services: BTreeSet<(String, String)>) -> Surv
     let (nodes, pods) = (seen(nodes), seen(running));
     (survey.nodes, survey.pods) = (nodes, pods);
     match services {
-        Ok(services) => survey.services = services,
+        Ok(services) => survey.services = Some(services),
         Err(reason) => survey.unseen.push(reason),
     }
     survey

@@ -4,18 +4,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::set::order::{Graph, Until, Why};
+use crate::{
+    pod,
+    ready::Missing,
+    set::order::{Graph, Until, Why},
+};
 
 /// What is missing of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocker {
     /// Whether the server has accepted it.
     pub accepted: bool,
-    /// In words.
-    pub missing: String,
-    /// Whether it will hardly come.
+    /// What is missing.
+    pub missing: Missing,
+    /// Whether it cannot come without a change.
     pub terminal: bool,
 }
 
@@ -28,7 +32,8 @@ pub struct Cause {
     /// The root.
     pub object: String,
     /// What is missing of it.
-    pub missing: String,
+    #[serde(serialize_with = "as_text")]
+    pub missing: Missing,
     /// Whether it will hardly come.
     pub terminal: bool,
     /// How many others wait for it.
@@ -52,7 +57,7 @@ pub fn roots(
             let counts = match need.why {
                 _ if !own.accepted => true,
                 // It was applied before what it needs softly was there; now its pods lack that.
-                Why::PodWebhook => own.missing.contains("failed calling webhook"),
+                Why::PodWebhook => own.missing.why == Some(pod::Why::Webhook),
                 Why::Certificate => !own.terminal,
                 _ => false,
             };
@@ -135,6 +140,10 @@ fn sort(causes: &mut [Cause]) {
     });
 }
 
+fn as_text<S: Serializer>(missing: &Missing, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(missing)
+}
+
 impl Cause {
     /// Whether it is about this object, or about one above it.
     pub fn holds(&self, at: usize) -> bool {
@@ -155,13 +164,11 @@ impl Cause {
 
     /// The root itself, with what is missing of it; a pod that keeps it is the last link.
     fn own(&self) -> String {
-        let (object, missing) = (self.link(), self.missing.as_str());
-        match missing.split_once("pod ") {
-            Some((counts, pod)) if counts.is_empty() || counts.ends_with("ready: ") => {
-                format!("{object} ← pod {pod}")
-            }
-            _ if missing.is_empty() => object,
-            _ => format!("{object}: {missing}"),
+        let (object, missing) = (self.link(), &self.missing);
+        match &missing.pod {
+            Some(pod) => format!("{object} ← pod {pod}: {}", missing.what),
+            None if missing.is_none() => object,
+            None => format!("{object}: {missing}"),
         }
     }
 
@@ -193,7 +200,7 @@ impl Cause {
 
     /// As lines of a tree, the root first; long lists cut.
     pub fn tree(&self) -> Vec<String> {
-        let mut lines = vec![if self.missing.is_empty() {
+        let mut lines = vec![if self.missing.is_none() {
             self.object.clone()
         } else {
             format!("{}: {}", self.object, self.missing)
@@ -235,11 +242,19 @@ mod tests {
         }
     }
 
-    fn blocker(accepted: bool, missing: &str, terminal: bool) -> Blocker {
+    fn blocker(accepted: bool, missing: impl Into<Missing>, terminal: bool) -> Blocker {
         Blocker {
             accepted,
-            missing: missing.to_owned(),
+            missing: missing.into(),
             terminal,
+        }
+    }
+
+    fn of_pod(counts: &str, pod: &str, what: &str) -> Missing {
+        Missing {
+            counts: counts.to_owned(),
+            pod: Some(pod.to_owned()),
+            ..Missing::because(pod::Why::ImageGone, what)
         }
     }
 
@@ -256,10 +271,7 @@ mod tests {
             graph.needs[at].push(need(1, Why::Webhook));
         }
         let mut blocked = BTreeMap::from([
-            (
-                0,
-                blocker(true, "pod p: ImagePullBackOff (not found)", true),
-            ),
+            (0, blocker(true, of_pod("", "p", "it is gone"), true)),
             (1, blocker(true, "no endpoint", false)),
             (6, blocker(true, "starting", false)),
         ]);
@@ -271,12 +283,12 @@ mod tests {
         assert_eq!(roots.len(), 2);
         assert_eq!(
             roots[0].line(),
-            "4 objects wait ← o1 ← o0 ← pod p: ImagePullBackOff (not found)"
+            "4 objects wait ← o1 ← o0 ← pod p: it is gone"
         );
         assert_eq!(
             roots[0].tree(),
             [
-                "o0: pod p: ImagePullBackOff (not found)",
+                "o0: pod p: it is gone",
                 "└─ o1",
                 "   ├─ o2",
                 "   ├─ o3",
@@ -289,25 +301,33 @@ mod tests {
 
     #[test]
     fn the_line_reads_as_people_tell_it() {
-        let cause = |object: &str, missing: &str, below: Vec<Cause>| Cause {
+        let cause = |object: &str, missing: Missing, below: Vec<Cause>| Cause {
             at: 0,
             object: object.to_owned(),
-            missing: missing.to_owned(),
+            missing,
             terminal: true,
             waiting: below.iter().map(|it| 1 + it.waiting).sum(),
             below,
         };
-        let guarded = (0..47).map(|at| cause(&format!("Isvc n/{at}"), "", Vec::new()));
+        let guarded =
+            (0..47).map(|at| cause(&format!("Isvc n/{at}"), Missing::default(), Vec::new()));
         let webhook = "ValidatingWebhookConfiguration validation.kserve.io";
-        let webhook = cause(webhook, "no endpoint", guarded.collect());
-        let missing = "0 of 1 ready: pod k-1: ImagePullBackOff (not found): container m, image i:1";
+        let webhook = cause(webhook, "no endpoint".into(), guarded.collect());
+        let missing = of_pod(
+            "0 of 1 ready",
+            "k-1",
+            "image i:1 cannot be pulled: not found",
+        );
         let root = cause("Deployment kubeflow/k", missing, vec![webhook]);
         assert_eq!(
             root.line(),
             "47 objects wait ← webhook validation.kserve.io ← Deployment kubeflow/k ← pod k-1: \
-             ImagePullBackOff (not found): container m, image i:1"
+             image i:1 cannot be pulled: not found"
         );
-        assert_eq!(root.tree()[0], format!("Deployment kubeflow/k: {missing}"));
+        assert_eq!(
+            root.tree()[0],
+            "Deployment kubeflow/k: 0 of 1 ready: pod k-1: image i:1 cannot be pulled: not found"
+        );
     }
 
     #[test]
@@ -339,14 +359,11 @@ mod tests {
         };
         graph.needs[1].push(need(0, Why::PodWebhook));
         graph.needs[2].push(need(0, Why::PodWebhook));
-        let refused = "FailedCreate: failed calling webhook \"w\": no endpoints";
+        let refused = Missing::because(pod::Why::Webhook, "no endpoints");
         let blocked = BTreeMap::from([
             (0, blocker(true, "no endpoint", false)),
             (1, blocker(true, refused, false)),
-            (
-                2,
-                blocker(true, "pod p: ImagePullBackOff (not found)", true),
-            ),
+            (2, blocker(true, of_pod("", "p", "it is gone"), true)),
         ]);
         let roots = roots(&blocked, &graph, &|at| at.to_string());
         let found: Vec<_> = roots.iter().map(|root| (root.at, root.waiting)).collect();

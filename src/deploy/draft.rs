@@ -56,10 +56,8 @@ impl Draft {
         let client = &cluster.client;
         let missing = services::missing(&objects, &facts);
         let needed = brought_by_others(&objects, &facts);
-        let (discovered, seen) = tokio::join!(
-            discover(&cluster.once, &needed),
-            survey::look(client, missing)
-        );
+        let (discovered, seen) =
+            tokio::join!(discover(client, &needed), survey::look(client, missing));
         let discovered = discovered?;
         let served: Served = discovered.resources.into_iter().collect();
         let served = served.with_stale(discovered.stale);
@@ -97,7 +95,11 @@ impl Draft {
         existing: Existing,
     ) -> Self {
         let (objects, facts) = read(objects);
-        let mut draft = Self::of(objects, facts, served, existing, Some(Sight::default()));
+        let seen = Sight {
+            services: Some(BTreeSet::new()),
+            ..Sight::default()
+        };
+        let mut draft = Self::of(objects, facts, served, existing, Some(seen));
         draft.settle("default");
         draft.lint(true);
         draft

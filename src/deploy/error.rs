@@ -6,6 +6,7 @@ use crate::{
     cluster::{errors::Class, request::Refusal},
     deploy::{Deployment, State, cause::Cause},
     limits::{Deadline, humane},
+    pod::Why,
     report::{Exit, Explain},
     set::lint::LintError,
 };
@@ -57,6 +58,8 @@ pub enum DeployError {
     Stuck {
         /// The cause in one line.
         cause: String,
+        /// Why, where a pod tells.
+        why: Option<Why>,
         /// What hangs below it, and other causes.
         tree: Vec<String>,
         /// For how long.
@@ -69,6 +72,8 @@ pub enum DeployError {
         limit: Duration,
         /// The cause in one line.
         cause: String,
+        /// Why, where a pod tells.
+        why: Option<Why>,
         /// What hangs below it, and other causes.
         tree: Vec<String>,
     },
@@ -84,7 +89,7 @@ impl Explain for DeployError {
                 class: Class::Forbidden,
                 ..
             } => Exit::Infrastructure,
-            Self::Stuck { cause, .. } if is_registry(cause) => Exit::Infrastructure,
+            Self::Stuck { why: Some(why), .. } if why.is_registry() => Exit::Infrastructure,
             Self::Refused { .. } | Self::Failed { .. } | Self::Stuck { .. } => Exit::TestFailed,
             Self::TimedOut { .. } => Exit::TimeLimit,
         }
@@ -110,17 +115,18 @@ impl Explain for DeployError {
                 "their webhooks were not up yet; with wait: true they are waited for"
             }
             Self::Failed { .. } => "gather-logs has its log",
-            Self::Stuck { cause, .. } | Self::TimedOut { cause, .. } => {
-                if cause.contains("(not found)") {
+            Self::Stuck { why, .. } | Self::TimedOut { why, .. } => match why {
+                Some(why) if why.is_image() => {
                     "the image is gone from its registry: name another one with image-overrides"
-                } else if is_registry(cause) {
-                    "the nodes cannot reach the registry: give install-kind registry-mirrors, or try again"
-                } else if cause.contains("Insufficient") {
-                    "the nodes have no room left: take a larger instance type, or ask for less"
-                } else {
-                    "the cluster still runs; gather-logs shows more"
                 }
-            }
+                Some(why) if why.is_registry() => {
+                    "the nodes cannot reach the registry: give install-kind registry-mirrors, or try again"
+                }
+                Some(Why::NoRoom) => {
+                    "the nodes have no room left: take a larger instance type, or ask for less"
+                }
+                _ => "the cluster still runs; gather-logs shows more",
+            },
         };
         Some(text.to_owned())
     }
@@ -136,14 +142,6 @@ impl Explain for DeployError {
             Self::Lost { .. } => Vec::new(),
         }
     }
-}
-
-/// Whether an image cannot be pulled although it may exist.
-fn is_registry(cause: &str) -> bool {
-    ["ImagePullBackOff (", "ErrImagePull ("]
-        .iter()
-        .any(|sign| cause.contains(sign))
-        && !cause.contains("(not found)")
 }
 
 /// How many causes are told in full.
@@ -213,7 +211,11 @@ impl Deployment<'_> {
 
     pub(super) fn failed(&mut self, at: usize) -> DeployError {
         self.culprit = Some(at);
-        let missing = self.items[at].verdict.missing();
+        let missing = self.items[at]
+            .verdict
+            .missing()
+            .cloned()
+            .unwrap_or_default();
         let object = &self.plan.objects[at].id;
         DeployError::Failed {
             cause: format!("{object} failed: {missing}"),
@@ -226,6 +228,7 @@ impl Deployment<'_> {
         DeployError::Stuck {
             tree: trees(causes, &cause),
             cause,
+            why: causes.first().and_then(|cause| cause.missing.why),
             quiet: self.moved.elapsed(),
         }
     }
@@ -237,6 +240,52 @@ impl Deployment<'_> {
             limit: deadline.limit(),
             tree: trees(&causes, &cause),
             cause,
+            why: causes.first().and_then(|cause| cause.missing.why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_comes_from_the_reason_and_not_from_our_own_words() {
+        let stuck = |why: Option<Why>, cause: &str| DeployError::Stuck {
+            cause: cause.to_owned(),
+            why,
+            tree: Vec::new(),
+            quiet: Duration::from_mins(8),
+        };
+        for (why, cause, exit, hint) in [
+            (
+                Some(Why::RegistryUnreachable),
+                "in any words",
+                Exit::Infrastructure,
+                "registry-mirrors",
+            ),
+            (
+                Some(Why::ImageGone),
+                "ImagePullBackOff (dial tcp)",
+                Exit::TestFailed,
+                "image-overrides",
+            ),
+            (
+                Some(Why::NoRoom),
+                "in any words",
+                Exit::TestFailed,
+                "larger instance type",
+            ),
+            (
+                None,
+                "ImagePullBackOff (dial tcp): Insufficient",
+                Exit::TestFailed,
+                "gather-logs",
+            ),
+        ] {
+            let error = stuck(why, cause);
+            assert_eq!(error.exit(), exit, "{why:?}");
+            assert!(error.hint().unwrap().contains(hint), "{why:?}");
         }
     }
 }

@@ -92,12 +92,15 @@ impl Gates {
         match closed {
             None => Verdict::Ready,
             Some(gate) if gate.last.is_empty() => {
-                Verdict::Waiting(format!("webhook {} was not asked yet", gate.guard.webhook))
+                Verdict::Waiting(format!("webhook {} was not asked yet", gate.guard.webhook).into())
             }
-            Some(gate) => Verdict::Waiting(format!(
-                "webhook {} is not reachable: {}",
-                gate.guard.webhook, gate.last
-            )),
+            Some(gate) => {
+                let what = format!(
+                    "webhook {} is not reachable: {}",
+                    gate.guard.webhook, gate.last
+                );
+                Verdict::Waiting(what.into())
+            }
         }
     }
 }

@@ -128,8 +128,8 @@ impl Journal {
         self.objects[at].released = true;
     }
 
-    pub(super) fn end(&mut self, at: usize, missing: &str) {
-        missing.clone_into(&mut self.objects[at].missing);
+    pub(super) fn end(&mut self, at: usize, missing: String) {
+        self.objects[at].missing = missing;
     }
 
     /// How many were accepted.

@@ -10,7 +10,7 @@ use crate::{
         Deployment, State,
         cause::{self, Blocker, Cause},
     },
-    ready::{self, Sight, Verdict},
+    ready::{self, Missing, Sight, Verdict},
     set::order::{Need, Until},
 };
 
@@ -52,8 +52,8 @@ impl Deployment<'_> {
                     let live = view.get(&id.group_kind(), None, &id.name);
                     match live.map(|live| crate::deploy::gate::missing(live, &view)) {
                         Some(None) => self.gates.verdict(at),
-                        Some(Some(missing)) => Verdict::Waiting(missing),
-                        None => Verdict::Waiting("not seen yet".to_owned()),
+                        Some(Some(missing)) => Verdict::Waiting(missing.into()),
+                        None => Verdict::Waiting("not seen yet".into()),
                     }
                 } else {
                     ready::judge(id, accepted.generation, &sight)
@@ -104,23 +104,23 @@ impl Deployment<'_> {
 
     fn blocker(&self, at: usize) -> Blocker {
         let item = &self.items[at];
-        let refusal = item.refusal.as_ref().map(|it| it.message.clone());
+        let refusal = item.refusal.as_ref().map(|it| it.message.as_str().into());
         let (missing, terminal) = match item.state {
             State::Accepted => (
-                item.verdict.missing().to_owned(),
+                item.verdict.missing().cloned().unwrap_or_default(),
                 matches!(item.verdict, Verdict::Stuck(_) | Verdict::Failed(_)),
             ),
             State::Held => match &self.plan.graph.outside[at] {
                 Some(namespace) if self.is_outside(at) => (
-                    format!(
+                    Missing::from(format!(
                         "namespace {namespace} does not exist: neither the set nor, so far, a controller makes it"
-                    ),
+                    )),
                     true,
                 ),
                 _ => (refusal.unwrap_or_default(), false),
             },
             State::Due(_) | State::Sending => {
-                (refusal.unwrap_or_else(|| "being sent".to_owned()), false)
+                (refusal.unwrap_or_else(|| "being sent".into()), false)
             }
             State::Refused => (refusal.unwrap_or_default(), true),
         };

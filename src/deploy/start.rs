@@ -61,7 +61,11 @@ impl Deployment<'_> {
                     "{} is applied although {} is not ready: {}",
                     self.plan.objects[at].id,
                     self.plan.objects[on].id,
-                    self.items[on].verdict.missing()
+                    self.items[on]
+                        .verdict
+                        .missing()
+                        .cloned()
+                        .unwrap_or_default()
                 );
                 self.journal.released(at);
             }

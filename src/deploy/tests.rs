@@ -159,7 +159,7 @@ async fn when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come() {
     assert_eq!(error.exit(), Exit::TestFailed);
     assert_eq!(
         error.to_string(),
-        "nothing moved for 8m: Deployment default/a ← pod a-1: ImagePullBackOff (not found): container c, image gone:1"
+        "nothing moved for 8m: Deployment default/a ← pod a-1: image gone:1 cannot be pulled: not found"
     );
     assert!((480..=490).contains(&took), "{took}");
 

@@ -48,7 +48,10 @@ fn judged(text: &str) -> (Is, String) {
         Verdict::Stuck(_) => Is::Stuck,
         Verdict::Failed(_) => Is::Failed,
     };
-    (is, verdict.missing().to_owned())
+    (
+        is,
+        verdict.missing().cloned().unwrap_or_default().to_string(),
+    )
 }
 
 fn expect(object: &str, rows: &[(&str, Is, &str)]) {

@@ -126,17 +126,17 @@ fn by_rule(rule: &Rule, live: &Value, sight: &Sight<'_>) -> Verdict {
     let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
     let observed = live["status"]["observedGeneration"].as_i64();
     if observed.is_some_and(|observed| observed < generation) {
-        return Verdict::Waiting("its controller has not seen the change yet".to_owned());
+        return Verdict::Waiting("its controller has not seen the change yet".into());
     }
     if rule.ready.iter().any(|kind| Condition::holds(live, kind)) {
         return match missing_secret(rule, live, sight) {
-            Some(missing) => Verdict::Waiting(missing),
+            Some(missing) => Verdict::Waiting(missing.into()),
             None => Verdict::Ready,
         };
     }
     for kind in rule.failed {
         if let Some(failed) = Condition::of(live, kind).filter(|it| it.is("True")) {
-            return Verdict::Failed(failed.text());
+            return Verdict::Failed(failed.text().into());
         }
     }
     if rule.kind == "InferenceService" {
@@ -147,23 +147,26 @@ fn by_rule(rule: &Rule, live: &Value, sight: &Sight<'_>) -> Verdict {
         let hopeless = status.filter(|it| matches!(*it, "BlockedByFailedLoad" | "InvalidSpec"));
         if let Some(status) = hopeless.or(failed) {
             let said = model["lastFailureInfo"]["message"].as_str();
-            return Verdict::Stuck(match said {
-                Some(said) => format!("{status}: {}", one_line(said)),
-                None => status.to_owned(),
-            });
+            return Verdict::Stuck(
+                match said {
+                    Some(said) => format!("{status}: {}", one_line(said)),
+                    None => status.to_owned(),
+                }
+                .into(),
+            );
         }
     }
     match Condition::of(live, rule.ready[0]) {
         Some(it) if it.is("False") && rule.stuck > 0 => {
             let text = it.text();
             if it.since(sight) > SignedDuration::from_mins(rule.stuck) {
-                Verdict::Stuck(text)
+                Verdict::Stuck(text.into())
             } else {
-                Verdict::Waiting(text)
+                Verdict::Waiting(text.into())
             }
         }
-        Some(it) => Verdict::Waiting(it.text()),
-        None => Verdict::Waiting("no controller has looked at it yet".to_owned()),
+        Some(it) => Verdict::Waiting(it.text().into()),
+        None => Verdict::Waiting("no controller has looked at it yet".into()),
     }
 }
 
@@ -180,12 +183,12 @@ fn missing_secret(rule: &Rule, live: &Value, sight: &Sight<'_>) -> Option<String
 
 fn definition(live: &Value) -> Verdict {
     if let Some(names) = Condition::of(live, "NamesAccepted").filter(|it| it.is("False")) {
-        return Verdict::Failed(names.text());
+        return Verdict::Failed(names.text().into());
     }
     if Condition::holds(live, "Established") && Condition::holds(live, "NamesAccepted") {
         return Verdict::Ready;
     }
-    Verdict::Waiting("not established".to_owned())
+    Verdict::Waiting("not established".into())
 }
 
 fn notebook(live: &Value) -> Verdict {
@@ -193,31 +196,29 @@ fn notebook(live: &Value) -> Verdict {
         return Verdict::Ready;
     }
     let waiting = &live["status"]["containerState"]["waiting"];
-    Verdict::Waiting(match waiting["reason"].as_str() {
-        Some(reason) => reason.to_owned(),
-        None => "no ready replica".to_owned(),
-    })
+    let reason = waiting["reason"].as_str();
+    Verdict::Waiting(reason.unwrap_or("no ready replica").into())
 }
 
 fn spark(live: &Value) -> Verdict {
     match live["status"]["applicationState"]["state"].as_str() {
         Some("COMPLETED") => Verdict::Ready,
-        Some(state @ ("FAILED" | "SUBMISSION_FAILED")) => Verdict::Failed(state.to_owned()),
-        state => Verdict::Waiting(state.unwrap_or("new").to_owned()),
+        Some(state @ ("FAILED" | "SUBMISSION_FAILED")) => Verdict::Failed(state.into()),
+        state => Verdict::Waiting(state.unwrap_or("new").into()),
     }
 }
 
 /// A profile is ready once its namespace can be worked in.
 fn profile(id: &ObjectId, live: &Value, sight: &Sight<'_>) -> Verdict {
     if let Some(failed) = Condition::of(live, "Failed").filter(|it| it.is("True")) {
-        return Verdict::Failed(failed.text());
+        return Verdict::Failed(failed.text().into());
     }
     let Some(namespace) = sight.view.get("Namespace.", None, &id.name) else {
-        return Verdict::Waiting("its namespace is not there".to_owned());
+        return Verdict::Waiting("its namespace is not there".into());
     };
     let part_of = &namespace["metadata"]["labels"]["app.kubernetes.io/part-of"];
     if namespace["status"]["phase"] != "Active" || part_of != "kubeflow-profile" {
-        return Verdict::Waiting("its namespace is not set up".to_owned());
+        return Verdict::Waiting("its namespace is not set up".into());
     }
     // The Secret of the artifact store is made by the pipelines' own controller, where there is one.
     let has_pipelines = sight
@@ -243,6 +244,6 @@ fn profile(id: &ObjectId, live: &Value, sight: &Sight<'_>) -> Verdict {
     if missing.is_empty() {
         Verdict::Ready
     } else {
-        Verdict::Waiting(format!("its namespace has no {}", missing.join(", ")))
+        Verdict::Waiting(format!("its namespace has no {}", missing.join(", ")).into())
     }
 }

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::{
     api::list,
-    ready::{Condition, Sight, Verdict, workloads},
+    pod::{self, Trouble, Why},
+    ready::{Condition, Missing, Sight, Verdict, workloads},
     report::one_line,
 };
 
@@ -20,7 +21,7 @@ const CRASHES: i64 = 6;
 pub(super) fn bare(pod: &Value, sight: &Sight<'_>) -> Verdict {
     match pod["status"]["phase"].as_str() {
         Some("Succeeded") => Verdict::Ready,
-        Some("Failed") => Verdict::Failed(format!("it failed: {}", ended(pod))),
+        Some("Failed") => Verdict::Failed(format!("it failed: {}", ended(pod)).into()),
         _ => of(pod, sight),
     }
 }
@@ -34,46 +35,47 @@ pub(super) fn of(pod: &Value, sight: &Sight<'_>) -> Verdict {
         let started =
             list(&pod["status"]["containerStatuses"]).any(|it| !it["state"]["running"].is_null());
         return Verdict::Waiting(if started {
-            "running, not ready".to_owned()
+            "running, not ready".into()
         } else {
-            pod["status"]["phase"]
-                .as_str()
-                .unwrap_or("Pending")
-                .to_owned()
+            pod["status"]["phase"].as_str().unwrap_or("Pending").into()
         });
     }
-    settling(pod, sight).map_or(Verdict::Ready, Verdict::Waiting)
+    settling(pod, sight).map_or(Verdict::Ready, |why| Verdict::Waiting(why.into()))
 }
 
-/// What is known to be wrong with a pod.
+/// What is wrong with a pod, and whether it has been for too long.
 fn trouble(pod: &Value, sight: &Sight<'_>) -> Option<Verdict> {
-    if pod["status"]["reason"] == "Evicted" {
-        return Some(Verdict::Stuck(format!(
-            "evicted: {}",
-            text(&pod["status"]["message"])
-        )));
-    }
-    if let Some(scheduled) = Condition::of(pod, "PodScheduled").filter(|it| it.is("False")) {
-        if let Some(stuck) = unbound(pod, sight) {
-            return Some(Verdict::Stuck(stuck));
-        }
-        let what = scheduled.text();
-        return Some(if scheduled.since(sight) > GRACE {
-            Verdict::Stuck(what)
-        } else {
-            Verdict::Waiting(what)
-        });
-    }
-    let age = sight.since(&pod["metadata"]["creationTimestamp"]);
-    let status = &pod["status"];
-    let containers =
-        list(&status["initContainerStatuses"]).chain(list(&status["containerStatuses"]));
-    let mut troubles: Vec<Verdict> = containers.filter_map(|it| container(it, age)).collect();
+    let mut verdicts: Vec<Verdict> = pod::troubles(pod, &[])
+        .into_iter()
+        .map(|trouble| judged(trouble, pod, sight))
+        .collect();
     // The worst says most.
-    let worst = troubles
+    let worst = verdicts
         .iter()
         .position(|it| matches!(it, Verdict::Stuck(_)));
-    (!troubles.is_empty()).then(|| troubles.swap_remove(worst.unwrap_or(0)))
+    (!verdicts.is_empty()).then(|| verdicts.swap_remove(worst.unwrap_or(0)))
+}
+
+fn judged(trouble: Trouble, pod: &Value, sight: &Sight<'_>) -> Verdict {
+    if matches!(trouble.why, Why::NoRoom | Why::Claim)
+        && let Some(what) = unbound(pod, sight)
+    {
+        return Verdict::Stuck(Missing::because(Why::Claim, what));
+    }
+    let lasts = trouble
+        .since
+        .is_some_and(|since| sight.now.duration_since(since) > GRACE);
+    let is_stuck = match trouble.why {
+        Why::Evicted => true,
+        Why::Crash | Why::OutOfMemory => trouble.backs_off && trouble.restarts >= CRASHES,
+        _ => lasts,
+    };
+    let missing = Missing::because(trouble.why, trouble.what);
+    if is_stuck {
+        Verdict::Stuck(missing)
+    } else {
+        Verdict::Waiting(missing)
+    }
 }
 
 /// A claim of a pod that cannot be bound. The scheduler only counts them.
@@ -97,75 +99,6 @@ fn unbound(pod: &Value, sight: &Sight<'_>) -> Option<String> {
             _ => None,
         }
     })
-}
-
-fn container(status: &Value, age: SignedDuration) -> Option<Verdict> {
-    let name = status["name"].as_str().unwrap_or_default();
-    let waiting = &status["state"]["waiting"];
-    if let Some(reason) = waiting["reason"].as_str() {
-        let message = one_line(waiting["message"].as_str().unwrap_or_default());
-        return match reason {
-            "ContainerCreating" | "PodInitializing" => None,
-            "ImagePullBackOff" | "ErrImagePull" | "InvalidImageName" | "ErrImageNeverPull" => {
-                let image = status["image"].as_str().unwrap_or_default();
-                let low = message.to_lowercase();
-                let gone = reason == "InvalidImageName"
-                    || [
-                        "not found",
-                        "notfound",
-                        "manifest unknown",
-                        "does not exist",
-                    ]
-                    .iter()
-                    .any(|sign| low.contains(sign));
-                let why = if gone {
-                    " (not found)".to_owned()
-                } else {
-                    because(innermost(&message))
-                };
-                let what = format!("{reason}{why}: container {name}, image {image}");
-                Some(if age > GRACE {
-                    Verdict::Stuck(what)
-                } else {
-                    Verdict::Waiting(what)
-                })
-            }
-            "CrashLoopBackOff" => {
-                let times = status["restartCount"].as_i64().unwrap_or_default();
-                let last = terminated(&status["lastState"]["terminated"]);
-                let what =
-                    format!("container {name}: CrashLoopBackOff after {times} restarts{last}");
-                Some(if times >= CRASHES {
-                    Verdict::Stuck(what)
-                } else {
-                    Verdict::Waiting(what)
-                })
-            }
-            _ => {
-                let what = format!(
-                    "container {name}: {reason}{}",
-                    because(&text(&waiting["message"]))
-                );
-                Some(if age > GRACE {
-                    Verdict::Stuck(what)
-                } else {
-                    Verdict::Waiting(what)
-                })
-            }
-        };
-    }
-    let over = &status["state"]["terminated"];
-    let failed = over["exitCode"].as_i64().is_some_and(|code| code != 0);
-    failed.then(|| Verdict::Waiting(format!("container {name}{}", terminated(over))))
-}
-
-/// The end of a chain of causes, which says what is wrong; what is before it names the image again and again.
-fn innermost(message: &str) -> &str {
-    const PARTS: usize = 3;
-    message
-        .rmatch_indices(": ")
-        .nth(PARTS - 1)
-        .map_or(message, |(at, mark)| &message[at + mark.len()..])
 }
 
 fn because(message: &str) -> String {

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::{
     api::list,
-    ready::{Condition, Sight, Verdict, pods},
+    pod::{self, Why},
+    ready::{Condition, Missing, Sight, Verdict, pods},
     report::one_line,
 };
 
@@ -25,7 +26,7 @@ fn observed(live: &Value) -> bool {
 pub(super) fn deployment(live: &Value, sight: &Sight<'_>) -> Verdict {
     let (status, wanted) = (&live["status"], wanted(live));
     if !observed(live) {
-        return Verdict::Waiting("its controller has not seen it yet".to_owned());
+        return Verdict::Waiting("its controller has not seen it yet".into());
     }
     let available = number(&status["availableReplicas"]);
     let done = number(&status["updatedReplicas"]) == wanted
@@ -34,10 +35,12 @@ pub(super) fn deployment(live: &Value, sight: &Sight<'_>) -> Verdict {
     if !done && let Some(failure) = Condition::of(live, "ReplicaFailure").filter(|it| it.is("True"))
     {
         let text = failure.text();
-        return if text.contains("violates PodSecurity") {
-            Verdict::Failed(text)
+        let why = pod::not_created(&text);
+        let missing = Missing::because(why, text);
+        return if why == Why::PodSecurity {
+            Verdict::Failed(missing)
         } else {
-            Verdict::Waiting(text)
+            Verdict::Waiting(missing)
         };
     }
     by_pods(live, sight, done, available, wanted)
@@ -112,29 +115,29 @@ fn by_pods(live: &Value, sight: &Sight<'_>, done: bool, have: i64, wanted: i64) 
     }
     let counts = format!("{have} of {wanted} ready");
     match worst {
-        Some((pod, Verdict::Stuck(why))) if !done => {
-            Verdict::Stuck(format!("{counts}: pod {pod}: {why}"))
-        }
+        Some((pod, Verdict::Stuck(why))) if !done => Verdict::Stuck(why.of_pod(&counts, &pod)),
         Some((pod, verdict)) => {
-            Verdict::Waiting(format!("{counts}: pod {pod}: {}", verdict.missing()))
+            let missing = verdict.missing().cloned().unwrap_or_default();
+            Verdict::Waiting(missing.of_pod(&counts, &pod))
         }
         None if done => Verdict::Ready,
         None => match refused(live, sight) {
-            Some(why) if why.contains("violates PodSecurity") => {
-                Verdict::Stuck(format!("{counts}: {why}"))
+            Some(missing) if missing.why == Some(Why::PodSecurity) => {
+                Verdict::Stuck(missing.counted(&counts))
             }
-            Some(why) => Verdict::Waiting(format!("{counts}: {why}")),
-            None => Verdict::Waiting(counts),
+            Some(missing) => Verdict::Waiting(missing.counted(&counts)),
+            None => Verdict::Waiting(counts.into()),
         },
     }
 }
 
 /// What the server said last when it refused to make a pod of a workload. Only Deployments have a condition for that.
-fn refused(live: &Value, sight: &Sight<'_>) -> Option<String> {
+fn refused(live: &Value, sight: &Sight<'_>) -> Option<Missing> {
     let of = |event: &&Value| event["involvedObject"]["uid"] == live["metadata"]["uid"];
     let events = sight.view.all("Event.").filter(of);
     let last = events.max_by_key(|event| event["lastTimestamp"].as_str().unwrap_or_default())?;
-    Some(one_line(last["message"].as_str()?))
+    let message = one_line(last["message"].as_str()?);
+    Some(Missing::because(pod::not_created(&message), message))
 }
 
 pub(super) fn job(live: &Value, sight: &Sight<'_>) -> Verdict {
@@ -149,7 +152,7 @@ pub(super) fn job(live: &Value, sight: &Sight<'_>) -> Verdict {
                 .rev()
                 .find(|pod| pod["status"]["phase"] == "Failed");
             let end = last.map_or(String::new(), |pod| format!(" ({})", pods::ended(pod)));
-            return Verdict::Failed(format!("{}{end}", failed.text()));
+            return Verdict::Failed(format!("{}{end}", failed.text()).into());
         }
     }
     if live["spec"]["suspend"] == true {
@@ -163,19 +166,20 @@ pub(super) fn job(live: &Value, sight: &Sight<'_>) -> Verdict {
         )
     });
     let Some(pod) = running else {
-        return Verdict::Waiting(if pods.is_empty() {
-            refused(live, sight).unwrap_or_else(|| "not complete".to_owned())
+        let refused = if pods.is_empty() {
+            refused(live, sight)
         } else {
-            "not complete".to_owned()
-        });
+            None
+        };
+        return Verdict::Waiting(refused.unwrap_or_else(|| "not complete".into()));
     };
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     match pods::of(pod, sight) {
-        Verdict::Stuck(why) => Verdict::Stuck(format!("pod {name}: {why}")),
+        Verdict::Stuck(why) => Verdict::Stuck(why.of_pod("", name)),
         Verdict::Waiting(why) if !Condition::holds(pod, "Ready") => {
-            Verdict::Waiting(format!("pod {name}: {why}"))
+            Verdict::Waiting(why.of_pod("", name))
         }
-        _ => Verdict::Waiting(format!("pod {name}: running")),
+        _ => Verdict::Waiting(Missing::from("running").of_pod("", name)),
     }
 }
 
@@ -183,7 +187,7 @@ pub(super) fn claim(live: &Value, sight: &Sight<'_>) -> Verdict {
     let phase = live["status"]["phase"].as_str().unwrap_or("Pending");
     match phase {
         "Bound" => return Verdict::Ready,
-        "Lost" => return Verdict::Failed("its volume is lost".to_owned()),
+        "Lost" => return Verdict::Failed("its volume is lost".into()),
         _ => {}
     }
     let classes = || sight.view.all("StorageClass.storage.k8s.io");
@@ -198,12 +202,14 @@ pub(super) fn claim(live: &Value, sight: &Sight<'_>) -> Verdict {
     };
     let Some(class) = class else {
         if !sight.view.is_synced("StorageClass.storage.k8s.io") {
-            return Verdict::Waiting(phase.to_owned());
+            return Verdict::Waiting(phase.into());
         }
         return match name {
-            Some("") => Verdict::Waiting(format!("{phase}: no volume matches it")),
-            Some(name) => Verdict::Stuck(format!("{phase}: there is no StorageClass {name}")),
-            None => Verdict::Stuck(format!("{phase}: there is no default StorageClass")),
+            Some("") => Verdict::Waiting(format!("{phase}: no volume matches it").into()),
+            Some(name) => {
+                Verdict::Stuck(format!("{phase}: there is no StorageClass {name}").into())
+            }
+            None => Verdict::Stuck(format!("{phase}: there is no default StorageClass").into()),
         };
     };
     if class["volumeBindingMode"] == "WaitForFirstConsumer" {
@@ -217,5 +223,5 @@ pub(super) fn claim(live: &Value, sight: &Sight<'_>) -> Verdict {
             return Verdict::Ready;
         }
     }
-    Verdict::Waiting(phase.to_owned())
+    Verdict::Waiting(phase.into())
 }

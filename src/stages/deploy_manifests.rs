@@ -66,7 +66,7 @@ pub async fn deploy(
 
     let deadline = context.deadline;
     let connected = cluster::connect(kubeconfig, &context.env, &context.store, deadline).await?;
-    let client = &connected.once;
+    let client = &connected.client;
     let legacy = args.order == Order::Legacy;
     let draft = lint::read(&connected, objects, args, context).await?;
     let graph = draft.graph(legacy);

@@ -292,7 +292,7 @@ fn tables(action: &Action) -> String {
 }
 
 /// What a room of the cluster's side may name beside itself, and whether kube is among it.
-const WALLS: [(&str, &[&str], bool); 7] = [
+const WALLS: [(&str, &[&str], bool); 8] = [
     ("api", &[], false),
     ("set", &["api", "inputs", "limits", "report", "wait"], false),
     ("registry", &["limits", "report", "set"], false),
@@ -303,11 +303,13 @@ const WALLS: [(&str, &[&str], bool); 7] = [
         ],
         true,
     ),
-    ("ready", &["api", "cluster", "report"], false),
+    ("pod", &["api", "report"], false),
+    ("ready", &["api", "cluster", "pod", "report"], false),
     (
         "deploy",
         &[
-            "api", "cluster", "limits", "progress", "ready", "registry", "report", "set", "wait",
+            "api", "cluster", "limits", "pod", "progress", "ready", "registry", "report", "set",
+            "wait",
         ],
         true,
     ),

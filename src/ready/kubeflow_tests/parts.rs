@@ -101,7 +101,11 @@ fn a_pod_that_waits_for_a_claim_names_the_claim_and_its_class() {
     assert_eq!(
         verdict,
         Verdict::Stuck(
-            "0 of 1 ready: pod db-0: PersistentVolumeClaim data-db-0: Pending: there is no StorageClass gone".to_owned()
+            Missing::because(
+                Why::Claim,
+                "PersistentVolumeClaim data-db-0: Pending: there is no StorageClass gone"
+            )
+            .of_pod("0 of 1 ready", "db-0")
         )
     );
 }

@@ -35,9 +35,10 @@ pub fn missing(objects: &[Object], facts: &[Facts]) -> BTreeSet<(String, String)
 /// Each object that calls such a Service. A controller of the set may still make it, so nothing is refused for it.
 pub fn check(objects: &[Object], facts: &[Facts], sight: Option<&Sight>) -> Vec<Finding> {
     let gone = missing(objects, facts);
-    let unseen = sight.is_none_or(|sight| sight.unseen.iter().any(|it| it.contains("Service")));
+    let there = sight.and_then(|sight| sight.services.as_ref());
+    let unseen = there.is_none();
     let is_gone = |service: &(String, String)| {
-        gone.contains(service) && sight.is_none_or(|sight| !sight.services.contains(service))
+        gone.contains(service) && there.is_none_or(|there| !there.contains(service))
     };
     let mut findings = Vec::new();
     for (object, facts) in objects.iter().zip(facts) {
@@ -139,8 +140,12 @@ spec: {group: x, scope: Namespaced, names: {kind: Thing, plural: things}, versio
     #[test]
     fn a_service_that_is_nowhere_is_told_as_bad_as_it_is() {
         let nowhere = "which is neither in the set nor on the cluster";
+        let none = Sight {
+            services: Some(BTreeSet::new()),
+            ..Sight::default()
+        };
         assert_eq!(
-            found(TEXT, Some(&Sight::default())),
+            found(TEXT, Some(&none)),
             [
                 (
                     Severity::Problem,
@@ -159,21 +164,30 @@ spec: {group: x, scope: Namespaced, names: {kind: Thing, plural: things}, versio
             ]
         );
         let two = TEXT.replace("[{name: v1}]", "[{name: v1}, {name: v2}]");
-        assert_eq!(found(&two, Some(&Sight::default()))[2].0, Severity::Problem);
+        assert_eq!(found(&two, Some(&none))[2].0, Severity::Problem);
     }
 
     #[test]
     fn a_service_of_the_cluster_is_enough_and_an_unseen_one_may_be_there() {
         let there = ["gone", "conv"].map(|name| ("n".to_owned(), name.to_owned()));
         let sight = Sight {
-            services: BTreeSet::from(there),
+            services: Some(BTreeSet::from(there)),
             ..Sight::default()
         };
         assert_eq!(found(TEXT, Some(&sight)), []);
-        let blind = found(TEXT, None);
-        assert_eq!(blind.len(), 3);
-        assert!(blind.iter().all(|(severity, message)| {
-            *severity == Severity::Warning && message.ends_with("which is not in the set")
-        }));
+        // Other things that could not be seen say nothing of Services, whatever words are in them.
+        let half_blind = Sight {
+            services: Some(BTreeSet::new()),
+            unseen: vec!["the nodes: ServiceUnavailable".to_owned()],
+            ..Sight::default()
+        };
+        assert_eq!(found(TEXT, Some(&half_blind))[0].0, Severity::Problem);
+        for sight in [None, Some(&Sight::default())] {
+            let blind = found(TEXT, sight);
+            assert_eq!(blind.len(), 3);
+            assert!(blind.iter().all(|(severity, message)| {
+                *severity == Severity::Warning && message.ends_with("which is not in the set")
+            }));
+        }
     }
 }

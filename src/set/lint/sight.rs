@@ -19,8 +19,8 @@ use crate::{
 pub struct Sight {
     /// Version of the server, as `v1.35.4`.
     pub version: String,
-    /// Of the Services that were asked for, those that are there: namespace and name.
-    pub services: BTreeSet<(String, String)>,
+    /// Of the Services that were asked for, those that are there, by namespace and name; none where it could not be told.
+    pub services: Option<BTreeSet<(String, String)>>,
     /// The nodes and what they run.
     pub room: Room,
     /// The images that every node has.
