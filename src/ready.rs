@@ -5,6 +5,7 @@
 mod conditions;
 mod others;
 mod pods;
+mod table;
 mod workloads;
 
 use std::{collections::HashMap, fmt};
@@ -13,6 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{api::ObjectId, cluster::view::View, pod::Why};
+
+use table::{Judge, Rule};
 
 pub use conditions::Condition;
 pub use pods::SOAK;
@@ -174,83 +177,32 @@ impl<'a> Sight<'a> {
 
 /// The kinds that have to be in view to judge one; itself first. Empty where it is enough that it was accepted.
 pub fn needs(id: &ObjectId) -> &'static [(&'static str, &'static str)] {
-    match (id.group.as_str(), id.kind.as_str()) {
-        ("apps", "Deployment") => &[("apps", "Deployment"), ("apps", "ReplicaSet"), ("", "Pod")],
-        ("apps", "StatefulSet") => &[
-            ("apps", "StatefulSet"),
-            ("", "Pod"),
-            ("", "PersistentVolumeClaim"),
-            ("storage.k8s.io", "StorageClass"),
-            ("", "Event"),
-        ],
-        ("apps", "DaemonSet") => &[("apps", "DaemonSet"), ("", "Pod"), ("", "Event")],
-        ("apps", "ReplicaSet") => &[("apps", "ReplicaSet"), ("", "Pod")],
-        ("batch", "Job") => &[("batch", "Job"), ("", "Pod"), ("", "Event")],
-        ("", "Pod") => &[("", "Pod")],
-        ("", "PersistentVolumeClaim") => &[
-            ("", "PersistentVolumeClaim"),
-            ("storage.k8s.io", "StorageClass"),
-            ("", "Pod"),
-        ],
-        ("", "Namespace") => &[("", "Namespace")],
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-            &[("apiextensions.k8s.io", "CustomResourceDefinition")]
-        }
-        ("apiregistration.k8s.io", "APIService") => &[("apiregistration.k8s.io", "APIService")],
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => &[
-            (
-                "admissionregistration.k8s.io",
-                "MutatingWebhookConfiguration",
-            ),
-            ("discovery.k8s.io", "EndpointSlice"),
-        ],
-        ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") => &[
-            (
-                "admissionregistration.k8s.io",
-                "ValidatingWebhookConfiguration",
-            ),
-            ("discovery.k8s.io", "EndpointSlice"),
-        ],
-        ("kubeflow.org", "Profile") => &[
-            ("kubeflow.org", "Profile"),
-            ("", "Namespace"),
-            ("", "ServiceAccount"),
-            ("rbac.authorization.k8s.io", "RoleBinding"),
-            ("", "Secret"),
-        ],
-        ("cert-manager.io", "Certificate") => &[("cert-manager.io", "Certificate"), ("", "Secret")],
-        _ => others::needs(&id.group, &id.kind),
-    }
+    Rule::of(id).map_or(&[], |rule| rule.watches)
+}
+
+/// Whether an object comes to an end: what it has done stays done, also when it is cleaned up.
+pub fn ends(id: &ObjectId) -> bool {
+    Rule::of(id).is_some_and(|rule| rule.ends)
 }
 
 /// Judges an object that was accepted at `generation`. Webhooks are judged by their gates.
 pub fn judge(id: &ObjectId, generation: i64, sight: &Sight<'_>) -> Verdict {
-    let Some((group, kind)) = needs(id).first() else {
+    let Some(rule) = Rule::of(id) else {
         return Verdict::Ready;
     };
-    let group_kind = format!("{kind}.{group}");
     let live = sight
         .view
-        .get(&group_kind, id.namespace.as_deref(), &id.name);
+        .get(&id.group_kind(), id.namespace.as_deref(), &id.name);
     let Some(live) = live else {
         return Verdict::Waiting("not seen yet".into());
     };
     if live["metadata"]["generation"].as_i64().unwrap_or(i64::MAX) < generation {
         return Verdict::Waiting("the change was not seen yet".into());
     }
-    match (id.group.as_str(), id.kind.as_str()) {
-        ("apps", "Deployment") => workloads::deployment(live, sight),
-        ("apps", "StatefulSet") => workloads::stateful_set(live, sight),
-        ("apps", "DaemonSet") => workloads::daemon_set(live, sight),
-        ("apps", "ReplicaSet") => workloads::replica_set(live, sight),
-        ("batch", "Job") => workloads::job(live, sight),
-        ("", "Pod") => pods::bare(live, sight),
-        ("", "PersistentVolumeClaim") => workloads::claim(live, sight),
-        ("", "Namespace") => match live["status"]["phase"].as_str() {
-            Some("Active") => Verdict::Ready,
-            phase => Verdict::Waiting(format!("it is {}", phase.unwrap_or("new")).into()),
-        },
-        _ => others::judge(id, live, sight),
+    match &rule.judge {
+        Judge::By(judge) => judge(live, sight),
+        Judge::Conditions(conditions) => conditions.judge(live, sight),
+        Judge::Gates => Verdict::Ready,
     }
 }
 

@@ -43,8 +43,7 @@ impl Deployment<'_> {
                 if (item.was_ready && !all_sent) || ready::needs(id).is_empty() {
                     continue;
                 }
-                // What a Job has done stays done, also when it is cleaned up.
-                if item.was_ready && id.is("batch", "Job") {
+                if item.was_ready && ready::ends(id) {
                     continue;
                 }
                 let is_webhook = id.group == "admissionregistration.k8s.io";

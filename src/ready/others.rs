@@ -4,184 +4,106 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::{
-    api::ObjectId,
-    ready::{Condition, Sight, Verdict},
+    ready::{Condition, Sight, Verdict, table::Conditions},
     report::one_line,
 };
 
 const BINDINGS: &str = "RoleBinding.rbac.authorization.k8s.io";
 
-/// What tells how far an object of a kind is.
-struct Rule {
-    group: &'static str,
-    kind: &'static str,
-    /// Ready once one of these conditions is `True`.
-    ready: &'static [&'static str],
-    /// Failed once one of these is.
-    failed: &'static [&'static str],
-    /// Stuck once the first of `ready` was `False` for so many minutes; 0 for never.
-    stuck: i64,
-}
-
-const fn rule(
-    group: &'static str,
-    kind: &'static str,
-    ready: &'static [&'static str],
-    failed: &'static [&'static str],
-    stuck: i64,
-) -> Rule {
-    Rule {
-        group,
-        kind,
-        ready,
-        failed,
-        stuck,
-    }
-}
-
-const RULES: [Rule; 18] = [
-    rule(
-        "apiregistration.k8s.io",
-        "APIService",
-        &["Available"],
-        &[],
-        0,
-    ),
-    rule("cert-manager.io", "Certificate", &["Ready"], &[], 5),
-    rule("cert-manager.io", "Issuer", &["Ready"], &[], 5),
-    rule("cert-manager.io", "ClusterIssuer", &["Ready"], &[], 5),
-    rule("serving.kserve.io", "InferenceService", &["Ready"], &[], 0),
-    rule("serving.kserve.io", "InferenceGraph", &["Ready"], &[], 0),
-    rule("serving.knative.dev", "Service", &["Ready"], &[], 2),
-    rule("kubeflow.org", "Experiment", &["Succeeded"], &["Failed"], 0),
-    rule(
-        "kubeflow.org",
-        "Trial",
-        &["Succeeded"],
-        &["Failed", "MetricsUnavailable", "Killed"],
-        0,
-    ),
-    rule("kubeflow.org", "TFJob", &["Succeeded"], &["Failed"], 0),
-    rule("kubeflow.org", "PyTorchJob", &["Succeeded"], &["Failed"], 0),
-    rule("kubeflow.org", "XGBoostJob", &["Succeeded"], &["Failed"], 0),
-    rule("kubeflow.org", "PaddleJob", &["Succeeded"], &["Failed"], 0),
-    rule("kubeflow.org", "JAXJob", &["Succeeded"], &["Failed"], 0),
-    rule("kubeflow.org", "MPIJob", &["Succeeded"], &["Failed"], 0),
-    rule(
-        "trainer.kubeflow.org",
-        "TrainJob",
-        &["Complete"],
-        &["Failed"],
-        0,
-    ),
-    rule("jobset.x-k8s.io", "JobSet", &["Completed"], &["Failed"], 0),
-    rule("kubeflow.org", "Notebook", &["Ready"], &[], 0),
-];
-
-/// The kinds themselves, for [`super::needs`].
-pub(super) fn needs(group: &str, kind: &str) -> &'static [(&'static str, &'static str)] {
-    macro_rules! table {
-        ($(($group:literal, $kind:literal)),* $(,)?) => {
-            match (group, kind) {
-                $(($group, $kind) => &[($group, $kind)],)*
-                _ => &[],
-            }
-        };
-    }
-    table![
-        ("cert-manager.io", "Issuer"),
-        ("cert-manager.io", "ClusterIssuer"),
-        ("serving.kserve.io", "InferenceService"),
-        ("serving.kserve.io", "InferenceGraph"),
-        ("serving.knative.dev", "Service"),
-        ("kubeflow.org", "Experiment"),
-        ("kubeflow.org", "Trial"),
-        ("kubeflow.org", "TFJob"),
-        ("kubeflow.org", "PyTorchJob"),
-        ("kubeflow.org", "XGBoostJob"),
-        ("kubeflow.org", "PaddleJob"),
-        ("kubeflow.org", "JAXJob"),
-        ("kubeflow.org", "MPIJob"),
-        ("trainer.kubeflow.org", "TrainJob"),
-        ("jobset.x-k8s.io", "JobSet"),
-        ("kubeflow.org", "Notebook"),
-        ("sparkoperator.k8s.io", "SparkApplication"),
-    ]
-}
-
-pub(super) fn judge(id: &ObjectId, live: &Value, sight: &Sight<'_>) -> Verdict {
-    match (id.group.as_str(), id.kind.as_str()) {
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => definition(live),
-        ("kubeflow.org", "Profile") => profile(id, live, sight),
-        ("kubeflow.org", "Notebook") => notebook(live),
-        ("sparkoperator.k8s.io", "SparkApplication") => spark(live),
-        (group, kind) => RULES
-            .iter()
-            .find(|rule| rule.group == group && rule.kind == kind)
-            .map_or(Verdict::Ready, |rule| by_rule(rule, live, sight)),
-    }
-}
-
-fn by_rule(rule: &Rule, live: &Value, sight: &Sight<'_>) -> Verdict {
+/// That its controller has not looked at the object as it is now, where it says at which one it looked.
+fn unobserved(live: &Value) -> Option<Verdict> {
     let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
     let observed = live["status"]["observedGeneration"].as_i64();
-    if observed.is_some_and(|observed| observed < generation) {
-        return Verdict::Waiting("its controller has not seen the change yet".into());
-    }
-    if rule.ready.iter().any(|kind| Condition::holds(live, kind)) {
-        return match missing_secret(rule, live, sight) {
-            Some(missing) => Verdict::Waiting(missing.into()),
-            None => Verdict::Ready,
-        };
-    }
-    for kind in rule.failed {
-        if let Some(failed) = Condition::of(live, kind).filter(|it| it.is("True")) {
-            return Verdict::Failed(failed.text().into());
+    observed
+        .is_some_and(|observed| observed < generation)
+        .then(|| Verdict::Waiting("its controller has not seen the change yet".into()))
+}
+
+impl Conditions {
+    /// What the conditions of an object say of it.
+    pub(super) fn judge(&self, live: &Value, sight: &Sight<'_>) -> Verdict {
+        if let Some(waiting) = unobserved(live) {
+            return waiting;
         }
-    }
-    if rule.kind == "InferenceService" {
-        let model = &live["status"]["modelStatus"];
-        let status = model["transitionStatus"].as_str();
-        let failed = model["states"]["targetModelState"] == "FailedToLoad";
-        let failed = failed.then_some("FailedToLoad");
-        let hopeless = status.filter(|it| matches!(*it, "BlockedByFailedLoad" | "InvalidSpec"));
-        if let Some(status) = hopeless.or(failed) {
-            let said = model["lastFailureInfo"]["message"].as_str();
-            return Verdict::Stuck(
-                match said {
-                    Some(said) => format!("{status}: {}", one_line(said)),
-                    None => status.to_owned(),
-                }
-                .into(),
-            );
+        if self.ready.iter().any(|kind| Condition::holds(live, kind)) {
+            return Verdict::Ready;
         }
-    }
-    match Condition::of(live, rule.ready[0]) {
-        Some(it) if it.is("False") && rule.stuck > 0 => {
-            let text = it.text();
-            if it.since(sight) > SignedDuration::from_mins(rule.stuck) {
-                Verdict::Stuck(text.into())
-            } else {
-                Verdict::Waiting(text.into())
+        for kind in self.failed {
+            if let Some(failed) = Condition::of(live, kind).filter(|it| it.is("True")) {
+                return Verdict::Failed(failed.text().into());
             }
         }
-        Some(it) => Verdict::Waiting(it.text().into()),
-        None => Verdict::Waiting("no controller has looked at it yet".into()),
+        match Condition::of(live, self.ready[0]) {
+            Some(it)
+                if it.is("False")
+                    && self.stuck > 0
+                    && it.since(sight) > SignedDuration::from_mins(self.stuck) =>
+            {
+                Verdict::Stuck(it.text().into())
+            }
+            Some(it) => Verdict::Waiting(it.text().into()),
+            None => Verdict::Waiting("no controller has looked at it yet".into()),
+        }
+    }
+}
+
+pub(super) fn namespace(live: &Value, _: &Sight<'_>) -> Verdict {
+    match live["status"]["phase"].as_str() {
+        Some("Active") => Verdict::Ready,
+        phase => Verdict::Waiting(format!("it is {}", phase.unwrap_or("new")).into()),
+    }
+}
+
+/// An `InferenceService`: what its model says is worse than what its conditions do.
+pub(super) fn inference_service(live: &Value, sight: &Sight<'_>) -> Verdict {
+    let ready = Conditions {
+        ready: &["Ready"],
+        failed: &[],
+        stuck: 0,
+    };
+    let verdict = ready.judge(live, sight);
+    if verdict.is_ready() || unobserved(live).is_some() {
+        return verdict;
+    }
+    let model = &live["status"]["modelStatus"];
+    let status = model["transitionStatus"].as_str();
+    let failed = model["states"]["targetModelState"] == "FailedToLoad";
+    let failed = failed.then_some("FailedToLoad");
+    let hopeless = status.filter(|it| matches!(*it, "BlockedByFailedLoad" | "InvalidSpec"));
+    let Some(status) = hopeless.or(failed) else {
+        return verdict;
+    };
+    let said = model["lastFailureInfo"]["message"].as_str();
+    Verdict::Stuck(match said {
+        Some(said) => format!("{status}: {}", one_line(said)).into(),
+        None => status.into(),
+    })
+}
+
+/// A Certificate: ready, and its Secret is there.
+pub(super) fn certificate(live: &Value, sight: &Sight<'_>) -> Verdict {
+    let ready = Conditions {
+        ready: &["Ready"],
+        failed: &[],
+        stuck: 5,
+    };
+    match ready.judge(live, sight) {
+        Verdict::Ready => {
+            missing_secret(live, sight).map_or(Verdict::Ready, |it| Verdict::Waiting(it.into()))
+        }
+        other => other,
     }
 }
 
 /// The Secret that a Certificate is for, where it is gone.
-fn missing_secret(rule: &Rule, live: &Value, sight: &Sight<'_>) -> Option<String> {
-    if rule.kind != "Certificate" {
-        return None;
-    }
+fn missing_secret(live: &Value, sight: &Sight<'_>) -> Option<String> {
     let name = live["spec"]["secretName"].as_str()?;
     let namespace = live["metadata"]["namespace"].as_str();
     let there = sight.view.get("Secret.", namespace, name).is_some();
     (!there).then(|| format!("there is no Secret {name}"))
 }
 
-fn definition(live: &Value) -> Verdict {
+pub(super) fn definition(live: &Value, _: &Sight<'_>) -> Verdict {
     if let Some(names) = Condition::of(live, "NamesAccepted").filter(|it| it.is("False")) {
         return Verdict::Failed(names.text().into());
     }
@@ -191,7 +113,7 @@ fn definition(live: &Value) -> Verdict {
     Verdict::Waiting("not established".into())
 }
 
-fn notebook(live: &Value) -> Verdict {
+pub(super) fn notebook(live: &Value, _: &Sight<'_>) -> Verdict {
     if live["status"]["readyReplicas"].as_i64() == Some(1) {
         return Verdict::Ready;
     }
@@ -200,7 +122,7 @@ fn notebook(live: &Value) -> Verdict {
     Verdict::Waiting(reason.unwrap_or("no ready replica").into())
 }
 
-fn spark(live: &Value) -> Verdict {
+pub(super) fn spark(live: &Value, _: &Sight<'_>) -> Verdict {
     match live["status"]["applicationState"]["state"].as_str() {
         Some("COMPLETED") => Verdict::Ready,
         Some(state @ ("FAILED" | "SUBMISSION_FAILED")) => Verdict::Failed(state.into()),
@@ -209,11 +131,12 @@ fn spark(live: &Value) -> Verdict {
 }
 
 /// A profile is ready once its namespace can be worked in.
-fn profile(id: &ObjectId, live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn profile(live: &Value, sight: &Sight<'_>) -> Verdict {
+    let name = live["metadata"]["name"].as_str().unwrap_or_default();
     if let Some(failed) = Condition::of(live, "Failed").filter(|it| it.is("True")) {
         return Verdict::Failed(failed.text().into());
     }
-    let Some(namespace) = sight.view.get("Namespace.", None, &id.name) else {
+    let Some(namespace) = sight.view.get("Namespace.", None, name) else {
         return Verdict::Waiting("its namespace is not there".into());
     };
     let part_of = &namespace["metadata"]["labels"]["app.kubernetes.io/part-of"];
@@ -235,9 +158,9 @@ fn profile(id: &ObjectId, live: &Value, sight: &Sight<'_>) -> Verdict {
     ];
     let missing: Vec<String> = wanted
         .into_iter()
-        .filter(|(_, kind, name)| {
+        .filter(|(_, kind, wanted)| {
             (has_pipelines || *kind != "Secret.")
-                && sight.view.get(kind, Some(&id.name), name).is_none()
+                && sight.view.get(kind, Some(name), wanted).is_none()
         })
         .map(|(what, _, name)| format!("{what} {name}"))
         .collect();

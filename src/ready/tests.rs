@@ -358,14 +358,34 @@ fn what_can_never_be_has_failed() {
 }
 
 #[test]
-fn every_rule_has_its_kind_in_view() {
-    // A kind with a rule but without a watch would count as ready at once.
-    for (group, kind) in [
-        ("kubeflow.org", "PyTorchJob"),
-        ("cert-manager.io", "Certificate"),
-        ("apiregistration.k8s.io", "APIService"),
-    ] {
-        assert_eq!(needs(&id(group, kind)).first(), Some(&(group, kind)));
+fn every_kind_has_one_row_and_is_in_view_itself() {
+    let mut kinds = Vec::new();
+    for rule in table::RULES {
+        let (group, kind) = rule.watches[0];
+        let id = id(group, kind);
+        assert_eq!(needs(&id).first(), Some(&(group, kind)));
+        // What is not in view cannot be ready.
+        assert!(!verdict(&id, Vec::new()).is_ready(), "{id}");
+        kinds.push((group, kind));
     }
+    let all = kinds.len();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds.len(), all);
     assert!(needs(&id("", "ConfigMap")).is_empty());
+}
+
+#[test]
+fn what_ends_stays_done_and_what_serves_does_not() {
+    for (group, kind, expected) in [
+        ("batch", "Job", true),
+        ("kubeflow.org", "PyTorchJob", true),
+        ("trainer.kubeflow.org", "TrainJob", true),
+        ("jobset.x-k8s.io", "JobSet", true),
+        ("apps", "Deployment", false),
+        ("", "Pod", false),
+        ("", "ConfigMap", false),
+    ] {
+        assert_eq!(ends(&id(group, kind)), expected, "{kind}");
+    }
 }
