@@ -2,7 +2,11 @@
 //!
 //! Given a room's error; the only module beside `main` and `github` that prints.
 
+mod bad_input;
+
 use std::{error::Error, fmt, io::Write as _};
+
+pub use bad_input::BadInput;
 
 use crate::{
     github::commands, inputs::Environment, limits::humane, stages::Stage, wait::WaitError,
@@ -319,6 +323,15 @@ pub fn with_causes(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// What is at the bottom of an error, on one line: in a client's error all above it only says that there was one.
+pub fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    one_line(&cause.to_string())
 }
 
 /// A text on one line, its white space folded.

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::StageArgs;
 use crate::{
-    cluster::prune::Reach,
+    deploy::prune::Reach,
     inputs::{Lines, List, Pairs},
     limits::Limit,
 };

@@ -9,7 +9,6 @@ use super::{
 use crate::{
     cancel::Cancel,
     cli::{ProviderKind, RunArgs, TeardownArgs},
-    cluster::build::Rendered,
     github::files::Files,
     inputs::Environment,
     limits::{Deadline, Limit, humane},
@@ -17,6 +16,7 @@ use crate::{
     record::{RecordError, Store, state_directory},
     report::{Exit, Failure, Leftover},
     run::Run,
+    set::build::Rendered,
 };
 
 /// Carries out every stage and ends with the first failure's exit code, or teardown's.

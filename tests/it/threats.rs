@@ -72,7 +72,7 @@ const THREATS: [Threat; 16] = [
         proofs: &[
             "tests/it/provision_ec2.rs::what_cannot_be_is_refused_before_any_request",
             "tests/it/host_faults.rs::sandbox_a_runner_with_a_new_address_is_let_in_and_the_old_one_no_longer",
-            "src/cluster/kind.rs::the_template_takes_workers_and_stays_on_the_loopback",
+            "src/kind.rs::the_template_takes_workers_and_stays_on_the_loopback",
             "src/host/tunnel.rs::only_the_port_of_the_server_changes",
         ],
         open: "",

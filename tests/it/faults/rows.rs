@@ -111,7 +111,7 @@ pub(super) const ROWS: [Row; 33] = [
         "looked at beforehand; the cause names container, pod or node",
         &[
             "src/logs/diagnose/tests.rs::each_clear_case_is_told",
-            "src/cluster/ready/tests.rs::what_can_never_be_has_failed",
+            "src/ready/tests.rs::what_can_never_be_has_failed",
             "src/logs/bundle/tests.rs::a_directory_that_cannot_be_written_is_said",
             "tests/it/full_disk.rs::outputs_that_cannot_be_set_are_no_pass_and_the_file_is_named",
             "tests/it/full_disk.rs::sandbox_a_bundle_that_finds_no_room_is_said_in_words_of_our_own",
@@ -125,7 +125,7 @@ pub(super) const ROWS: [Row; 33] = [
         &[
             "tests/it/deploy_faults.rs::sandbox_a_server_in_trouble_costs_no_more_than_the_time_it_takes",
             "tests/it/deploy_faults.rs::sandbox_a_server_that_dies_when_all_was_sent_is_named_at_the_limit",
-            "src/cluster/deploy/tests.rs::a_server_that_wants_to_be_left_alone_is",
+            "src/deploy/tests.rs::a_server_that_wants_to_be_left_alone_is",
         ],
         "",
     ),
@@ -143,7 +143,7 @@ pub(super) const ROWS: [Row; 33] = [
         "it ends early, with the events",
         &[
             "tests/it/deploy_sets.rs::sandbox_what_cannot_come_is_named_with_all_that_waits_for_it",
-            "src/cluster/deploy/tests.rs::when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come",
+            "src/deploy/tests.rs::when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come",
         ],
         "",
     ),
@@ -152,7 +152,7 @@ pub(super) const ROWS: [Row; 33] = [
         "image and limit are named; mirrors help",
         &[
             "src/logs/diagnose/tests.rs::each_clear_case_is_told",
-            "src/cluster/kind.rs::mirrors_are_told_per_registry",
+            "src/kind.rs::mirrors_are_told_per_registry",
         ],
         "",
     ),
