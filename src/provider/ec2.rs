@@ -3,28 +3,13 @@
 //! The only room beside `logs::s3` that names AWS. It reads no file but the keys of the launch, and no environment but
 //! the region; credentials, endpoint and proxy are the SDK's business.
 
-mod adopt;
-pub mod attempts;
+mod access;
 mod class;
-mod client;
-mod cloud_init;
-mod destroy;
 pub mod doctor;
-mod door;
+mod end;
 mod errors;
-mod find;
-mod image;
-mod janitor;
 mod launch;
-mod network;
-mod plan;
 pub mod price;
-mod ready;
-mod regions;
-mod session;
-mod sweep;
-mod timer;
-mod wish;
 
 use std::time::Duration;
 
@@ -34,21 +19,16 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub use self::{
+    access::{Access, SessionError, let_in_again},
     class::{Class, Quota},
-    cloud_init::TIMER,
-    door::let_in_again,
+    end::{Janitor, Seen},
     errors::Ec2Error,
-    janitor::{Janitor, Seen},
-    session::{Access, SessionError},
+    launch::{TIMER, attempts},
 };
 use self::{
-    client::Api,
-    find::{INSTANCE, Sought, look},
-    launch::{Begun, Order, STEP},
-    ready::Trouble,
-    regions::Regions,
-    sweep::Sweep,
-    wish::Wish,
+    access::{Api, DEFAULT_REGION},
+    end::{INSTANCE, Regions, Sought, look},
+    launch::{Begun, HOST_KEY, LOGIN_KEY, Order, STEP, Sweep, Trouble, Wish},
 };
 use super::{BadInput, Ended, Launched, Owner, Provider, Resource};
 use crate::{
@@ -62,7 +42,7 @@ use crate::{
 };
 
 /// Files of the state directory that open the door to a host.
-pub const SECRET_FILES: [&str; 2] = [launch::LOGIN_KEY, launch::HOST_KEY];
+pub const SECRET_FILES: [&str; 2] = [LOGIN_KEY, HOST_KEY];
 
 /// How long [`Provider::let_go`] looks for an instance whose launch has no answer yet. A cancelled step lives for 7.5 s.
 const LET_GO: Duration = Duration::from_millis(4500);
@@ -84,10 +64,10 @@ pub struct Ec2 {
 /// What was there before anything was made.
 struct Site {
     ec2: aws_sdk_ec2::Client,
-    image: image::Chosen,
-    subnets: Vec<network::Subnet>,
+    image: launch::Chosen,
+    subnets: Vec<launch::Subnet>,
     /// Who may reach port 22.
-    from: Option<wish::Caller>,
+    from: Option<launch::Caller>,
 }
 
 impl Ec2 {
@@ -126,10 +106,9 @@ impl Ec2 {
             whole: Duration::ZERO,
             regions: match (region, recorded) {
                 (None, Some(recorded)) => Regions::Named(vec![recorded.to_owned()]),
-                (Some(_), _) => Regions::Named(client::region(region, env)?.into_iter().collect()),
+                (Some(_), _) => Regions::Named(access::region(region, env)?.into_iter().collect()),
                 (None, None) => Regions::All {
-                    first: client::region(None, env)?
-                        .unwrap_or_else(|| client::DEFAULT_REGION.to_owned()),
+                    first: access::region(None, env)?.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
                 },
             },
         })
@@ -148,11 +127,11 @@ impl Ec2 {
             .check(deadline.remaining() + TEARDOWN, self.whole)
             .map_err(|error| untouched(error.into()))?;
         let ec2 = api.region(&wish.region);
-        adopt::refuse_a_second(&ec2, store, wish, deadline).await?;
+        launch::refuse_a_second(&ec2, store, wish, deadline).await?;
         let (image, subnets, from) = tokio::try_join!(
-            image::choose(&ec2, wish, deadline),
-            network::subnets(&ec2, wish, deadline),
-            network::callers(wish, self.access.env(), deadline),
+            launch::choose(&ec2, wish, deadline),
+            launch::subnets(&ec2, wish, deadline),
+            launch::callers(wish, self.access.env(), deadline),
         )
         .map_err(untouched)?;
         tracing::info!("image {} ({})", image.id, image.name);
@@ -182,12 +161,12 @@ impl Ec2 {
             commands::mask(&begun.keys.host);
         }
         let candidates = launch::candidates(wish, begun, &site.subnets);
-        adopt::refuse_another(ec2, begun, store, &candidates, deadline).await?;
+        launch::refuse_another(ec2, begun, store, &candidates, deadline).await?;
         let mut tags = store.run().tags(begun.expires_at);
         tags.extend(wish.tags.iter().cloned());
         let group = match (&wish.security_group, &site.from) {
             (None, Some(from)) => {
-                network::security_group(
+                launch::security_group(
                     ec2,
                     store,
                     wish,
@@ -212,14 +191,14 @@ impl Ec2 {
         let mut sweep = Sweep::new(&order, candidates);
         let (bargain, host) = loop {
             let bargain = sweep.next(store, deadline).await?;
-            match ready::up(&order, &bargain.id, store, &self.access, deadline).await {
+            match launch::up(&order, &bargain.id, store, &self.access, deadline).await {
                 Ok(host) => break (bargain, host),
                 Err(Trouble::Died(death))
                     if sweep.may_replace(&bargain, &death, store, deadline)? => {}
                 Err(trouble) => return Err(trouble.into()),
             }
         };
-        drop(std::fs::remove_file(store.path(launch::HOST_KEY)));
+        drop(std::fs::remove_file(store.path(HOST_KEY)));
         let candidate = bargain.candidate;
         let address = host.address.clone();
         let hourly = price::hourly(&wish.region, &candidate.instance_type);
@@ -276,7 +255,7 @@ impl Ec2 {
         }
         let what = format!("EC2 to take the end of {}", ids.join(", "));
         wait::until(what, deadline, Every::millis(300), async || {
-            match destroy::terminate(&ec2, &region, &ids, deadline).await {
+            match end::terminate(&ec2, &region, &ids, deadline).await {
                 // Launched a moment ago, it may not be known everywhere.
                 Err(error) if error.code() == "InvalidInstanceID.NotFound" => {
                     Ok(Status::NotYet(error.to_string()))
@@ -330,12 +309,7 @@ impl Provider for Ec2 {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Ended, Failure>> {
-        Box::pin(regions::end_all(
-            &self.regions,
-            &self.access,
-            owner,
-            deadline,
-        ))
+        Box::pin(end::end_all(&self.regions, &self.access, owner, deadline))
     }
 
     fn end_at<'a>(
@@ -346,7 +320,7 @@ impl Provider for Ec2 {
         kept: bool,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(timer::end_at(
+        Box::pin(end::end_at(
             store,
             host,
             until,

@@ -2,7 +2,7 @@
 //!
 //! Given codes alone; source: the EC2 API reference, "Error codes for the Amazon EC2 API", and Service Quotas.
 
-use super::wish::Bought;
+use super::launch::Bought;
 
 /// What a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Class {
     }
 
     /// Whether the same request may be sent again: not where another candidate may do, nor where nothing will.
-    pub(super) const fn again(self) -> bool {
+    pub(crate) const fn again(self) -> bool {
         matches!(self, Self::Fault | Self::Other)
     }
 }
@@ -127,7 +127,7 @@ const fn named(name: &'static str) -> Quota {
 
 impl Quota {
     /// The quota that a code speaks of, for a request of this type in this market.
-    pub(super) fn of(code: &str, market: Bought, instance_type: &str) -> Self {
+    pub(crate) fn of(code: &str, market: Bought, instance_type: &str) -> Self {
         match (code, market) {
             ("VolumeLimitExceeded" | "Client.VolumeLimitExceeded", _) => Self {
                 name: "Storage for General Purpose SSD (gp3) volumes, in TiB",
@@ -143,7 +143,7 @@ impl Quota {
     }
 
     /// Whether a code speaks of one that all candidates share, whatever their type and market.
-    pub(super) fn is_shared(code: &str) -> bool {
+    pub(crate) fn is_shared(code: &str) -> bool {
         !matches!(
             code,
             "VcpuLimitExceeded" | "InstanceLimitExceeded" | "MaxSpotInstanceCountExceeded"
@@ -151,7 +151,7 @@ impl Quota {
     }
 
     /// What to do about it.
-    pub(super) fn advice(&self, region: &str) -> String {
+    pub(crate) fn advice(&self, region: &str) -> String {
         let page = match self.code {
             Some((service, code)) => format!("services/{service}/quotas/{code}"),
             None => "services/ec2/quotas".to_owned(),

@@ -3,8 +3,8 @@
 //! Given the inputs of `provision-ec2`; makes and changes nothing. What a policy allows only on things of ours can be
 //! tried only where there are such things; elsewhere it is a warning.
 
-mod launch;
 mod spot;
+mod trials;
 mod tried;
 
 use std::time::Duration;
@@ -17,16 +17,6 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 
 use self::tried::{Told, Tried, tell};
-use super::{
-    class::Class,
-    client::Api,
-    errors::{Ec2Error, ask},
-    find::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},
-    image, network,
-    session::{Access, Lasting},
-    tags_of,
-    wish::{Bought, Wish},
-};
 use crate::{
     cli::ProvisionArgs,
     doctor::Check,
@@ -34,7 +24,17 @@ use crate::{
     inputs::Environment,
     limits::{Deadline, Limit, humane},
     logs::s3::Target,
-    provider::Resource,
+    provider::{
+        Resource,
+        ec2::{
+            access::{Access, Api, Lasting},
+            class::Class,
+            end::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},
+            errors::{Ec2Error, ask},
+            launch::{self, Bought, Wish},
+            tags_of,
+        },
+    },
     report::Exit,
     run::{Run, TAG_EXPIRES_AT},
 };
@@ -235,9 +235,9 @@ impl Patient<'_> {
     async fn place(&self, ours: &[Resource], policy: &Policy) -> Vec<Check> {
         let (ec2, wish, deadline) = (self.ec2, self.wish, self.deadline);
         let (image, subnets, from) = tokio::join!(
-            image::choose(ec2, wish, deadline),
-            network::subnets(ec2, wish, deadline),
-            network::callers(wish, self.env, deadline),
+            launch::choose(ec2, wish, deadline),
+            launch::subnets(ec2, wish, deadline),
+            launch::callers(wish, self.env, deadline),
         );
         let mut checks = Vec::new();
         let what = if wish.subnets.is_empty() {

@@ -10,8 +10,8 @@ use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use futures::future::BoxFuture;
 
 use super::{
+    access::SessionError,
     class::{Class, Quota},
-    session::SessionError,
 };
 use crate::{
     limits::{Deadline, humane},
@@ -180,7 +180,7 @@ impl Ec2Error {
     }
 
     /// A wait that ended without what it waited for.
-    pub(super) fn waited(error: WaitError<Self>) -> Self {
+    pub(crate) fn waited(error: WaitError<Self>) -> Self {
         waited(
             error,
             |what| Self::TimedOut {
@@ -287,7 +287,7 @@ fn after(rounds: u32) -> String {
 /// Sends one request, but gives it up at the deadline, and says what its failure means.
 ///
 /// The request is boxed: the SDK's futures are large.
-pub(super) fn ask<'a, T, E>(
+pub(crate) fn ask<'a, T, E>(
     call: &'static str,
     region: &'a str,
     deadline: Deadline,
@@ -311,7 +311,7 @@ where
 }
 
 /// An error of the SDK with its causes, without the debug output that follows them and says nothing to a reader.
-pub(super) fn causes(error: impl std::error::Error) -> String {
+pub(crate) fn causes(error: impl std::error::Error) -> String {
     let text = DisplayErrorContext(error).to_string();
     text.split(" (").next().unwrap_or(&text).to_owned()
 }
@@ -353,5 +353,4 @@ where
 }
 
 #[cfg(test)]
-#[path = "errors_tests.rs"]
 mod tests;

@@ -8,12 +8,12 @@ use aws_sigv4::{
 };
 use regex::Regex;
 
-use super::super::client::Api;
 use crate::{
     doctor::Check,
     iam::{self, Scope},
     inputs::Environment,
     limits::Deadline,
+    provider::ec2::access::Api,
     stages::Stage,
 };
 

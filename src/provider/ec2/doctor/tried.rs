@@ -1,7 +1,11 @@
 //! What an answer to a request with `DryRun` means.
 
-use super::super::{class::Class, errors::Ec2Error};
-use crate::{doctor::Check, iam::Policy, report::Exit};
+use crate::{
+    doctor::Check,
+    iam::Policy,
+    provider::ec2::{class::Class, errors::Ec2Error},
+    report::Exit,
+};
 
 /// How a request with `DryRun` was answered.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::{
     super::{
         class::{Class, Quota},
-        wish::Bought,
+        launch::Bought,
     },
     Reached,
 };

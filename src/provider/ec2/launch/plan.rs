@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use super::{
-    class::{Class, Quota},
-    launch::Candidate,
-    wish::Bought,
+use super::{request::Candidate, spec::Bought};
+use crate::{
+    limits::Deadline,
+    provider::ec2::class::{Class, Quota},
 };
-use crate::limits::Deadline;
 
 /// The longest pause after the first round; it doubles with each further one.
 const FIRST: Duration = Duration::from_secs(20);
@@ -21,7 +20,7 @@ const TO_COME_UP: Duration = Duration::from_mins(1);
 
 /// What is to be done after a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// The next candidate; none may be left in this round.
     Candidate,
     /// Nothing: the refusal is the answer.
@@ -30,7 +29,7 @@ pub(super) enum Next {
 
 /// What is left to be asked for.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// What may be asked for in this round and in later ones.
     candidates: Vec<Candidate>,
     /// The first that this round has not asked for yet.
@@ -42,7 +41,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new(candidates: Vec<Candidate>, rounds: u32) -> Self {
+    pub(crate) fn new(candidates: Vec<Candidate>, rounds: u32) -> Self {
         Self {
             candidates,
             at: 0,
@@ -53,24 +52,24 @@ impl Plan {
     }
 
     /// The round that is being asked for, from 1.
-    pub(super) fn round(&self) -> u32 {
+    pub(crate) fn round(&self) -> u32 {
         self.round
     }
 
     /// How many rounds there may be.
-    pub(super) fn rounds(&self) -> u32 {
+    pub(crate) fn rounds(&self) -> u32 {
         self.rounds
     }
 
     /// The next candidate of this round.
-    pub(super) fn next(&mut self) -> Option<Candidate> {
+    pub(crate) fn next(&mut self) -> Option<Candidate> {
         let next = self.candidates.get(self.at).cloned();
         self.at += usize::from(next.is_some());
         next
     }
 
     /// Begins another round, where there may be one: how long to wait before it at most.
-    pub(super) fn again(&mut self) -> Option<Duration> {
+    pub(crate) fn again(&mut self) -> Option<Duration> {
         if self.round >= self.rounds || self.candidates.is_empty() || self.full {
             return None;
         }
@@ -81,7 +80,7 @@ impl Plan {
     }
 
     /// Takes a refusal of the candidate that was given out last for what it means.
-    pub(super) fn refused(&mut self, candidate: &Candidate, class: Class, code: &str) -> Next {
+    pub(crate) fn refused(&mut self, candidate: &Candidate, class: Class, code: &str) -> Next {
         let quota_of = |one: &Candidate| Quota::of(code, one.market, &one.instance_type);
         match class {
             Class::Capacity => return Next::Candidate,
@@ -108,7 +107,7 @@ impl Plan {
     }
 
     /// Takes the early end of an instance for what it means.
-    pub(super) fn died(&mut self, candidate: &Candidate, code: &str) {
+    pub(crate) fn died(&mut self, candidate: &Candidate, code: &str) {
         let taken_back = code.starts_with("Server.SpotInstance");
         if taken_back
             && self
@@ -137,15 +136,14 @@ impl Plan {
 }
 
 /// A part of the longest pause, anywhere from none to all of it: full jitter, so that many jobs do not come back at once.
-pub(super) fn jitter(longest: Duration) -> Duration {
+pub(crate) fn jitter(longest: Duration) -> Duration {
     longest.mul_f64(rand::random::<f64>())
 }
 
 /// What is kept of the limit for the host to come up.
-pub(super) fn reserve(deadline: Deadline) -> Duration {
+pub(crate) fn reserve(deadline: Deadline) -> Duration {
     TO_COME_UP.min(deadline.limit() / 4)
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

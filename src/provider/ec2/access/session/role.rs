@@ -21,7 +21,7 @@ use super::{
 use crate::{
     github::commands,
     limits::{Deadline, Limit, humane},
-    provider::ec2::{client::Clock, errors::causes},
+    provider::ec2::{access::client::Clock, errors::causes},
 };
 
 /// For a token and a session of it, with all that is tried again on the way.

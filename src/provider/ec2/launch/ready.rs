@@ -10,31 +10,32 @@ use aws_sdk_ec2::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    class::Class,
     cloud_init::TIMER,
-    door,
-    errors::{Ec2Error, ask},
-    launch::{LOGIN_KEY, Order},
-    session::Access,
-    wish::Wish,
+    request::{LOGIN_KEY, Order},
+    spec::Wish,
 };
 use crate::{
     host::{Command, Host as _, HostError, ssh::SshHost},
     limits::{Deadline, humane},
+    provider::ec2::{
+        access::{self, Access},
+        class::Class,
+        errors::{Ec2Error, ask},
+    },
     record::{HostKind, HostRecord, Store},
     report::Failure,
     wait::{self, Every, Status, WaitError},
 };
 
 /// What was just made may be unknown somewhere for so long.
-pub(super) const UNKNOWN: Duration = Duration::from_mins(1);
+pub(crate) const UNKNOWN: Duration = Duration::from_mins(1);
 /// Exit code of our own script where there is no timer.
 const NO_TIMER: i32 = 9;
 /// So much of the console is shown.
 const CONSOLE_LINES: usize = 20;
 
 /// Why a host did not come up.
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// It ended by itself: [`Ec2Error::Died`].
     Died(Ec2Error),
     /// Anything else.
@@ -66,7 +67,7 @@ impl From<Trouble> for Failure {
 }
 
 /// Waits until an instance answers, and puts the way to it into the record.
-pub(super) async fn up(
+pub(crate) async fn up(
     order: &Order<'_>,
     id: &str,
     store: &mut Store,
@@ -88,7 +89,7 @@ pub(super) async fn up(
     let ssh = SshHost::new(&host, access.env())?;
     tokio::select! {
         settled = settle(order.ec2, &order.wish.region, id, &ssh, deadline) => settled?,
-        never = door::attend(store, access, &host, deadline) => match never {},
+        never = access::attend(store, access, &host, deadline) => match never {},
     }
     Ok(host)
 }
@@ -297,7 +298,7 @@ fn alive(region: &str, instance: &Instance) -> Result<(), Ec2Error> {
 }
 
 /// Why an instance ended, where it did.
-pub(super) fn reason_of_end(region: &str, instance: &Instance) -> Option<Ec2Error> {
+pub(crate) fn reason_of_end(region: &str, instance: &Instance) -> Option<Ec2Error> {
     if matches!(state(instance), "pending" | "running" | "unknown") {
         return None;
     }

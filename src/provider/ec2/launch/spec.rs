@@ -5,24 +5,24 @@ use std::net::IpAddr;
 use regex::Regex;
 use russh::keys::PublicKey;
 
-use super::client::{DEFAULT_REGION, region};
 use crate::{
     cli::{Arch, Market, ProvisionArgs},
     inputs::{Environment, List},
     limits::Limit,
     provider::BadInput,
+    provider::ec2::access::{DEFAULT_REGION, region},
     run::TAG_PREFIX,
 };
 
 /// Types with 8 vCPU and 32 GiB (the whole of Kubeflow requests 5.5 CPU), newest first.
-pub(super) const AMD64: [&str; 5] = [
+pub(crate) const AMD64: [&str; 5] = [
     "m7i.2xlarge",
     "m7a.2xlarge",
     "m6i.2xlarge",
     "m6a.2xlarge",
     "m5.2xlarge",
 ];
-pub(super) const ARM64: [&str; 3] = ["m8g.2xlarge", "m7g.2xlarge", "m6g.2xlarge"];
+pub(crate) const ARM64: [&str; 3] = ["m8g.2xlarge", "m7g.2xlarge", "m6g.2xlarge"];
 
 /// EC2 takes fifty tags on a resource; a dozen are ours.
 const MOST_TAGS: usize = 35;
@@ -31,40 +31,40 @@ const MOST_KEYS: usize = 10;
 
 /// The inputs of a launch, each in a form that EC2 can take.
 #[derive(Clone, Debug)]
-pub(super) struct Wish {
-    pub(super) region: String,
-    pub(super) types: Vec<String>,
+pub(crate) struct Wish {
+    pub(crate) region: String,
+    pub(crate) types: Vec<String>,
     /// Empty: all.
-    pub(super) zones: Vec<String>,
+    pub(crate) zones: Vec<String>,
     /// Empty: those of the default VPC.
-    pub(super) subnets: Vec<String>,
+    pub(crate) subnets: Vec<String>,
     /// Absent: one is made.
-    pub(super) security_group: Option<String>,
+    pub(crate) security_group: Option<String>,
     /// Absent: this machine's address.
-    pub(super) ssh_cidr: Option<Cidr>,
+    pub(crate) ssh_cidr: Option<Cidr>,
     /// In order of preference.
-    pub(super) markets: Vec<Bought>,
+    pub(crate) markets: Vec<Bought>,
     /// How often all candidates are asked for at most.
-    pub(super) rounds: u32,
-    pub(super) ubuntu: String,
-    pub(super) arch: Arch,
-    pub(super) ami: Option<String>,
-    pub(super) disk_gib: i32,
-    pub(super) ttl: Limit,
-    pub(super) tags: Vec<(String, String)>,
+    pub(crate) rounds: u32,
+    pub(crate) ubuntu: String,
+    pub(crate) arch: Arch,
+    pub(crate) ami: Option<String>,
+    pub(crate) disk_gib: i32,
+    pub(crate) ttl: Limit,
+    pub(crate) tags: Vec<(String, String)>,
     /// Of those who may log in beside us.
-    pub(super) public_keys: Vec<String>,
+    pub(crate) public_keys: Vec<String>,
 }
 
 /// How one instance is bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bought {
+pub(crate) enum Bought {
     OnDemand,
     Spot,
 }
 
 impl Bought {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::OnDemand => "on-demand",
             Self::Spot => "spot",
@@ -74,17 +74,17 @@ impl Bought {
 
 /// Addresses that may reach port 22.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cidr {
-    pub(super) address: IpAddr,
-    pub(super) prefix: u8,
+pub(crate) struct Cidr {
+    pub(crate) address: IpAddr,
+    pub(crate) prefix: u8,
 }
 
 /// Who may reach port 22.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Caller {
-    pub(super) from: Cidr,
+pub(crate) struct Caller {
+    pub(crate) from: Cidr,
     /// Whether that is this machine's address, looked up; it may change.
-    pub(super) own: bool,
+    pub(crate) own: bool,
 }
 
 impl std::fmt::Display for Cidr {
@@ -95,7 +95,7 @@ impl std::fmt::Display for Cidr {
 
 impl Cidr {
     /// One machine.
-    pub(super) fn host(address: IpAddr) -> Self {
+    pub(crate) fn host(address: IpAddr) -> Self {
         Self {
             address,
             prefix: if address.is_ipv4() { 32 } else { 128 },
@@ -127,7 +127,7 @@ impl Wish {
     ///
     /// # Errors
     /// [`BadInput`] naming the first that cannot be.
-    pub(super) fn of(args: &ProvisionArgs, env: &Environment) -> Result<Self, BadInput> {
+    pub(crate) fn of(args: &ProvisionArgs, env: &Environment) -> Result<Self, BadInput> {
         let list = |list: &Option<List>| list.clone().unwrap_or_default().0;
         let wish = Self {
             region: region(args.region.as_deref(), env)?
@@ -247,7 +247,7 @@ impl Wish {
     }
 
     /// The architecture as Canonical names images.
-    pub(super) fn arch_name(&self) -> &'static str {
+    pub(crate) fn arch_name(&self) -> &'static str {
         match self.arch {
             Arch::Amd64 => "amd64",
             Arch::Arm64 => "arm64",
@@ -285,7 +285,10 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::{Cli, Command};
+    use crate::{
+        cli::{Cli, Command},
+        provider::ec2::price,
+    };
 
     fn wish(options: &[&str]) -> Result<Wish, BadInput> {
         let words = ["manifests-e2e", "provision-ec2"].iter().chain(options);
@@ -342,5 +345,13 @@ mod tests {
         assert_eq!(cidr("203.0.113.7"), "203.0.113.7/32");
         assert_eq!(cidr("10.0.0.0/8"), "10.0.0.0/8");
         assert_eq!(cidr("2001:db8::1"), "2001:db8::1/128");
+    }
+
+    #[test]
+    fn each_default_type_has_a_price_somewhere() {
+        for instance_type in AMD64.iter().chain(&ARM64) {
+            let price = price::hourly("us-east-1", instance_type);
+            assert!(price.is_some(), "{instance_type}");
+        }
     }
 }

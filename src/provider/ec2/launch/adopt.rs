@@ -3,17 +3,18 @@
 use aws_sdk_ec2::{Client, types::Instance};
 
 use super::{
-    errors::{Ec2Error, ask},
-    filter,
-    find::{INSTANCE, Sought, look},
-    launch::{Begun, Candidate, STEP},
-    living,
     ready::reason_of_end,
-    wish::Wish,
+    request::{Begun, Candidate, STEP},
+    spec::Wish,
 };
 use crate::{
     limits::Deadline,
     provider::Resource,
+    provider::ec2::{
+        end::{INSTANCE, Sought, look},
+        errors::{Ec2Error, ask},
+        filter, living,
+    },
     record::Store,
     report::{Exit, Failure, Leftover},
     run::{Run, TAG_JOB, TAG_RUN},
@@ -22,7 +23,7 @@ use crate::{
 /// The instance of this job that was launched under a token, whatever its state.
 ///
 /// The tags are asked for too: what is not this job's is never taken over.
-pub(super) async fn by_token(
+pub(crate) async fn by_token(
     ec2: &Client,
     region: &str,
     run: &Run,
@@ -42,7 +43,7 @@ pub(super) async fn by_token(
 }
 
 /// Whether the request whose answer was lost asked for something that is not asked for any more, and was carried out.
-pub(super) async fn refuse_another(
+pub(crate) async fn refuse_another(
     ec2: &Client,
     begun: &Begun,
     store: &Store,
@@ -73,7 +74,7 @@ fn there_is(id: &str) -> Failure {
 }
 
 /// A second instance would be paid for and never used: the record has room for one.
-pub(super) async fn refuse_a_second(
+pub(crate) async fn refuse_a_second(
     ec2: &Client,
     store: &Store,
     wish: &Wish,

@@ -5,17 +5,16 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
-use super::{
-    client::Api,
-    cloud_init::TIMER,
-    errors::{Ec2Error, ask},
-    session::Access,
-    tags_of,
-};
 use crate::{
     host::{Command, Host as _, check, ssh::SshHost},
     limits::Deadline,
     provider::Resource,
+    provider::ec2::{
+        access::{Access, Api},
+        errors::{Ec2Error, ask},
+        launch::TIMER,
+        tags_of,
+    },
     record::Store,
     report::{Exit, Failure},
     run::{TAG_EXPIRES_AT, TAG_KEPT},
@@ -29,7 +28,7 @@ const ANSWER: Duration = Duration::from_mins(1);
 /// Moves the end of the host of the record, and of everything in `host`, to `until`.
 ///
 /// What cannot be moved keeps its end: the timer is asked first, and the tags never promise more than it does.
-pub(super) async fn end_at(
+pub(crate) async fn end_at(
     store: &mut Store,
     host: &[Resource],
     until: Timestamp,

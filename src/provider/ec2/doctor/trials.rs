@@ -4,19 +4,23 @@ use aws_sdk_ec2::types::{ResourceType, TagSpecification};
 use jiff::Timestamp;
 
 use super::{
-    super::{
-        cloud_init::Keys,
-        errors::ask,
-        find::GROUP,
-        image,
-        launch::{Begun, Candidate, Order},
-        network::Subnet,
-        tags_of,
-    },
     Patient,
     tried::{self, Told, Tried},
 };
-use crate::{doctor::Check, iam::Policy, provider::Resource, report::Exit};
+use crate::{
+    doctor::Check,
+    iam::Policy,
+    provider::{
+        Resource,
+        ec2::{
+            end::GROUP,
+            errors::ask,
+            launch::{Begun, Candidate, Chosen, Keys, Order, Subnet},
+            tags_of,
+        },
+    },
+    report::Exit,
+};
 
 impl Patient<'_> {
     /// The security group as provision-ec2 would make it.
@@ -44,7 +48,7 @@ impl Patient<'_> {
     /// The launch as provision-ec2 would ask for it, for each type and market.
     pub(super) async fn launches(
         &self,
-        image: &image::Chosen,
+        image: &Chosen,
         subnets: &[Subnet],
         ours: &[Resource],
         policy: &Policy,

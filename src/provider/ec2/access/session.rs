@@ -20,16 +20,18 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::sync::Mutex;
 
 pub use self::error::SessionError;
-pub(super) use self::lasting::Lasting;
+pub(crate) use self::lasting::Lasting;
 use self::{
     oidc::Workflow,
     role::{Kept, MAKING, Session},
 };
-use super::{
-    client,
-    errors::{Ec2Error, causes},
+use super::client::{DEFAULT_REGION, region};
+use crate::{
+    inputs::Environment,
+    limits::Deadline,
+    provider::BadInput,
+    provider::ec2::errors::{Ec2Error, causes},
 };
-use crate::{inputs::Environment, limits::Deadline, provider::BadInput};
 
 /// Who asks AWS: the environment, and the role that it may take. A clone shares its session.
 #[derive(Clone, Debug)]
@@ -60,7 +62,7 @@ impl Access {
     }
 
     /// The environment.
-    pub(super) fn env(&self) -> &Environment {
+    pub(crate) fn env(&self) -> &Environment {
         &self.env
     }
 
@@ -73,7 +75,7 @@ impl Access {
     }
 
     /// As [`Self::config`], and for how long the credentials last.
-    pub(super) async fn open(&self, deadline: Deadline) -> Result<(SdkConfig, Lasting), Ec2Error> {
+    pub(crate) async fn open(&self, deadline: Deadline) -> Result<(SdkConfig, Lasting), Ec2Error> {
         let opening = Box::pin(self.open_now());
         deadline.bound(opening).await.unwrap_or_else(|passed| {
             Err(Ec2Error::TimedOut {
@@ -84,7 +86,7 @@ impl Access {
     }
 
     async fn open_now(&self) -> Result<(SdkConfig, Lasting), Ec2Error> {
-        let config = load(client::region(None, &self.env).ok().flatten()).await;
+        let config = load(region(None, &self.env).ok().flatten()).await;
         let found = config.credentials_provider();
         if let Some((workflow, role)) = self.renewable() {
             let session = Session {
@@ -159,7 +161,7 @@ async fn load(region: Option<String>) -> SdkConfig {
         .http_client(http)
         // Clients name their own; the chain wants one for STS.
         .region(Region::new(
-            region.unwrap_or_else(|| client::DEFAULT_REGION.to_owned()),
+            region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
         ))
         .identity_cache(
             IdentityCache::lazy()

@@ -13,16 +13,17 @@ use aws_sdk_ec2::{
 use serde_json::json;
 
 use super::{
-    door,
-    errors::{Ec2Error, ask},
-    filter,
     ready::UNKNOWN,
-    tags_of,
-    wish::{Caller, Cidr, Wish},
+    spec::{Caller, Cidr, Wish},
 };
 use crate::{
     inputs::Environment,
     limits::Deadline,
+    provider::ec2::{
+        access,
+        errors::{Ec2Error, ask},
+        filter, tags_of,
+    },
     record::Store,
     report::{self, Failure},
     run::{TAG_JOB, TAG_RUN},
@@ -34,14 +35,14 @@ const OWN_ADDRESS: &str = "https://checkip.amazonaws.com";
 
 /// A subnet to launch into.
 #[derive(Clone, Debug)]
-pub(super) struct Subnet {
-    pub(super) id: String,
-    pub(super) zone: String,
-    pub(super) vpc: String,
+pub(crate) struct Subnet {
+    pub(crate) id: String,
+    pub(crate) zone: String,
+    pub(crate) vpc: String,
 }
 
 /// The subnets that are named, else those of the default VPC, in the zones that are wanted.
-pub(super) async fn subnets(
+pub(crate) async fn subnets(
     ec2: &Client,
     wish: &Wish,
     deadline: Deadline,
@@ -99,7 +100,7 @@ pub(super) async fn subnets(
 }
 
 /// Who may reach port 22: who is named, else this machine. `None` where the group is somebody else's business.
-pub(super) async fn callers(
+pub(crate) async fn callers(
     wish: &Wish,
     env: &Environment,
     deadline: Deadline,
@@ -120,7 +121,7 @@ pub(super) async fn callers(
 }
 
 /// The address that this machine is seen by.
-pub(super) async fn own_address(env: &Environment, deadline: Deadline) -> Result<IpAddr, Ec2Error> {
+pub(crate) async fn own_address(env: &Environment, deadline: Deadline) -> Result<IpAddr, Ec2Error> {
     let url = env.get("MANIFESTS_E2E_ADDRESS_URL").unwrap_or(OWN_ADDRESS);
     let unknown = |reason: String| Ec2Error::OwnAddress {
         url: url.to_owned(),
@@ -142,7 +143,7 @@ pub(super) async fn own_address(env: &Environment, deadline: Deadline) -> Result
 }
 
 /// Makes the security group of this job, or takes over the one that an earlier try of it made.
-pub(super) async fn security_group(
+pub(crate) async fn security_group(
     ec2: &Client,
     store: &mut Store,
     wish: &Wish,
@@ -181,7 +182,7 @@ pub(super) async fn security_group(
     };
     store.update_launch(|launch| launch.security_group_id = Some(id.clone()))?;
     store.achieve("CreateSecurityGroup", json!({"id": id}))?;
-    door::open(ec2, store, &wish.region, &id, caller, deadline).await?;
+    access::open(ec2, store, &wish.region, &id, caller, deadline).await?;
     tracing::info!("security group {id}: port 22 from {}", caller.from);
     Ok(id)
 }
@@ -217,7 +218,7 @@ async fn adopt(
 }
 
 /// Lets these addresses in at port 22.
-pub(super) async fn allow(
+pub(crate) async fn allow(
     ec2: &Client,
     region: &str,
     group: &str,
@@ -255,7 +256,7 @@ pub(super) async fn allow(
 }
 
 /// Lets these addresses in no longer.
-pub(super) async fn forbid(
+pub(crate) async fn forbid(
     ec2: &Client,
     region: &str,
     group: &str,

@@ -16,19 +16,20 @@ use aws_sdk_ec2::{
 use jiff::{Timestamp, fmt::rfc2822};
 use regex::Regex;
 
-use super::{
-    class::Class,
-    errors::Ec2Error,
-    session::{Access, Lasting},
+use super::session::{Access, Lasting};
+use crate::{
+    inputs::Environment,
+    limits::Deadline,
+    provider::BadInput,
+    provider::ec2::{class::Class, errors::Ec2Error},
 };
-use crate::{inputs::Environment, limits::Deadline, provider::BadInput};
 
 /// Where to go when nothing says otherwise.
-pub(super) const DEFAULT_REGION: &str = "us-east-1";
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 
 /// EC2 in any region, with one set of credentials and one pool of connections.
 #[derive(Clone, Debug)]
-pub(super) struct Api {
+pub(crate) struct Api {
     config: SdkConfig,
     lasting: Lasting,
     clock: Clock,
@@ -36,7 +37,7 @@ pub(super) struct Api {
 
 impl Api {
     /// Finds credentials, or makes a session.
-    pub(super) async fn open(access: &Access, deadline: Deadline) -> Result<Self, Ec2Error> {
+    pub(crate) async fn open(access: &Access, deadline: Deadline) -> Result<Self, Ec2Error> {
         let (config, lasting) = access.open(deadline).await?;
         Ok(Self {
             config,
@@ -46,18 +47,18 @@ impl Api {
     }
 
     /// The credentials as they are now.
-    pub(super) async fn credentials(&self) -> Option<Credentials> {
+    pub(crate) async fn credentials(&self) -> Option<Credentials> {
         let provider = self.config.credentials_provider()?;
         provider.provide_credentials().await.ok()
     }
 
     /// For how long the credentials last.
-    pub(super) fn lasting(&self) -> Lasting {
+    pub(crate) fn lasting(&self) -> Lasting {
         self.lasting
     }
 
     /// EC2 in one region.
-    pub(super) fn region(&self, region: &str) -> Client {
+    pub(crate) fn region(&self, region: &str) -> Client {
         let config = aws_sdk_ec2::config::Builder::from(&self.config)
             .region(Region::new(region.to_owned()))
             .interceptor(self.clock.clone())
@@ -66,18 +67,18 @@ impl Api {
     }
 
     /// The moment that the last answer was dated at, by AWS's own clock; `None` before the first.
-    pub(super) fn now(&self) -> Option<Timestamp> {
+    pub(crate) fn now(&self) -> Option<Timestamp> {
         self.clock.now()
     }
 }
 
 /// Reads AWS's clock from the header `Date` of every answer.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Clock(Arc<Mutex<Option<Timestamp>>>);
+pub(crate) struct Clock(Arc<Mutex<Option<Timestamp>>>);
 
 impl Clock {
     /// The moment that the last answer was dated at; `None` before the first.
-    pub(super) fn now(&self) -> Option<Timestamp> {
+    pub(crate) fn now(&self) -> Option<Timestamp> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -105,7 +106,7 @@ impl Intercept for Clock {
 ///
 /// # Errors
 /// [`BadInput`] when it cannot be the name of a region: a request would only find out by a name that does not resolve.
-pub(super) fn region(given: Option<&str>, env: &Environment) -> Result<Option<String>, BadInput> {
+pub(crate) fn region(given: Option<&str>, env: &Environment) -> Result<Option<String>, BadInput> {
     let named = [
         ("region", given),
         ("AWS_REGION", env.get("AWS_REGION")),
@@ -131,7 +132,7 @@ pub(super) fn region(given: Option<&str>, env: &Environment) -> Result<Option<St
 
 /// Ends the SDK's retries where another candidate may do: AWS answers a lack of capacity with status 500.
 #[derive(Debug)]
-pub(super) struct OnceForCapacity;
+pub(crate) struct OnceForCapacity;
 
 impl ClassifyRetry for OnceForCapacity {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {

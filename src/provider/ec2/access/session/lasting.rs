@@ -13,7 +13,7 @@ const REMEDY: &str = "renewed they are with `role-arn` and the permission `id-to
 
 /// For how long credentials last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Lasting {
+pub(crate) enum Lasting {
     /// They have no end, or are renewed.
     Always,
     /// Until then.
@@ -29,11 +29,7 @@ impl Lasting {
     ///
     /// # Errors
     /// [`SessionError::EndsTooEarly`] where they do not even last for the least.
-    pub(in super::super) fn check(
-        self,
-        least: Duration,
-        whole: Duration,
-    ) -> Result<(), SessionError> {
+    pub(crate) fn check(self, least: Duration, whole: Duration) -> Result<(), SessionError> {
         let until = match self {
             Self::Always => return Ok(()),
             Self::Unknown => {

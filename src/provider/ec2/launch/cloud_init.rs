@@ -15,25 +15,25 @@ use crate::limits::Limit;
 pub const TIMER: &str = "manifests-e2e-ttl.timer";
 
 /// The two key pairs of one launch; neither is ever used for another.
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// We log in with it. OpenSSH format.
-    pub(super) login: String,
+    pub(crate) login: String,
     /// Its public half, one line.
-    pub(super) login_public: String,
+    pub(crate) login_public: String,
     /// The host identifies itself by it. OpenSSH format.
-    pub(super) host: String,
+    pub(crate) host: String,
     /// Its public half, one line.
-    pub(super) host_public: String,
+    pub(crate) host_public: String,
 }
 
 impl Keys {
     /// New ones.
-    pub(super) fn generate() -> Result<Self, ssh_key::Error> {
+    pub(crate) fn generate() -> Result<Self, ssh_key::Error> {
         Self::of(&fresh("manifests-e2e"), &fresh("manifests-e2e-host"))
     }
 
     /// Those of a launch that was cut short.
-    pub(super) fn read(login: &str, host: &str) -> Result<Self, ssh_key::Error> {
+    pub(crate) fn read(login: &str, host: &str) -> Result<Self, ssh_key::Error> {
         Self::of(
             &PrivateKey::from_openssh(login)?,
             &PrivateKey::from_openssh(host)?,
@@ -62,7 +62,7 @@ fn fresh(comment: &str) -> PrivateKey {
 /// The timer is armed by `bootcmd`, before sshd and before anything that can fail; `shutdown +N` would need logind,
 /// which is not up that early. Enabled, it is armed by any later boot too: by the calendar, and by the time since boot
 /// where the host's clock is wrong.
-pub(super) fn user_data(
+pub(crate) fn user_data(
     keys: &Keys,
     more_public: &[String],
     ttl: Limit,

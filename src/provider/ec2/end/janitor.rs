@@ -4,15 +4,16 @@ use aws_sdk_ec2::types::Tag;
 use jiff::Timestamp;
 
 use super::{
-    client::{self, Api},
-    errors::{Ec2Error, ask},
     find::Sought,
     regions::{self, Regions},
-    session::Access,
-    tags_of,
 };
 use crate::{
     limits::Deadline,
+    provider::ec2::{
+        access::{Access, Api, DEFAULT_REGION, region},
+        errors::{Ec2Error, ask},
+        tags_of,
+    },
     provider::{BadInput, Resource},
     report::Failure,
     run::TAG_CANDIDATE,
@@ -46,13 +47,13 @@ impl Janitor {
     ) -> Result<Self, Failure> {
         let checked: Result<Vec<Option<String>>, BadInput> = names
             .iter()
-            .map(|name| client::region(Some(name), access.env()))
+            .map(|name| region(Some(name), access.env()))
             .collect();
         let regions: Vec<String> = checked?.into_iter().flatten().collect();
         let regions = if regions.is_empty() {
-            let first = client::region(None, access.env())?;
+            let first = region(None, access.env())?;
             Regions::All {
-                first: first.unwrap_or_else(|| client::DEFAULT_REGION.to_owned()),
+                first: first.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
             }
         } else {
             Regions::Named(regions)

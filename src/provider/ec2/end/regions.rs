@@ -4,15 +4,16 @@ use aws_sdk_ec2::Client;
 use futures::{StreamExt as _, future::BoxFuture, stream};
 
 use super::{
-    class::Class,
-    client::Api,
     destroy::{self, Refusals},
-    errors::{Ec2Error, ask},
     find::{GROUP, Sought, glimpse, look},
-    session::Access,
 };
 use crate::{
     limits::Deadline,
+    provider::ec2::{
+        access::{Access, Api},
+        class::Class,
+        errors::{Ec2Error, ask},
+    },
     provider::{Ended, LATE, Owner, Resource},
     report::{Exit, Failure, Leftover},
     wait,
@@ -23,7 +24,7 @@ const AT_A_TIME: usize = 6;
 
 /// Where to look.
 #[derive(Clone, Debug)]
-pub(super) enum Regions {
+pub(crate) enum Regions {
     /// In these.
     Named(Vec<String>),
     /// In all that are enabled, this one first.
@@ -34,21 +35,21 @@ pub(super) enum Regions {
 }
 
 /// What came of a visit to all of them.
-pub(super) struct Visited<T> {
+pub(crate) struct Visited<T> {
     /// What each region had.
-    pub(super) answers: Vec<T>,
+    pub(crate) answers: Vec<T>,
     /// What went wrong in one; the others were visited all the same.
-    pub(super) failed: Option<Ec2Error>,
+    pub(crate) failed: Option<Ec2Error>,
     /// Why none but the first was visited, where the account may not list the others.
-    pub(super) only_first: Option<Ec2Error>,
+    pub(crate) only_first: Option<Ec2Error>,
 }
 
 /// What was found and what came of its end.
-pub(super) type Ending = (Vec<Resource>, Result<Refusals, Ec2Error>);
+pub(crate) type Ending = (Vec<Resource>, Result<Refusals, Ec2Error>);
 
 impl Regions {
     /// The one that is meant first.
-    pub(super) fn first(&self) -> &str {
+    pub(crate) fn first(&self) -> &str {
         match self {
             Self::Named(regions) => regions.first().map_or("", String::as_str),
             Self::All { first } => first,
@@ -56,7 +57,7 @@ impl Regions {
     }
 
     /// Does the same in all of them: in the first at once, while the others are still being listed.
-    pub(super) async fn visit<'a, T, F>(
+    pub(crate) async fn visit<'a, T, F>(
         &self,
         api: &Api,
         deadline: Deadline,
@@ -108,7 +109,7 @@ impl Regions {
     }
 
     /// Looks in all of them. Beside what is there: why none but the first was looked at, as in [`Visited`].
-    pub(super) async fn look(
+    pub(crate) async fn look(
         &self,
         api: &Api,
         sought: Sought<'_>,
@@ -126,7 +127,7 @@ impl Regions {
     }
 
     /// Finds what is the owner's and ends it, in each region as soon as it is found there.
-    pub(super) async fn end(
+    pub(crate) async fn end(
         &self,
         api: &Api,
         owner: &Owner,
@@ -186,7 +187,7 @@ async fn others(api: &Api, first: &str, deadline: Deadline) -> Result<Vec<String
 }
 
 /// Finds what is the owner's, ends it, and says what stood in the way.
-pub(super) async fn end_all(
+pub(crate) async fn end_all(
     regions: &Regions,
     access: &Access,
     owner: &Owner,
@@ -223,7 +224,7 @@ pub(super) async fn end_all(
 }
 
 /// What could not be removed, and why.
-pub(super) fn refused(refusals: Refusals) -> Option<Failure> {
+pub(crate) fn refused(refusals: Refusals) -> Option<Failure> {
     if refusals.is_empty() {
         return None;
     }
@@ -237,7 +238,7 @@ pub(super) fn refused(refusals: Refusals) -> Option<Failure> {
 }
 
 /// Ends these, each in its region, all regions at the same time.
-pub(super) async fn destroy(
+pub(crate) async fn destroy(
     api: &Api,
     resources: &[Resource],
     deadline: Deadline,

@@ -11,24 +11,24 @@ use aws_sdk_ec2::{
 };
 use jiff::Timestamp;
 
-use super::{
-    errors::{Ec2Error, ask},
-    filter,
-};
 use crate::{
     limits::Deadline,
+    provider::ec2::{
+        errors::{Ec2Error, ask},
+        filter,
+    },
     provider::{Owner, Resource},
     run::{TAG_JOB, TAG_RUN},
 };
 
-pub(super) const INSTANCE: &str = "instance";
-pub(super) const VOLUME: &str = "volume";
-pub(super) const INTERFACE: &str = "network interface";
-pub(super) const GROUP: &str = "security group";
+pub(crate) const INSTANCE: &str = "instance";
+pub(crate) const VOLUME: &str = "volume";
+pub(crate) const INTERFACE: &str = "network interface";
+pub(crate) const GROUP: &str = "security group";
 
 /// What is looked for.
 #[derive(Clone, Copy)]
-pub(super) enum Sought<'a> {
+pub(crate) enum Sought<'a> {
     /// All that carries our tags, whoever's it is.
     Ours,
     /// All that carries these tags.
@@ -62,7 +62,7 @@ impl Sought<'_> {
 }
 
 /// Looks in one region. Instances that are terminated do not count: AWS lists them for an hour.
-pub(super) async fn look(
+pub(crate) async fn look(
     ec2: &Client,
     region: &str,
     sought: Sought<'_>,
@@ -73,7 +73,7 @@ pub(super) async fn look(
 }
 
 /// As [`look`], but of what could be seen: a kind that may not be listed must not keep an instance alive that may.
-pub(super) async fn glimpse(
+pub(crate) async fn glimpse(
     ec2: &Client,
     region: &str,
     sought: Sought<'_>,

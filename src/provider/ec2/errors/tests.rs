@@ -38,7 +38,11 @@ fn a_quota_is_named_with_the_page_that_raises_it() {
         region: "us-east-1".to_owned(),
         code: code.to_owned(),
         message: "You have requested more vCPU capacity".to_owned(),
-        quota: Quota::of(code, super::super::wish::Bought::OnDemand, "m7i.2xlarge"),
+        quota: Quota::of(
+            code,
+            crate::provider::ec2::launch::Bought::OnDemand,
+            "m7i.2xlarge",
+        ),
         attempts: Vec::new(),
     }));
     assert!(

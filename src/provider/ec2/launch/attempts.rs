@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
-use super::launch::Candidate;
+use super::request::Candidate;
 use crate::{
     record::{Attempt, RecordError, Store},
     report::escape_markdown,
 };
 
 /// Notes an answer.
-pub(super) fn note(
+pub(crate) fn note(
     store: &mut Store,
     candidate: &Candidate,
     round: u32,
@@ -28,7 +28,7 @@ pub(super) fn note(
 }
 
 /// Says of the last one what became of it.
-pub(super) fn correct(store: &mut Store, answer: String) -> Result<(), RecordError> {
+pub(crate) fn correct(store: &mut Store, answer: String) -> Result<(), RecordError> {
     store.update_launch(|launch| {
         if let Some(last) = launch.attempts.last_mut() {
             last.answer = answer;
@@ -37,7 +37,7 @@ pub(super) fn correct(store: &mut Store, answer: String) -> Result<(), RecordErr
 }
 
 /// One line for each candidate and answer, with how often it was given.
-pub(super) fn tally(store: &Store) -> Vec<String> {
+pub(crate) fn tally(store: &Store) -> Vec<String> {
     let mut order = Vec::new();
     let mut times = BTreeMap::<String, u32>::new();
     for one in store.record().attempts() {

@@ -2,27 +2,30 @@
 
 use aws_sdk_ec2::{Client, types::Image};
 
-use super::{
-    errors::{Ec2Error, ask},
-    filter,
-    wish::Wish,
+use super::spec::Wish;
+use crate::{
+    cli::Arch,
+    limits::Deadline,
+    provider::ec2::{
+        errors::{Ec2Error, ask},
+        filter,
+    },
 };
-use crate::{cli::Arch, limits::Deadline};
 
 /// The account of Canonical (Ubuntu's "Find images on AWS").
 const CANONICAL: &str = "099720109477";
 
 /// An image that can be launched.
 #[derive(Clone, Debug)]
-pub(super) struct Chosen {
-    pub(super) id: String,
-    pub(super) name: String,
+pub(crate) struct Chosen {
+    pub(crate) id: String,
+    pub(crate) name: String,
     /// Name of the device that the volume's settings are for.
-    pub(super) root_device: String,
+    pub(crate) root_device: String,
 }
 
 /// Finds the image, in one request.
-pub(super) async fn choose(
+pub(crate) async fn choose(
     ec2: &Client,
     wish: &Wish,
     deadline: Deadline,

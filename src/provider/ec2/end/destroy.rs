@@ -8,24 +8,24 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::Client;
 use tokio::sync::Mutex;
 
-use super::{
-    class::Class,
-    errors::{Ec2Error, ask},
-    find::{INSTANCE, INTERFACE, Sought, VOLUME, look},
-};
+use super::find::{INSTANCE, INTERFACE, Sought, VOLUME, look};
 use crate::{
     limits::Deadline,
     provider::Resource,
+    provider::ec2::{
+        class::Class,
+        errors::{Ec2Error, ask},
+    },
     wait::{self, Every, Status},
 };
 
 /// Why something could not be removed, by its id.
-pub(super) type Refusals = BTreeMap<String, String>;
+pub(crate) type Refusals = BTreeMap<String, String>;
 
 /// Ends these in one region, and returns once they are gone, refused, or the deadline is there.
 ///
 /// What is left then is told by another look, not by this one.
-pub(super) async fn destroy(
+pub(crate) async fn destroy(
     ec2: &Client,
     region: &str,
     resources: &[Resource],
@@ -67,7 +67,7 @@ pub(super) async fn destroy(
 }
 
 /// Asks for the end of instances, without a wait.
-pub(super) async fn terminate(
+pub(crate) async fn terminate(
     ec2: &Client,
     region: &str,
     ids: &[String],

@@ -9,16 +9,12 @@ use std::{convert::Infallible, time::Duration};
 use aws_sdk_ec2::Client;
 use serde_json::json;
 
-use super::{
-    client::Api,
-    network,
-    session::Access,
-    wish::{Caller, Cidr},
-};
+use super::{client::Api, session::Access};
 use crate::{
     host::presence::knock,
     inputs::Environment,
     limits::Deadline,
+    provider::ec2::launch::{Caller, Cidr, allow, forbid, own_address},
     record::{HostKind, HostRecord, Store},
     report::Failure,
     wait,
@@ -32,7 +28,7 @@ const READMIT: Duration = Duration::from_secs(45);
 const LOOK: Duration = Duration::from_secs(20);
 
 /// Opens port 22 of a group to one caller, and notes to whom.
-pub(super) async fn open(
+pub(crate) async fn open(
     ec2: &Client,
     store: &mut Store,
     region: &str,
@@ -45,7 +41,7 @@ pub(super) async fn open(
         STEP,
         json!({"group": group, "from": from, "own": caller.own}),
     )?;
-    network::allow(ec2, region, group, &caller.from, deadline).await?;
+    allow(ec2, region, group, &caller.from, deadline).await?;
     Ok(store.achieve(STEP, json!({"allowed": true}))?)
 }
 
@@ -86,7 +82,7 @@ async fn readmit(store: &mut Store, access: &Access, deadline: Deadline) -> Resu
         return Ok(false);
     };
     let now = Caller {
-        from: Cidr::host(network::own_address(access.env(), deadline).await?),
+        from: Cidr::host(own_address(access.env(), deadline).await?),
         own: true,
     };
     if now.from.to_string() == old {
@@ -98,14 +94,14 @@ async fn readmit(store: &mut Store, access: &Access, deadline: Deadline) -> Resu
     );
     let ec2 = Api::open(access, deadline).await?.region(&region);
     open(&ec2, store, &region, &group, &now, deadline).await?;
-    if let Err(error) = network::forbid(&ec2, &region, &group, &old, deadline).await {
+    if let Err(error) = forbid(&ec2, &region, &group, &old, deadline).await {
         tracing::warn!("{group} lets {old} in as well: {error}");
     }
     Ok(true)
 }
 
 /// Looks after the door of a host that is waited for, and never ends.
-pub(super) async fn attend(
+pub(crate) async fn attend(
     store: &mut Store,
     access: &Access,
     host: &HostRecord,

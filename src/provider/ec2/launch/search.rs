@@ -10,15 +10,17 @@ use tokio::time::Instant;
 
 use super::{
     adopt, attempts,
-    class::{Class, Quota},
-    client::OnceForCapacity,
-    errors::{Ec2Error, Reached, ask},
-    launch::{Candidate, Order, STEP},
     plan::{Next, Plan, jitter, reserve},
     ready::{UNKNOWN, reason_of_end},
+    request::{Candidate, Order, STEP},
 };
 use crate::{
     limits::{Deadline, humane},
+    provider::ec2::{
+        access::OnceForCapacity,
+        class::{Class, Quota},
+        errors::{Ec2Error, Reached, ask},
+    },
     record::Store,
     report::{Exit, Failure},
     run::Run,
@@ -32,9 +34,9 @@ const LONGEST_AGAIN: Duration = Duration::from_secs(20);
 const SPENT: u32 = 5;
 
 /// An instance that EC2 said yes to.
-pub(super) struct Bargain {
-    pub(super) id: String,
-    pub(super) candidate: Candidate,
+pub(crate) struct Bargain {
+    pub(crate) id: String,
+    pub(crate) candidate: Candidate,
 }
 
 /// What came of asking for one candidate.
@@ -44,7 +46,7 @@ enum Answer {
 }
 
 /// The search for an instance.
-pub(super) struct Sweep<'a> {
+pub(crate) struct Sweep<'a> {
     order: &'a Order<'a>,
     plan: Plan,
     /// When it began: the security group may not be known everywhere yet.
@@ -56,7 +58,7 @@ pub(super) struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    pub(super) fn new(order: &'a Order<'a>, candidates: Vec<Candidate>) -> Self {
+    pub(crate) fn new(order: &'a Order<'a>, candidates: Vec<Candidate>) -> Self {
         Self {
             plan: Plan::new(candidates, order.wish.rounds),
             order,
@@ -67,7 +69,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Asks for one candidate after another until EC2 says yes.
-    pub(super) async fn next(
+    pub(crate) async fn next(
         &mut self,
         store: &mut Store,
         deadline: Deadline,
@@ -109,7 +111,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Notes that an instance ended before it was of use. `false` where another would not be better, or not in time.
-    pub(super) fn may_replace(
+    pub(crate) fn may_replace(
         &mut self,
         bargain: &Bargain,
         death: &Ec2Error,
