@@ -3,6 +3,7 @@
 //! Given what was found; knows what a finding means for the verdict, and how it is told. A check that cannot be made is
 //! a warning, never "ok".
 
+pub mod ec2;
 pub mod github;
 pub mod host;
 pub mod machine;

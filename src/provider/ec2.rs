@@ -1,14 +1,13 @@
 //! Hosts from EC2: launched with everything in one request, found again by tags alone.
 //!
-//! The only room beside `logs::s3` that names AWS. It reads no file but the keys of the launch, and no environment but
+//! Beside `doctor::ec2` and `logs::s3` the only room that names AWS. It reads no file but the keys of the launch, and no environment but
 //! the region; credentials, endpoint and proxy are the SDK's business.
 
-mod access;
-mod class;
-pub mod doctor;
-mod end;
-mod errors;
-mod launch;
+pub(crate) mod access;
+pub(crate) mod class;
+pub(crate) mod end;
+pub(crate) mod errors;
+pub(crate) mod launch;
 pub mod price;
 
 use std::time::Duration;
@@ -346,7 +345,7 @@ fn filter<V: Into<String>>(name: &str, values: impl IntoIterator<Item = V>) -> F
         .build()
 }
 
-fn tags_of(tags: &[(String, String)]) -> Vec<Tag> {
+pub(crate) fn tags_of(tags: &[(String, String)]) -> Vec<Tag> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect()
