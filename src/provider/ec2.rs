@@ -1,7 +1,8 @@
 //! Hosts from EC2: launched with everything in one request, found again by tags alone.
 //!
-//! Beside `doctor::ec2` and `logs::s3` the only room that names AWS. It reads no file but the keys of the launch, and no environment but
-//! the region; credentials, endpoint and proxy are the SDK's business.
+//! Four rooms: `access` says who may, `launch` makes an instance, `end` finds and ends what carries our tags, and words
+//! (`class`, `quota`, `errors`, `price`) that the others use. `access` names no other room, `end` nothing of `launch`.
+//! Credentials, endpoint and proxy are the SDK's business.
 
 pub(crate) mod access;
 pub(crate) mod class;
@@ -9,6 +10,7 @@ pub(crate) mod end;
 pub(crate) mod errors;
 pub(crate) mod launch;
 pub mod price;
+pub(crate) mod quota;
 
 use std::time::Duration;
 
@@ -19,24 +21,22 @@ use serde_json::json;
 
 pub use self::{
     access::{Access, SessionError, let_in_again},
-    class::{Class, Quota},
     end::{Janitor, Seen},
     errors::Ec2Error,
-    launch::{TIMER, attempts},
+    launch::attempts,
 };
 use self::{
     access::{Api, DEFAULT_REGION},
     end::{INSTANCE, Regions, Sought, look},
-    launch::{Begun, HOST_KEY, LOGIN_KEY, Order, STEP, Sweep, Trouble, Wish},
+    launch::{HOST_KEY, LOGIN_KEY, Wish},
 };
 use super::{BadInput, Ended, Launched, Owner, Provider, Resource};
 use crate::{
     cli::ProvisionArgs,
-    github::commands,
     inputs::Environment,
     limits::Deadline,
     record::{Launch, Store},
-    report::{Exit, Failure, Leftover},
+    report::{Exit, Failure},
     wait::{self, Every, Status},
 };
 
@@ -46,8 +46,14 @@ pub const SECRET_FILES: [&str; 2] = [LOGIN_KEY, HOST_KEY];
 /// How long [`Provider::let_go`] looks for an instance whose launch has no answer yet. A cancelled step lives for 7.5 s.
 const LET_GO: Duration = Duration::from_millis(4500);
 
-/// What a teardown needs of credentials at most: its own default limit.
-const TEARDOWN: Duration = Duration::from_mins(10);
+/// The step of the record: open from before the request until its answer is known.
+pub(crate) const STEP: &str = "RunInstances";
+
+/// The unit of systemd that ends the host.
+pub(crate) const TIMER: &str = "manifests-e2e-ttl.timer";
+
+/// What was just made may be unknown somewhere for so long.
+pub(crate) const UNKNOWN: Duration = Duration::from_mins(1);
 
 /// EC2, for one launch or for the end of one.
 #[derive(Debug)]
@@ -58,15 +64,6 @@ pub struct Ec2 {
     access: Access,
     /// What a run may take, all stages together.
     whole: Duration,
-}
-
-/// What was there before anything was made.
-struct Site {
-    ec2: aws_sdk_ec2::Client,
-    image: launch::Chosen,
-    subnets: Vec<launch::Subnet>,
-    /// Who may reach port 22.
-    from: Option<launch::Caller>,
 }
 
 impl Ec2 {
@@ -110,110 +107,6 @@ impl Ec2 {
                     first: access::region(None, env)?.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
                 },
             },
-        })
-    }
-
-    async fn launch_now(&self, store: &mut Store, deadline: Deadline) -> Result<Launched, Failure> {
-        let Some(wish) = &self.wish else {
-            return Err(Failure::new(
-                Exit::Infrastructure,
-                "this provider was opened to end things, not to launch",
-            ));
-        };
-        let untouched = |error: Ec2Error| Failure::from(error).leaving(Leftover::None);
-        let api = Api::open(&self.access, deadline).await.map_err(untouched)?;
-        api.lasting()
-            .check(deadline.remaining() + TEARDOWN, self.whole)
-            .map_err(|error| untouched(error.into()))?;
-        let ec2 = api.region(&wish.region);
-        launch::refuse_a_second(&ec2, store, wish, deadline).await?;
-        let (image, subnets, from) = tokio::try_join!(
-            launch::choose(&ec2, wish, deadline),
-            launch::subnets(&ec2, wish, deadline),
-            launch::callers(wish, self.access.env(), deadline),
-        )
-        .map_err(untouched)?;
-        tracing::info!("image {} ({})", image.id, image.name);
-
-        let site = Site {
-            ec2,
-            image,
-            subnets,
-            from,
-        };
-        self.launch_on(site, wish, store, deadline)
-            .await
-            .map_err(|failure| failure.leaving(Leftover::Tagged))
-    }
-
-    async fn launch_on(
-        &self,
-        site: Site,
-        wish: &Wish,
-        store: &mut Store,
-        deadline: Deadline,
-    ) -> Result<Launched, Failure> {
-        let ec2 = &site.ec2;
-        let begun = &Begun::begin(store, wish)?;
-        if self.access.env().on_runner() {
-            commands::mask(&begun.keys.login);
-            commands::mask(&begun.keys.host);
-        }
-        let candidates = launch::candidates(wish, begun, &site.subnets);
-        launch::refuse_another(ec2, begun, store, &candidates, deadline).await?;
-        let mut tags = store.run().tags(begun.expires_at);
-        tags.extend(wish.tags.iter().cloned());
-        let group = match (&wish.security_group, &site.from) {
-            (None, Some(from)) => {
-                launch::security_group(
-                    ec2,
-                    store,
-                    wish,
-                    &site.subnets[0].vpc,
-                    from,
-                    &tags,
-                    deadline,
-                )
-                .await?
-            }
-            (named, _) => named.clone().unwrap_or_default(),
-        };
-        let order = Order {
-            ec2,
-            wish,
-            begun,
-            image: &site.image,
-            security_group: &group,
-            tags: &tags,
-            name: &store.run().name("e2e"),
-        };
-        let mut sweep = Sweep::new(&order, candidates);
-        let (bargain, host) = loop {
-            let bargain = sweep.next(store, deadline).await?;
-            match launch::up(&order, &bargain.id, store, &self.access, deadline).await {
-                Ok(host) => break (bargain, host),
-                Err(Trouble::Died(death))
-                    if sweep.may_replace(&bargain, &death, store, deadline)? => {}
-                Err(trouble) => return Err(trouble.into()),
-            }
-        };
-        drop(std::fs::remove_file(store.path(HOST_KEY)));
-        let candidate = bargain.candidate;
-        let address = host.address.clone();
-        let hourly = price::hourly(&wish.region, &candidate.instance_type);
-        Ok(Launched {
-            host,
-            expires_at: Some(begun.expires_at),
-            hourly,
-            outputs: vec![
-                ("instance-id", bargain.id),
-                ("public-ip", address),
-                ("region", wish.region.clone()),
-                ("availability-zone", candidate.subnet.zone),
-                ("instance-type", candidate.instance_type),
-                ("market", candidate.market.name().to_owned()),
-                ("ami", site.image.id),
-            ],
         })
     }
 
@@ -277,7 +170,15 @@ impl Provider for Ec2 {
         store: &'a mut Store,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Launched, Failure>> {
-        Box::pin(self.launch_now(store, deadline))
+        Box::pin(async move {
+            let Some(wish) = &self.wish else {
+                return Err(Failure::new(
+                    Exit::Infrastructure,
+                    "this provider was opened to end things, not to launch",
+                ));
+            };
+            launch::launch(wish, &self.access, self.whole, store, deadline).await
+        })
     }
 
     fn let_go<'a>(

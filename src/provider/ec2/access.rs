@@ -2,14 +2,14 @@
 
 mod client;
 mod session;
-mod ssh;
+mod ssh_access;
 
 pub(crate) use self::{
     client::{Api, DEFAULT_REGION, OnceForCapacity, region},
     session::Lasting,
-    ssh::{attend, open},
+    ssh_access::{Caller, Cidr, attend, open, own_address},
 };
 pub use self::{
     session::{Access, SessionError},
-    ssh::let_in_again,
+    ssh_access::let_in_again,
 };

@@ -9,10 +9,7 @@ use std::future::Future;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use futures::future::BoxFuture;
 
-use super::{
-    access::SessionError,
-    class::{Class, Quota},
-};
+use super::{access::SessionError, class::Class, quota::Quota};
 use crate::{
     limits::{Deadline, humane},
     report::{Exit, Explain, waited},

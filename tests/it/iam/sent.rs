@@ -18,6 +18,7 @@ pub(crate) const SENT: [(Stage, &[&str]); 6] = [
         &[
             "provider/ec2/launch/image.rs",
             "provider/ec2/launch/network.rs",
+            "provider/ec2/access/ssh_access.rs",
             "provider/ec2/launch/adopt.rs",
             "provider/ec2/launch/request.rs",
             "provider/ec2/launch/ready.rs",

@@ -20,8 +20,10 @@ use super::session::{Access, Lasting};
 use crate::{
     inputs::Environment,
     limits::Deadline,
-    provider::BadInput,
-    provider::ec2::{class::Class, errors::Ec2Error},
+    provider::{
+        BadInput,
+        ec2::{class::Class, errors::Ec2Error},
+    },
 };
 
 /// Where to go when nothing says otherwise.

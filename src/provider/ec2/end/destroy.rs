@@ -11,10 +11,12 @@ use tokio::sync::Mutex;
 use super::find::{INSTANCE, INTERFACE, Sought, VOLUME, look};
 use crate::{
     limits::Deadline,
-    provider::Resource,
-    provider::ec2::{
-        class::Class,
-        errors::{Ec2Error, ask},
+    provider::{
+        Resource,
+        ec2::{
+            class::Class,
+            errors::{Ec2Error, ask},
+        },
     },
     wait::{self, Every, Status},
 };

@@ -8,12 +8,14 @@ use serde_json::json;
 use crate::{
     host::{Command, Host as _, check, ssh::SshHost},
     limits::Deadline,
-    provider::Resource,
-    provider::ec2::{
-        access::{Access, Api},
-        errors::{Ec2Error, ask},
-        launch::TIMER,
-        tags_of,
+    provider::{
+        Resource,
+        ec2::{
+            TIMER,
+            access::{Access, Api},
+            errors::{Ec2Error, ask},
+            tags_of,
+        },
     },
     record::Store,
     report::{Exit, Failure},

@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        class::{Class, Quota},
-        launch::Bought,
+        class::Class,
+        quota::{Bought, Quota},
     },
     Reached,
 };

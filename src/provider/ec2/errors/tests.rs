@@ -40,7 +40,7 @@ fn a_quota_is_named_with_the_page_that_raises_it() {
         message: "You have requested more vCPU capacity".to_owned(),
         quota: Quota::of(
             code,
-            crate::provider::ec2::launch::Bought::OnDemand,
+            crate::provider::ec2::quota::Bought::OnDemand,
             "m7i.2xlarge",
         ),
         attempts: Vec::new(),

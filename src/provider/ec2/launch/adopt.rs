@@ -4,16 +4,19 @@ use aws_sdk_ec2::{Client, types::Instance};
 
 use super::{
     ready::reason_of_end,
-    request::{Begun, Candidate, STEP},
+    request::{Begun, Candidate},
     spec::Wish,
 };
 use crate::{
     limits::Deadline,
-    provider::Resource,
-    provider::ec2::{
-        end::{INSTANCE, Sought, look},
-        errors::{Ec2Error, ask},
-        filter, living,
+    provider::{
+        Resource,
+        ec2::{
+            STEP,
+            end::{INSTANCE, Sought, look},
+            errors::{Ec2Error, ask},
+            filter, living,
+        },
     },
     record::Store,
     report::{Exit, Failure, Leftover},

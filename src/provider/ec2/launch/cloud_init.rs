@@ -9,10 +9,7 @@ use russh::keys::{
 };
 use serde_json::json;
 
-use crate::limits::Limit;
-
-/// The unit that ends the host.
-pub const TIMER: &str = "manifests-e2e-ttl.timer";
+use crate::{limits::Limit, provider::ec2::TIMER};
 
 /// The two key pairs of one launch; neither is ever used for another.
 pub(crate) struct Keys {

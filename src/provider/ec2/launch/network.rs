@@ -1,37 +1,24 @@
 //! Where the host is put and who may reach it: subnets, this machine's address, the security group of the job.
 
-use std::{
-    net::IpAddr,
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
-
 use aws_sdk_ec2::{
     Client,
-    types::{IpPermission, IpRange, Ipv6Range, ResourceType, TagSpecification},
+    types::{ResourceType, TagSpecification},
 };
 use serde_json::json;
 
-use super::{
-    ready::UNKNOWN,
-    spec::{Caller, Cidr, Wish},
-};
+use super::spec::Wish;
 use crate::{
     inputs::Environment,
     limits::Deadline,
     provider::ec2::{
-        access,
+        access::{self, Caller, Cidr, own_address},
         errors::{Ec2Error, ask},
         filter, tags_of,
     },
     record::Store,
-    report::{self, Failure},
+    report::Failure,
     run::{TAG_JOB, TAG_RUN},
-    wait::{self, Every, Status},
 };
-
-/// Answers with the address that it is asked from; `MANIFESTS_E2E_ADDRESS_URL` names another that does.
-const OWN_ADDRESS: &str = "https://checkip.amazonaws.com";
 
 /// A subnet to launch into.
 #[derive(Clone, Debug)]
@@ -120,28 +107,6 @@ pub(crate) async fn callers(
     }
 }
 
-/// The address that this machine is seen by.
-pub(crate) async fn own_address(env: &Environment, deadline: Deadline) -> Result<IpAddr, Ec2Error> {
-    let url = env.get("MANIFESTS_E2E_ADDRESS_URL").unwrap_or(OWN_ADDRESS);
-    let unknown = |reason: String| Ec2Error::OwnAddress {
-        url: url.to_owned(),
-        reason,
-    };
-    let lookup = async {
-        let client = reqwest::Client::builder().build()?;
-        let answer = client.get(url).send().await?.error_for_status()?;
-        answer.text().await
-    };
-    match deadline.within(Duration::from_secs(5)).bound(lookup).await {
-        Ok(Ok(text)) => text
-            .trim()
-            .parse()
-            .map_err(|_| unknown("the answer is no address".to_owned())),
-        Ok(Err(error)) => Err(unknown(report::with_causes(&error))),
-        Err(_) => Err(unknown("no answer within 5s".to_owned())),
-    }
-}
-
 /// Makes the security group of this job, or takes over the one that an earlier try of it made.
 pub(crate) async fn security_group(
     ec2: &Client,
@@ -215,84 +180,4 @@ async fn adopt(
         .unwrap_or_default()
         .into_iter()
         .find_map(|group| group.group_id))
-}
-
-/// Lets these addresses in at port 22.
-pub(crate) async fn allow(
-    ec2: &Client,
-    region: &str,
-    group: &str,
-    from: &Cidr,
-    deadline: Deadline,
-) -> Result<(), Ec2Error> {
-    let unknown_since = OnceLock::new();
-    let request = ec2
-        .authorize_security_group_ingress()
-        .group_id(group)
-        .ip_permissions(permission(&from.to_string(), Some("SSH from the runner")));
-    let what = format!("security group {group}");
-    wait::until(what, deadline, Every::secs(1), async || {
-        match ask(
-            "AuthorizeSecurityGroupIngress",
-            region,
-            deadline,
-            request.clone().send(),
-        )
-        .await
-        {
-            Ok(_) => Ok(Status::Ready(())),
-            Err(error) if error.code() == "InvalidPermission.Duplicate" => Ok(Status::Ready(())),
-            Err(error)
-                if error.code() == "InvalidGroup.NotFound"
-                    && unknown_since.get_or_init(Instant::now).elapsed() < UNKNOWN =>
-            {
-                Ok(Status::NotYet(error.to_string()))
-            }
-            Err(error) => Err(error),
-        }
-    })
-    .await
-    .map_err(Ec2Error::waited)
-}
-
-/// Lets these addresses in no longer.
-pub(crate) async fn forbid(
-    ec2: &Client,
-    region: &str,
-    group: &str,
-    from: &str,
-    deadline: Deadline,
-) -> Result<(), Ec2Error> {
-    let request = ec2
-        .revoke_security_group_ingress()
-        .group_id(group)
-        .ip_permissions(permission(from, None));
-    match ask(
-        "RevokeSecurityGroupIngress",
-        region,
-        deadline,
-        request.send(),
-    )
-    .await
-    {
-        Err(error) if error.code() == "InvalidPermission.NotFound" => Ok(()),
-        answer => answer.map(drop),
-    }
-}
-
-/// Port 22 for a range of addresses.
-fn permission(from: &str, why: Option<&str>) -> IpPermission {
-    let why = why.map(str::to_owned);
-    let permission = IpPermission::builder()
-        .ip_protocol("tcp")
-        .from_port(22)
-        .to_port(22);
-    let permission = if from.contains(':') {
-        let range = Ipv6Range::builder().cidr_ipv6(from).set_description(why);
-        permission.ipv6_ranges(range.build())
-    } else {
-        let range = IpRange::builder().cidr_ip(from).set_description(why);
-        permission.ip_ranges(range.build())
-    };
-    permission.build()
 }

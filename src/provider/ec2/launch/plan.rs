@@ -4,10 +4,13 @@
 
 use std::time::Duration;
 
-use super::{request::Candidate, spec::Bought};
+use super::request::Candidate;
 use crate::{
     limits::Deadline,
-    provider::ec2::class::{Class, Quota},
+    provider::ec2::{
+        class::Class,
+        quota::{Bought, Quota},
+    },
 };
 
 /// The longest pause after the first round; it doubles with each further one.

@@ -10,7 +10,6 @@ use aws_sdk_ec2::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    cloud_init::TIMER,
     request::{LOGIN_KEY, Order},
     spec::Wish,
 };
@@ -18,6 +17,7 @@ use crate::{
     host::{Command, Host as _, HostError, ssh::SshHost},
     limits::{Deadline, humane},
     provider::ec2::{
+        TIMER, UNKNOWN,
         access::{self, Access},
         class::Class,
         errors::{Ec2Error, ask},
@@ -27,8 +27,6 @@ use crate::{
     wait::{self, Every, Status, WaitError},
 };
 
-/// What was just made may be unknown somewhere for so long.
-pub(crate) const UNKNOWN: Duration = Duration::from_mins(1);
 /// Exit code of our own script where there is no timer.
 const NO_TIMER: i32 = 9;
 /// So much of the console is shown.

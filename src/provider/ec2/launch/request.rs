@@ -22,17 +22,15 @@ use super::{
     cloud_init::{self, Keys},
     image::Chosen,
     network::Subnet,
-    spec::{Bought, Wish},
+    spec::Wish,
 };
 use crate::{
-    provider::ec2::tags_of,
+    provider::ec2::{STEP, quota::Bought, tags_of},
     record::{self, Launch, Store},
     report::{Exit, Failure},
     run::Run,
 };
 
-/// The step of the record: open from before the request until its answer is known.
-pub(crate) const STEP: &str = "RunInstances";
 /// The key that we log in with, in the state directory.
 pub(crate) const LOGIN_KEY: &str = "id_ed25519";
 /// The host's own key; kept only until the host is up.

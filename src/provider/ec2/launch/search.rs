@@ -11,15 +11,17 @@ use tokio::time::Instant;
 use super::{
     adopt, attempts,
     plan::{Next, Plan, jitter, reserve},
-    ready::{UNKNOWN, reason_of_end},
-    request::{Candidate, Order, STEP},
+    ready::reason_of_end,
+    request::{Candidate, Order},
 };
 use crate::{
     limits::{Deadline, humane},
     provider::ec2::{
+        STEP, UNKNOWN,
         access::OnceForCapacity,
-        class::{Class, Quota},
+        class::Class,
         errors::{Ec2Error, Reached, ask},
+        quota::Quota,
     },
     record::Store,
     report::{Exit, Failure},

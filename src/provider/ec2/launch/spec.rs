@@ -1,7 +1,5 @@
 //! What is to be launched, checked as far as it can be without a request.
 
-use std::net::IpAddr;
-
 use regex::Regex;
 use russh::keys::PublicKey;
 
@@ -9,8 +7,13 @@ use crate::{
     cli::{Arch, Market, ProvisionArgs},
     inputs::{Environment, List},
     limits::Limit,
-    provider::BadInput,
-    provider::ec2::access::{DEFAULT_REGION, region},
+    provider::{
+        BadInput,
+        ec2::{
+            access::{Cidr, DEFAULT_REGION, region},
+            quota::Bought,
+        },
+    },
     run::TAG_PREFIX,
 };
 
@@ -54,72 +57,6 @@ pub(crate) struct Wish {
     pub(crate) tags: Vec<(String, String)>,
     /// Of those who may log in beside us.
     pub(crate) public_keys: Vec<String>,
-}
-
-/// How one instance is bought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bought {
-    OnDemand,
-    Spot,
-}
-
-impl Bought {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::OnDemand => "on-demand",
-            Self::Spot => "spot",
-        }
-    }
-}
-
-/// Addresses that may reach port 22.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cidr {
-    pub(crate) address: IpAddr,
-    pub(crate) prefix: u8,
-}
-
-/// Who may reach port 22.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Caller {
-    pub(crate) from: Cidr,
-    /// Whether that is this machine's address, looked up; it may change.
-    pub(crate) own: bool,
-}
-
-impl std::fmt::Display for Cidr {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.address, self.prefix)
-    }
-}
-
-impl Cidr {
-    /// One machine.
-    pub(crate) fn host(address: IpAddr) -> Self {
-        Self {
-            address,
-            prefix: if address.is_ipv4() { 32 } else { 128 },
-        }
-    }
-
-    fn parse(text: &str) -> Result<Self, String> {
-        let (address, prefix) = text
-            .split_once('/')
-            .map_or((text, None), |(a, p)| (a, Some(p)));
-        let malformed = || format!("`{text}` is not an address or a range of addresses");
-        let host = Self::host(address.trim().parse().map_err(|_| malformed())?);
-        let prefix = match prefix {
-            None => host.prefix,
-            Some(prefix) => prefix.trim().parse().map_err(|_| malformed())?,
-        };
-        if prefix > host.prefix {
-            return Err(malformed());
-        }
-        if prefix == 0 {
-            return Err(format!("`{text}` opens port 22 to the whole world"));
-        }
-        Ok(Self { prefix, ..host })
-    }
 }
 
 impl Wish {
