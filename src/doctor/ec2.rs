@@ -16,23 +16,23 @@ use aws_sdk_ec2::{
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
-use self::tried::{Told, Tried, tell};
+use self::tried::{DryRunAnswer, TriedCall, tell};
 use crate::{
     cli::ProvisionArgs,
     doctor::Check,
-    iam::{self, Policy, Scope, Statement},
+    iam::{self, Policy, PolicyScope, Statement},
     inputs::Environment,
     limits::{Deadline, Limit, humane},
     logs::s3::Target,
     provider::{
         Resource,
         ec2::{
-            access::{Access, Api, Lasting},
-            class::Class,
+            access::{Access, Ec2Api, SessionLifetime},
+            class::ErrorClass,
             end::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},
             errors::{Ec2Error, ask},
-            launch::{self, Wish},
-            quota::Bought,
+            launch::{self, LaunchSpec},
+            quota::PurchaseOption,
             tags_of,
         },
     },
@@ -42,9 +42,9 @@ use crate::{
 
 /// What a policy has to say for `gather-logs`.
 pub fn allowing_upload(target: Target) -> Vec<Statement> {
-    let scope = Scope {
+    let scope = PolicyScope {
         s3: Some(target),
-        ..Scope::default()
+        ..PolicyScope::default()
     };
     iam::of_chain(&scope).allowing("s3:PutObject")
 }
@@ -57,50 +57,50 @@ pub async fn examine(
     env: &Environment,
     deadline: Deadline,
 ) -> Vec<Check> {
-    let wish = match Wish::of(args, env) {
-        Ok(wish) => wish,
+    let spec = match LaunchSpec::of(args, env) {
+        Ok(spec) => spec,
         Err(error) => return vec![Check::failed("inputs of provision-ec2", error)],
     };
     let access = match Access::new(env, args.role_arn.as_deref()) {
         Ok(access) => access,
         Err(error) => return vec![Check::failed("inputs of provision-ec2", error)],
     };
-    let api = match Api::open(&access, deadline).await {
+    let api = match Ec2Api::open(&access, deadline).await {
         Ok(api) => api,
         Err(error) => return vec![Check::failed("AWS credentials", error)],
     };
-    let mut checks = vec![lasting(&api, budget)];
-    let ec2 = api.region(&wish.region);
-    let mut looks = looks(&ec2, &wish.region, deadline).await;
-    let policy = policy(&wish);
-    if let Some(at) = looks.iter().position(Told::is_fault)
-        && let Tried::Failed(error) = looks.swap_remove(at).tried
+    let mut checks = vec![lifetime(&api, budget)];
+    let ec2 = api.region(&spec.region);
+    let mut looks = looks(&ec2, &spec.region, deadline).await;
+    let policy = policy(&spec);
+    if let Some(at) = looks.iter().position(TriedCall::is_fault)
+        && let DryRunAnswer::Failed(error) = looks.swap_remove(at).tried
     {
         // Everything else would only say the same.
-        checks.push(Check::failed(format!("EC2 in {}", wish.region), error));
+        checks.push(Check::failed(format!("EC2 in {}", spec.region), error));
         return checks;
     }
     if looks
         .iter()
-        .any(|told| matches!(told.tried, Tried::CarriedOut))
+        .any(|told| matches!(told.tried, DryRunAnswer::CarriedOut))
     {
-        let what = format!("EC2 in {}", wish.region);
+        let what = format!("EC2 in {}", spec.region);
         let found = "this endpoint carries requests out although they say DryRun";
         checks.push(Check::missing(Exit::BadInput, what, found).remedy("look at AWS_ENDPOINT_URL"));
         return checks;
     }
     let seen = looks
         .iter()
-        .all(|told| matches!(told.tried, Tried::Allowed));
+        .all(|told| matches!(told.tried, DryRunAnswer::Allowed));
     checks.extend(tell(looks, &policy));
-    let patient = Patient {
+    let trial = DryRun {
         ec2: &ec2,
-        wish: &wish,
+        spec: &spec,
         run,
         env,
         deadline,
     };
-    let ours = match look(&ec2, &wish.region, Sought::Ours, deadline).await {
+    let ours = match look(&ec2, &spec.region, Sought::Ours, deadline).await {
         Ok(ours) => ours,
         Err(error) if seen => {
             checks.push(Check::failed("what is there already", error));
@@ -108,38 +108,38 @@ pub async fn examine(
         }
         Err(_) => Vec::new(),
     };
-    checks.extend(patient.place(&ours, &policy).await);
-    checks.extend(tell(patient.changes(&ours).await, &policy));
-    if wish.markets.contains(&Bought::Spot) {
+    checks.extend(trial.place(&ours, &policy).await);
+    checks.extend(tell(trial.changes(&ours).await, &policy));
+    if spec.markets.contains(&PurchaseOption::Spot) {
         checks.push(spot::role(&api, env, deadline).await);
     }
     checks
 }
 
 /// What the policy of the chain would be, for these inputs.
-fn policy(wish: &Wish) -> Policy {
-    iam::of_chain(&Scope {
-        region: Some(wish.region.clone()),
-        security_group: wish.security_group.clone(),
-        ..Scope::default()
+fn policy(spec: &LaunchSpec) -> Policy {
+    iam::of_chain(&PolicyScope {
+        region: Some(spec.region.clone()),
+        security_group: spec.security_group.clone(),
+        ..PolicyScope::default()
     })
 }
 
 /// Whether the credentials last for a run.
-fn lasting(api: &Api, budget: Limit) -> Check {
+fn lifetime(api: &Ec2Api, budget: Limit) -> Check {
     let what = "AWS credentials";
     let remedy = "give `role-arn` and the permission `id-token: write`, so that they are renewed, or ask for a longer \
                   session (role-duration-seconds of aws-actions/configure-aws-credentials)";
-    let end = match api.lasting() {
-        Lasting::Always => {
+    let end = match api.lifetime() {
+        SessionLifetime::Always => {
             return Check::ok(what, "they are there, and have no end or are renewed");
         }
-        Lasting::Unknown => {
+        SessionLifetime::Unknown => {
             let found =
                 format!("they are temporary, and nothing says until when; a run may take {budget}");
             return Check::warning(what, found).remedy(remedy);
         }
-        Lasting::Until(end) => end,
+        SessionLifetime::Until(end) => end,
     };
     let left = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
     let found = format!("they end in {}; a run may take {budget}", humane(left));
@@ -167,17 +167,19 @@ macro_rules! trial {
     };
 }
 
-async fn tried_all(trials: Vec<(&'static str, bool, Trial<'_>)>) -> Vec<Told> {
-    let told = trials.into_iter().map(async |(call, on_ours, trial)| Told {
-        call,
-        tried: Tried::of(trial.await),
-        on_ours,
-    });
+async fn tried_all(trials: Vec<(&'static str, bool, Trial<'_>)>) -> Vec<TriedCall> {
+    let told = trials
+        .into_iter()
+        .map(async |(call, on_ours, trial)| TriedCall {
+            call,
+            tried: DryRunAnswer::of(trial.await),
+            on_ours,
+        });
     futures::future::join_all(told).await
 }
 
 /// The calls that only look, each tried.
-async fn looks(ec2: &Client, region: &str, deadline: Deadline) -> Vec<Told> {
+async fn looks(ec2: &Client, region: &str, deadline: Deadline) -> Vec<TriedCall> {
     let at = (region, deadline);
     let trials = vec![
         trial!(at, "DescribeImages", true, ec2.describe_images()),
@@ -214,7 +216,7 @@ fn found<T>(
             Some(found)
         }
         Err(error) => {
-            if error.class() != Class::Denied {
+            if error.class() != ErrorClass::Denied {
                 checks.push(Check::failed(what, error));
             }
             None
@@ -223,25 +225,25 @@ fn found<T>(
 }
 
 /// What is to be launched, and with what.
-struct Patient<'a> {
+struct DryRun<'a> {
     ec2: &'a Client,
-    wish: &'a Wish,
+    spec: &'a LaunchSpec,
     run: &'a Run,
     env: &'a Environment,
     deadline: Deadline,
 }
 
-impl Patient<'_> {
+impl DryRun<'_> {
     /// Network, image, address, and the launch itself.
     async fn place(&self, ours: &[Resource], policy: &Policy) -> Vec<Check> {
-        let (ec2, wish, deadline) = (self.ec2, self.wish, self.deadline);
+        let (ec2, spec, deadline) = (self.ec2, self.spec, self.deadline);
         let (image, subnets, from) = tokio::join!(
-            launch::choose(ec2, wish, deadline),
-            launch::subnets(ec2, wish, deadline),
-            launch::callers(wish, self.env, deadline),
+            launch::choose(ec2, spec, deadline),
+            launch::subnets(ec2, spec, deadline),
+            launch::callers(spec, self.env, deadline),
         );
         let mut checks = Vec::new();
-        let what = if wish.subnets.is_empty() {
+        let what = if spec.subnets.is_empty() {
             "default VPC"
         } else {
             "subnet-ids"
@@ -264,7 +266,7 @@ impl Patient<'_> {
         };
         let launches = self.launches(&image, &subnets, ours, policy).await;
         checks.extend(launches.unwrap_or_else(|check| vec![*check]));
-        if wish.security_group.is_none() {
+        if spec.security_group.is_none() {
             let told = self.group(&subnets[0]).await;
             checks.extend(tell(vec![told], policy));
         }
@@ -272,8 +274,8 @@ impl Patient<'_> {
     }
 
     /// The calls that change or end what is ours, on something of ours where there is anything.
-    async fn changes(&self, ours: &[Resource]) -> Vec<Told> {
-        let (ec2, region, deadline) = (self.ec2, self.wish.region.as_str(), self.deadline);
+    async fn changes(&self, ours: &[Resource]) -> Vec<TriedCall> {
+        let (ec2, region, deadline) = (self.ec2, self.spec.region.as_str(), self.deadline);
         let one = |kind: &str, prefix: &str| {
             let known = ours
                 .iter()

@@ -20,17 +20,17 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub use self::{
-    access::{Access, SessionError, let_in_again},
-    end::{Janitor, Seen},
+    access::{Access, SessionError, reauthorize},
+    end::{Janitor, TaggedResources},
     errors::Ec2Error,
     launch::attempts,
 };
 use self::{
-    access::{Api, DEFAULT_REGION},
+    access::{DEFAULT_REGION, Ec2Api},
     end::{INSTANCE, Regions, Sought, look},
-    launch::{HOST_KEY, LOGIN_KEY, Wish},
+    launch::{HOST_KEY, LOGIN_KEY, LaunchSpec},
 };
-use super::{BadInput, Ended, Launched, Owner, Provider, Resource};
+use super::{BadInput, Ended, Owner, Provider, ProvisionedHost, Resource};
 use crate::{
     cli::ProvisionArgs,
     inputs::Environment,
@@ -44,22 +44,22 @@ use crate::{
 pub const SECRET_FILES: [&str; 2] = [LOGIN_KEY, HOST_KEY];
 
 /// How long [`Provider::let_go`] looks for an instance whose launch has no answer yet. A cancelled step lives for 7.5 s.
-const LET_GO: Duration = Duration::from_millis(4500);
+const LET_GO_LIMIT: Duration = Duration::from_millis(4500);
 
 /// The step of the record: open from before the request until its answer is known.
-pub(crate) const STEP: &str = "RunInstances";
+pub(crate) const RUN_INSTANCES: &str = "RunInstances";
 
 /// The unit of systemd that ends the host.
-pub(crate) const TIMER: &str = "manifests-e2e-ttl.timer";
+pub(crate) const TTL_TIMER: &str = "manifests-e2e-ttl.timer";
 
 /// What was just made may be unknown somewhere for so long.
-pub(crate) const UNKNOWN: Duration = Duration::from_mins(1);
+pub(crate) const VISIBILITY_DELAY: Duration = Duration::from_mins(1);
 
 /// EC2, for one launch or for the end of one.
 #[derive(Debug)]
 pub struct Ec2 {
     /// Absent where nothing is to be launched.
-    wish: Option<Wish>,
+    spec: Option<LaunchSpec>,
     regions: Regions,
     access: Access,
     /// What a run may take, all stages together.
@@ -76,11 +76,11 @@ impl Ec2 {
         whole: Duration,
         env: &Environment,
     ) -> Result<Self, BadInput> {
-        let wish = Wish::of(args, env)?;
+        let spec = LaunchSpec::of(args, env)?;
         Ok(Self {
-            regions: Regions::Named(vec![wish.region.clone()]),
-            whole: whole.min(wish.ttl.duration()),
-            wish: Some(wish),
+            regions: Regions::Named(vec![spec.region.clone()]),
+            whole: whole.min(spec.ttl.duration()),
+            spec: Some(spec),
             access: Access::new(env, args.role_arn.as_deref())?,
         })
     }
@@ -97,7 +97,7 @@ impl Ec2 {
     ) -> Result<Self, BadInput> {
         let recorded = launch.and_then(|launch| launch.region.as_deref());
         Ok(Self {
-            wish: None,
+            spec: None,
             access: Access::new(env, role)?,
             whole: Duration::ZERO,
             regions: match (region, recorded) {
@@ -114,15 +114,15 @@ impl Ec2 {
         let Some(launch) = store.record().launch.clone() else {
             return Ok(());
         };
-        let open = store.open_step(STEP).is_some();
+        let open = store.open_step(RUN_INSTANCES).is_some();
         let Some(region) = launch
             .region
             .filter(|_| open || launch.instance_id.is_some())
         else {
             return Ok(());
         };
-        let deadline = deadline.within(LET_GO);
-        let ec2 = Api::open(&self.access, deadline).await?.region(&region);
+        let deadline = deadline.within(LET_GO_LIMIT);
+        let ec2 = Ec2Api::open(&self.access, deadline).await?.region(&region);
         let ids = if let Some(id) = launch.instance_id {
             vec![id]
         } else {
@@ -148,7 +148,7 @@ impl Ec2 {
         let what = format!("EC2 to take the end of {}", ids.join(", "));
         wait::until(what, deadline, Every::millis(300), async || {
             match end::terminate(&ec2, &region, &ids, deadline).await {
-                // Launched a moment ago, it may not be known everywhere.
+                // ProvisionedHost a moment ago, it may not be known everywhere.
                 Err(error) if error.code() == "InvalidInstanceID.NotFound" => {
                     Ok(Status::NotYet(error.to_string()))
                 }
@@ -169,15 +169,15 @@ impl Provider for Ec2 {
         &'a self,
         store: &'a mut Store,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Launched, Failure>> {
+    ) -> BoxFuture<'a, Result<ProvisionedHost, Failure>> {
         Box::pin(async move {
-            let Some(wish) = &self.wish else {
+            let Some(spec) = &self.spec else {
                 return Err(Failure::new(
                     Exit::Infrastructure,
                     "this provider was opened to end things, not to launch",
                 ));
             };
-            launch::launch(wish, &self.access, self.whole, store, deadline).await
+            launch::launch(spec, &self.access, self.whole, store, deadline).await
         })
     }
 
@@ -195,7 +195,7 @@ impl Provider for Ec2 {
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
         Box::pin(async move {
-            let api = Api::open(&self.access, deadline).await?;
+            let api = Ec2Api::open(&self.access, deadline).await?;
             let (found, only_first) = self.regions.look(&api, Sought::Of(owner), deadline).await?;
             if let Some(error) = only_first {
                 tracing::warn!("only {} is searched: {error}", self.regions.first());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     cli::{DoctorArgs, ProviderKind},
-    doctor::{self, Check, Verdict, ec2, github, host, machine},
+    doctor::{self, Check, CheckStatus, ec2, github, host, machine},
     host::local::LocalHost,
     limits::Deadline,
     logs::s3::Target,
@@ -100,13 +100,13 @@ fn tell(checks: &[Check], context: &Context) {
     if context.env.get("GITHUB_OUTPUT").is_none() {
         return;
     }
-    let which = |wanted: fn(Verdict) -> bool| {
-        let those = checks.iter().filter(move |check| wanted(check.verdict));
+    let which = |wanted: fn(CheckStatus) -> bool| {
+        let those = checks.iter().filter(move |check| wanted(check.status));
         those.map(|check| check.what.as_str())
     };
     context.tell(
         "missing",
-        which(|verdict| matches!(verdict, Verdict::Missing(_))),
+        which(|status| matches!(status, CheckStatus::Missing(_))),
     );
-    context.tell("warnings", which(|verdict| verdict == Verdict::Warning));
+    context.tell("warnings", which(|status| status == CheckStatus::Warning));
 }

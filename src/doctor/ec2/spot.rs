@@ -10,22 +10,25 @@ use regex::Regex;
 
 use crate::{
     doctor::Check,
-    iam::{self, Scope},
+    iam::{self, PolicyScope},
     inputs::Environment,
     limits::Deadline,
-    provider::ec2::access::Api,
+    provider::ec2::access::Ec2Api,
     stages::Stage,
 };
 
 /// The role that AWS makes with the first spot request of somebody who may make it.
 const ROLE: &str = "AWSServiceRoleForEC2Spot";
 /// For one answer.
-const ANSWER: Duration = Duration::from_secs(15);
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// Looks whether it is there.
-pub(super) async fn role(api: &Api, env: &Environment, deadline: Deadline) -> Check {
+pub(super) async fn role(api: &Ec2Api, env: &Environment, deadline: Deadline) -> Check {
     let what = format!("role {ROLE}");
-    let asked = deadline.within(ANSWER).bound(Box::pin(ask(api, env))).await;
+    let asked = deadline
+        .within(ANSWER_LIMIT)
+        .bound(Box::pin(ask(api, env)))
+        .await;
     let answer = asked.unwrap_or_else(|passed| Err(passed.to_string()));
     let make = "aws iam create-service-linked-role --aws-service-name spot.amazonaws.com";
     match answer {
@@ -36,7 +39,7 @@ pub(super) async fn role(api: &Api, env: &Environment, deadline: Deadline) -> Ch
         )
         .remedy(format!("once for the account: {make}")),
         Ok((_, code)) if code.starts_with("AccessDenied") => {
-            let policy = iam::of_stage(Stage::Doctor, &Scope::default());
+            let policy = iam::of_stage(Stage::Doctor, &PolicyScope::default());
             let allow = policy.map(|policy| policy.allowing("iam:GetRole")).unwrap_or_default();
             Check::warning(what, "the credentials may not look at it")
                 .remedy(format!("to be sure of it: {make}"))
@@ -48,7 +51,7 @@ pub(super) async fn role(api: &Api, env: &Environment, deadline: Deadline) -> Ch
 }
 
 /// Status and error code of IAM's answer.
-async fn ask(api: &Api, env: &Environment) -> Result<(u16, String), String> {
+async fn ask(api: &Ec2Api, env: &Environment) -> Result<(u16, String), String> {
     let endpoint = ["AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL"]
         .iter()
         .find_map(|name| env.get(name));

@@ -4,8 +4,8 @@ use aws_sdk_ec2::types::{ResourceType, TagSpecification};
 use jiff::Timestamp;
 
 use super::{
-    Patient,
-    tried::{self, Told, Tried},
+    DryRun,
+    tried::{self, DryRunAnswer, TriedCall},
 };
 use crate::{
     doctor::Check,
@@ -15,16 +15,16 @@ use crate::{
         ec2::{
             end::GROUP,
             errors::ask,
-            launch::{Begun, Candidate, Chosen, Keys, Order, Subnet},
+            launch::{Candidate, ChosenImage, LaunchKeys, LaunchRequest, LaunchSession, Subnet},
             tags_of,
         },
     },
     report::Exit,
 };
 
-impl Patient<'_> {
+impl DryRun<'_> {
     /// The security group as provision-ec2 would make it.
-    pub(super) async fn group(&self, subnet: &Subnet) -> Told {
+    pub(super) async fn group(&self, subnet: &Subnet) -> TriedCall {
         let tags = TagSpecification::builder()
             .resource_type(ResourceType::SecurityGroup)
             .set_tags(Some(tags_of(&self.run.tags(Timestamp::now()))));
@@ -37,10 +37,10 @@ impl Patient<'_> {
             .tag_specifications(tags.build())
             .dry_run(true);
         let call = "CreateSecurityGroup";
-        let answer = ask(call, &self.wish.region, self.deadline, request.send()).await;
-        Told {
+        let answer = ask(call, &self.spec.region, self.deadline, request.send()).await;
+        TriedCall {
             call,
-            tried: Tried::of(answer.map(drop)),
+            tried: DryRunAnswer::of(answer.map(drop)),
             on_ours: true,
         }
     }
@@ -48,51 +48,51 @@ impl Patient<'_> {
     /// The launch as provision-ec2 would ask for it, for each type and market.
     pub(super) async fn launches(
         &self,
-        image: &Chosen,
+        image: &ChosenImage,
         subnets: &[Subnet],
         ours: &[Resource],
         policy: &Policy,
     ) -> Result<Vec<Check>, Box<Check>> {
         let what = "ec2:RunInstances";
         let made_up = |error: String| Box::new(Check::missing(Exit::Infrastructure, what, error));
-        let keys =
-            Keys::generate().map_err(|error| made_up(format!("no key could be made: {error}")))?;
+        let keys = LaunchKeys::generate()
+            .map_err(|error| made_up(format!("no key could be made: {error}")))?;
         let group = ours
             .iter()
             .find(|one| one.kind == GROUP)
             .map(|one| one.id.clone());
-        let known = self.wish.security_group.clone().or(group);
-        let begun = Begun::for_trial(keys);
-        let tags = self.run.tags(begun.expires_at);
-        let order = Order {
+        let known = self.spec.security_group.clone().or(group);
+        let session = LaunchSession::for_trial(keys);
+        let tags = self.run.tags(session.expires_at);
+        let launch = LaunchRequest {
             ec2: self.ec2,
-            wish: self.wish,
-            begun: &begun,
+            spec: self.spec,
+            session: &session,
             image,
             security_group: known.as_deref().unwrap_or_default(),
             tags: &tags,
             name: &self.run.name("doctor"),
         };
         let mut checks = Vec::new();
-        for market in &self.wish.markets {
-            for (place, instance_type) in self.wish.types.iter().enumerate() {
+        for market in &self.spec.markets {
+            for (place, instance_type) in self.spec.types.iter().enumerate() {
                 let candidate = Candidate::for_trial(instance_type, &subnets[0], *market);
-                let token = candidate.token(self.run, &begun.nonce, "trial");
-                let mut request = order.request(&candidate, &token).dry_run(true);
+                let token = candidate.token(self.run, &session.nonce, "trial");
+                let mut request = launch.request(&candidate, &token).dry_run(true);
                 if known.is_none() {
                     // Into the VPC's own group, as one of ours is not made yet.
                     request = request.set_security_group_ids(None);
                 }
                 let answer = ask(
                     "RunInstances",
-                    &self.wish.region,
+                    &self.spec.region,
                     self.deadline,
                     request.send(),
                 )
                 .await;
                 let name = format!("{what} of {instance_type} ({})", market.name());
-                let tried = Tried::of(answer.map(drop));
-                let denied = matches!(tried, Tried::Denied(_));
+                let tried = DryRunAnswer::of(answer.map(drop));
+                let denied = matches!(tried, DryRunAnswer::Denied(_));
                 checks.push(tried::launch(
                     name,
                     tried,

@@ -3,13 +3,13 @@
 use crate::{
     doctor::Check,
     iam::Policy,
-    provider::ec2::{class::Class, errors::Ec2Error},
+    provider::ec2::{class::ErrorClass, errors::Ec2Error},
     report::Exit,
 };
 
 /// How a request with `DryRun` was answered.
 #[derive(Debug)]
-pub(super) enum Tried {
+pub(super) enum DryRunAnswer {
     /// It would have been carried out.
     Allowed,
     /// The caller may not; what EC2 says.
@@ -20,12 +20,12 @@ pub(super) enum Tried {
     CarriedOut,
 }
 
-impl Tried {
+impl DryRunAnswer {
     pub(super) fn of(answer: Result<(), Ec2Error>) -> Self {
         match answer {
             Ok(()) => Self::CarriedOut,
             Err(error) if error.code() == "DryRunOperation" => Self::Allowed,
-            Err(error) if error.class() == Class::Denied => {
+            Err(error) if error.class() == ErrorClass::Denied => {
                 let said = error.to_string();
                 // What follows is for `aws sts decode-authorization-message`.
                 let said = said.split(" Encoded authorization").next().unwrap_or(&said);
@@ -38,28 +38,28 @@ impl Tried {
 
 /// A call that was tried.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct TriedCall {
     pub(super) call: &'static str,
-    pub(super) tried: Tried,
+    pub(super) tried: DryRunAnswer,
     /// On something that a policy knows as ours, or on nothing in particular. Else on something made up.
     pub(super) on_ours: bool,
 }
 
-impl Told {
+impl TriedCall {
     /// Whether EC2 could not be asked at all.
     pub(super) fn is_fault(&self) -> bool {
-        let Tried::Failed(error) = &self.tried else {
+        let DryRunAnswer::Failed(error) = &self.tried else {
             return false;
         };
-        matches!(error.class(), Class::Credentials | Class::Fault)
+        matches!(error.class(), ErrorClass::Credentials | ErrorClass::Fault)
             || matches!(error, Ec2Error::TimedOut { .. })
     }
 }
 
 /// The checks of these: one for all that are allowed, one for all that cannot be told, one for each that is not.
-pub(super) fn tell(told: Vec<Told>, policy: &Policy) -> Vec<Check> {
+pub(super) fn tell(told: Vec<TriedCall>, policy: &Policy) -> Vec<Check> {
     let (mut allowed, mut open, mut checks) = (Vec::new(), Vec::new(), Vec::new());
-    for Told {
+    for TriedCall {
         call,
         tried,
         on_ours,
@@ -67,12 +67,12 @@ pub(super) fn tell(told: Vec<Told>, policy: &Policy) -> Vec<Check> {
     {
         let what = format!("ec2:{call}");
         match tried {
-            Tried::Allowed => allowed.push(what),
+            DryRunAnswer::Allowed => allowed.push(what),
             // Of something made up it cannot be told whether the tag or the permission is missing.
-            Tried::Denied(_) | Tried::Failed(_) if !on_ours => open.push(what),
-            Tried::Denied(said) => checks.push(denied(&what, &what, said, policy)),
-            Tried::Failed(error) => checks.push(Check::failed(what, error)),
-            Tried::CarriedOut => checks.push(Check::warning(
+            DryRunAnswer::Denied(_) | DryRunAnswer::Failed(_) if !on_ours => open.push(what),
+            DryRunAnswer::Denied(said) => checks.push(denied(&what, &what, said, policy)),
+            DryRunAnswer::Failed(error) => checks.push(Check::failed(what, error)),
+            DryRunAnswer::CarriedOut => checks.push(Check::warning(
                 what,
                 "it was carried out although it said DryRun",
             )),
@@ -100,28 +100,28 @@ fn denied(what: &str, call: &str, said: String, policy: &Policy) -> Check {
 /// The check of a launch. `group`: into a security group that is there. `spare`: another type comes before it.
 pub(super) fn launch(
     what: String,
-    tried: Tried,
+    tried: DryRunAnswer,
     group: bool,
     spare: bool,
     policy: &Policy,
 ) -> Check {
     match tried {
-        Tried::Allowed => Check::ok(what, "allowed"),
+        DryRunAnswer::Allowed => Check::ok(what, "allowed"),
         // The group is made, and tagged, shortly before the launch.
-        Tried::Denied(said) if !group && said.contains(":security-group/") => not_yet(what),
-        Tried::Denied(said) => denied(&what, "ec2:RunInstances", said, policy),
-        Tried::Failed(error)
+        DryRunAnswer::Denied(said) if !group && said.contains(":security-group/") => not_yet(what),
+        DryRunAnswer::Denied(said) => denied(&what, "ec2:RunInstances", said, policy),
+        DryRunAnswer::Failed(error)
             if spare
                 || matches!(
-                    Class::of(error.code()),
-                    Class::Capacity | Class::NotInZone | Class::SpotClosed
+                    ErrorClass::of(error.code()),
+                    ErrorClass::Capacity | ErrorClass::NotInZone | ErrorClass::SpotClosed
                 ) =>
         {
             Check::warning(what, error.to_string())
                 .remedy("another type or zone may do: name them by `instance-types`")
         }
-        Tried::Failed(error) => Check::failed(what, error),
-        Tried::CarriedOut => Check::missing(
+        DryRunAnswer::Failed(error) => Check::failed(what, error),
+        DryRunAnswer::CarriedOut => Check::missing(
             Exit::BadInput,
             what,
             "it was carried out although it said DryRun",

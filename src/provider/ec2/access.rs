@@ -5,11 +5,11 @@ mod session;
 mod ssh_access;
 
 pub(crate) use self::{
-    client::{Api, DEFAULT_REGION, OnceForCapacity, region},
-    session::Lasting,
-    ssh_access::{Caller, Cidr, attend, open, own_address},
+    client::{DEFAULT_REGION, Ec2Api, NoCapacityRetry, region},
+    session::SessionLifetime,
+    ssh_access::{Cidr, SshSource, authorize, keep_authorized, own_address},
 };
 pub use self::{
     session::{Access, SessionError},
-    ssh_access::let_in_again,
+    ssh_access::reauthorize,
 };

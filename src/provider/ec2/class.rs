@@ -4,7 +4,7 @@
 
 /// What a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum ErrorClass {
     /// No room for this type in this zone, in this market: another candidate may do, or the same one later.
     Capacity,
     /// This type is never to be had in this zone.
@@ -33,7 +33,7 @@ pub enum Class {
     Other,
 }
 
-impl Class {
+impl ErrorClass {
     /// The class of an error code.
     pub fn of(code: &str) -> Self {
         match code {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn each_code_has_its_class() {
-        use Class::{
+        use ErrorClass::{
             Account, Capacity, Credentials, Denied, Fault, Input, Mismatch, NoSuchType, NotInZone,
             Other, Quota, Spent, SpotClosed,
         };
@@ -190,7 +190,7 @@ mod tests {
             ),
         ] {
             for code in codes {
-                assert_eq!(Class::of(code), class, "{code}");
+                assert_eq!(ErrorClass::of(code), class, "{code}");
             }
         }
     }

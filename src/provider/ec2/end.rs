@@ -6,7 +6,7 @@ mod janitor;
 mod regions;
 mod timer;
 
-pub use self::janitor::{Janitor, Seen};
+pub use self::janitor::{Janitor, TaggedResources};
 pub(crate) use self::{
     destroy::terminate,
     find::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},

@@ -14,20 +14,20 @@ mod spec;
 use std::time::Duration;
 
 pub(crate) use self::{
-    cloud_init::Keys,
-    image::{Chosen, choose},
+    cloud_init::LaunchKeys,
+    image::{ChosenImage, choose},
     network::{Subnet, callers, subnets},
-    request::{Begun, Candidate, HOST_KEY, LOGIN_KEY, Order, candidates},
-    spec::Wish,
+    request::{Candidate, HOST_KEY, LOGIN_KEY, LaunchRequest, LaunchSession, candidates},
+    spec::LaunchSpec,
 };
-use self::{ready::Trouble, search::Sweep};
+use self::{ready::StartFailure, search::CandidateSearch};
 use crate::{
     github::commands,
     limits::Deadline,
     provider::{
-        Launched,
+        ProvisionedHost,
         ec2::{
-            access::{Access, Api, Caller},
+            access::{Access, Ec2Api, SshSource},
             errors::Ec2Error,
             price,
         },
@@ -37,74 +37,74 @@ use crate::{
 };
 
 /// What a teardown needs of credentials at most: its own default limit.
-const TEARDOWN: Duration = Duration::from_mins(10);
+const TEARDOWN_LIMIT: Duration = Duration::from_mins(10);
 
 /// What was there before anything was made.
-struct Site {
+struct LaunchSite {
     ec2: aws_sdk_ec2::Client,
-    image: Chosen,
+    image: ChosenImage,
     subnets: Vec<Subnet>,
     /// Who may reach port 22.
-    from: Option<Caller>,
+    from: Option<SshSource>,
 }
 
 /// Launches a host and returns once it answers; `whole` is what the run may take, all stages together.
 pub(crate) async fn launch(
-    wish: &Wish,
+    spec: &LaunchSpec,
     access: &Access,
     whole: Duration,
     store: &mut Store,
     deadline: Deadline,
-) -> Result<Launched, Failure> {
+) -> Result<ProvisionedHost, Failure> {
     let untouched = |error: Ec2Error| Failure::from(error).leaving(Leftover::None);
-    let api = Api::open(access, deadline).await.map_err(untouched)?;
-    api.lasting()
-        .check(deadline.remaining() + TEARDOWN, whole)
+    let api = Ec2Api::open(access, deadline).await.map_err(untouched)?;
+    api.lifetime()
+        .check(deadline.remaining() + TEARDOWN_LIMIT, whole)
         .map_err(|error| untouched(error.into()))?;
-    let ec2 = api.region(&wish.region);
-    adopt::refuse_a_second(&ec2, store, wish, deadline).await?;
+    let ec2 = api.region(&spec.region);
+    adopt::refuse_a_second(&ec2, store, spec, deadline).await?;
     let (image, subnets, from) = tokio::try_join!(
-        image::choose(&ec2, wish, deadline),
-        network::subnets(&ec2, wish, deadline),
-        network::callers(wish, access.env(), deadline),
+        image::choose(&ec2, spec, deadline),
+        network::subnets(&ec2, spec, deadline),
+        network::callers(spec, access.env(), deadline),
     )
     .map_err(untouched)?;
     tracing::info!("image {} ({})", image.id, image.name);
 
-    let site = Site {
+    let site = LaunchSite {
         ec2,
         image,
         subnets,
         from,
     };
-    launch_on(site, access, wish, store, deadline)
+    launch_on(site, access, spec, store, deadline)
         .await
         .map_err(|failure| failure.leaving(Leftover::Tagged))
 }
 
 async fn launch_on(
-    site: Site,
+    site: LaunchSite,
     access: &Access,
-    wish: &Wish,
+    spec: &LaunchSpec,
     store: &mut Store,
     deadline: Deadline,
-) -> Result<Launched, Failure> {
+) -> Result<ProvisionedHost, Failure> {
     let ec2 = &site.ec2;
-    let begun = &Begun::begin(store, wish)?;
+    let session = &LaunchSession::begin(store, spec)?;
     if access.env().on_runner() {
-        commands::mask(&begun.keys.login);
-        commands::mask(&begun.keys.host);
+        commands::mask(&session.keys.login);
+        commands::mask(&session.keys.host);
     }
-    let candidates = candidates(wish, begun, &site.subnets);
-    adopt::refuse_another(ec2, begun, store, &candidates, deadline).await?;
-    let mut tags = store.run().tags(begun.expires_at);
-    tags.extend(wish.tags.iter().cloned());
-    let group = match (&wish.security_group, &site.from) {
+    let candidates = candidates(spec, session, &site.subnets);
+    adopt::refuse_another(ec2, session, store, &candidates, deadline).await?;
+    let mut tags = store.run().tags(session.expires_at);
+    tags.extend(spec.tags.iter().cloned());
+    let group = match (&spec.security_group, &site.from) {
         (None, Some(from)) => {
             network::security_group(
                 ec2,
                 store,
-                wish,
+                spec,
                 &site.subnets[0].vpc,
                 from,
                 &tags,
@@ -114,37 +114,37 @@ async fn launch_on(
         }
         (named, _) => named.clone().unwrap_or_default(),
     };
-    let order = Order {
+    let launch = LaunchRequest {
         ec2,
-        wish,
-        begun,
+        spec,
+        session,
         image: &site.image,
         security_group: &group,
         tags: &tags,
         name: &store.run().name("e2e"),
     };
-    let mut sweep = Sweep::new(&order, candidates);
-    let (bargain, host) = loop {
-        let bargain = sweep.next(store, deadline).await?;
-        match ready::up(&order, &bargain.id, store, access, deadline).await {
-            Ok(host) => break (bargain, host),
-            Err(Trouble::Died(death))
-                if sweep.may_replace(&bargain, &death, store, deadline)? => {}
+    let mut search = CandidateSearch::new(&launch, candidates);
+    let (launched, host) = loop {
+        let launched = search.next(store, deadline).await?;
+        match ready::up(&launch, &launched.id, store, access, deadline).await {
+            Ok(host) => break (launched, host),
+            Err(StartFailure::Died(death))
+                if search.may_replace(&launched, &death, store, deadline)? => {}
             Err(trouble) => return Err(trouble.into()),
         }
     };
     drop(std::fs::remove_file(store.path(HOST_KEY)));
-    let candidate = bargain.candidate;
+    let candidate = launched.candidate;
     let address = host.address.clone();
-    let hourly = price::hourly(&wish.region, &candidate.instance_type);
-    Ok(Launched {
+    let hourly = price::hourly(&spec.region, &candidate.instance_type);
+    Ok(ProvisionedHost {
         host,
-        expires_at: Some(begun.expires_at),
+        expires_at: Some(session.expires_at),
         hourly,
         outputs: vec![
-            ("instance-id", bargain.id),
+            ("instance-id", launched.id),
             ("public-ip", address),
-            ("region", wish.region.clone()),
+            ("region", spec.region.clone()),
             ("availability-zone", candidate.subnet.zone),
             ("instance-type", candidate.instance_type),
             ("market", candidate.market.name().to_owned()),

@@ -2,12 +2,12 @@
 
 /// How one instance is bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bought {
+pub(crate) enum PurchaseOption {
     OnDemand,
     Spot,
 }
 
-impl Bought {
+impl PurchaseOption {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::OnDemand => "on-demand",
@@ -38,7 +38,7 @@ const fn named(name: &'static str) -> Quota {
 
 impl Quota {
     /// The quota that a code speaks of, for a request of this type in this market.
-    pub(crate) fn of(code: &str, market: Bought, instance_type: &str) -> Self {
+    pub(crate) fn of(code: &str, market: PurchaseOption, instance_type: &str) -> Self {
         match (code, market) {
             ("VolumeLimitExceeded" | "Client.VolumeLimitExceeded", _) => Self {
                 name: "Storage for General Purpose SSD (gp3) volumes, in TiB",
@@ -48,7 +48,7 @@ impl Quota {
             ("NetworkInterfaceLimitExceeded", _) => named("Network interfaces per Region"),
             ("SecurityGroupLimitExceeded", _) => named("VPC security groups per Region"),
             ("ResourceLimitExceeded", _) => named("a limit that EC2 does not name"),
-            ("MaxSpotInstanceCountExceeded", _) | (_, Bought::Spot) => spot(instance_type),
+            ("MaxSpotInstanceCountExceeded", _) | (_, PurchaseOption::Spot) => spot(instance_type),
             _ => on_demand(instance_type),
         }
     }
@@ -131,35 +131,35 @@ mod tests {
         let standard = "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances";
         let vcpu = "VcpuLimitExceeded";
         for (code, market, instance_type, expected) in [
-            (vcpu, Bought::OnDemand, "m7i.2xlarge", standard),
-            (vcpu, Bought::OnDemand, "c7i-flex.large", standard),
+            (vcpu, PurchaseOption::OnDemand, "m7i.2xlarge", standard),
+            (vcpu, PurchaseOption::OnDemand, "c7i-flex.large", standard),
             (
                 vcpu,
-                Bought::OnDemand,
+                PurchaseOption::OnDemand,
                 "g5.xlarge",
                 "Running On-Demand G and VT instances",
             ),
             (
                 vcpu,
-                Bought::Spot,
+                PurchaseOption::Spot,
                 "p5.48xlarge",
                 "All P Spot Instance Requests",
             ),
             (
                 "MaxSpotInstanceCountExceeded",
-                Bought::Spot,
+                PurchaseOption::Spot,
                 "t3.large",
                 "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
             ),
             (
                 "InstanceLimitExceeded",
-                Bought::OnDemand,
+                PurchaseOption::OnDemand,
                 "inf2.xlarge",
                 "Running On-Demand Inf instances",
             ),
             (
                 "VolumeLimitExceeded",
-                Bought::Spot,
+                PurchaseOption::Spot,
                 "m5.large",
                 "Storage for General Purpose SSD (gp3) volumes, in TiB",
             ),
@@ -170,7 +170,7 @@ mod tests {
                 "{code} {instance_type}"
             );
         }
-        let advice = Quota::of(vcpu, Bought::OnDemand, "m5.large").advice("eu-west-1");
+        let advice = Quota::of(vcpu, PurchaseOption::OnDemand, "m5.large").advice("eu-west-1");
         assert!(
             advice.contains("L-1216C47A") && advice.contains("region=eu-west-1"),
             "{advice}"

@@ -16,13 +16,13 @@ use aws_sdk_ec2::{
 use jiff::{Timestamp, fmt::rfc2822};
 use regex::Regex;
 
-use super::session::{Access, Lasting};
+use super::session::{Access, SessionLifetime};
 use crate::{
     inputs::Environment,
     limits::Deadline,
     provider::{
         BadInput,
-        ec2::{class::Class, errors::Ec2Error},
+        ec2::{class::ErrorClass, errors::Ec2Error},
     },
 };
 
@@ -31,20 +31,20 @@ pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 
 /// EC2 in any region, with one set of credentials and one pool of connections.
 #[derive(Clone, Debug)]
-pub(crate) struct Api {
+pub(crate) struct Ec2Api {
     config: SdkConfig,
-    lasting: Lasting,
-    clock: Clock,
+    lifetime: SessionLifetime,
+    clock: AwsClock,
 }
 
-impl Api {
+impl Ec2Api {
     /// Finds credentials, or makes a session.
     pub(crate) async fn open(access: &Access, deadline: Deadline) -> Result<Self, Ec2Error> {
-        let (config, lasting) = access.open(deadline).await?;
+        let (config, lifetime) = access.open(deadline).await?;
         Ok(Self {
             config,
-            lasting,
-            clock: Clock::default(),
+            lifetime,
+            clock: AwsClock::default(),
         })
     }
 
@@ -55,8 +55,8 @@ impl Api {
     }
 
     /// For how long the credentials last.
-    pub(crate) fn lasting(&self) -> Lasting {
-        self.lasting
+    pub(crate) fn lifetime(&self) -> SessionLifetime {
+        self.lifetime
     }
 
     /// EC2 in one region.
@@ -76,16 +76,16 @@ impl Api {
 
 /// Reads AWS's clock from the header `Date` of every answer.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Clock(Arc<Mutex<Option<Timestamp>>>);
+pub(crate) struct AwsClock(Arc<Mutex<Option<Timestamp>>>);
 
-impl Clock {
+impl AwsClock {
     /// The moment that the last answer was dated at; `None` before the first.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Intercept for Clock {
+impl Intercept for AwsClock {
     fn name(&self) -> &'static str {
         "clock"
     }
@@ -134,9 +134,9 @@ pub(crate) fn region(given: Option<&str>, env: &Environment) -> Result<Option<St
 
 /// Ends the SDK's retries where another candidate may do: AWS answers a lack of capacity with status 500.
 #[derive(Debug)]
-pub(crate) struct OnceForCapacity;
+pub(crate) struct NoCapacityRetry;
 
-impl ClassifyRetry for OnceForCapacity {
+impl ClassifyRetry for NoCapacityRetry {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let code = context
             .output_or_error()
@@ -144,7 +144,7 @@ impl ClassifyRetry for OnceForCapacity {
             .and_then(|error| error.as_operation_error())
             .and_then(|error| error.downcast_ref::<RunInstancesError>())
             .and_then(|error| error.code());
-        match code.map(Class::of) {
+        match code.map(ErrorClass::of) {
             Some(class) if !class.again() => RetryAction::RetryForbidden,
             _ => RetryAction::NoActionIndicated,
         }

@@ -5,7 +5,7 @@
 //! serves for as long as it lasts. Nothing of it is ever logged; a runner is told to mask it.
 
 mod error;
-mod lasting;
+mod lifetime;
 mod oidc;
 mod role;
 
@@ -20,10 +20,10 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::sync::Mutex;
 
 pub use self::error::SessionError;
-pub(crate) use self::lasting::Lasting;
+pub(crate) use self::lifetime::SessionLifetime;
 use self::{
-    oidc::Workflow,
-    role::{Kept, MAKING, Session},
+    oidc::TokenEndpoint,
+    role::{CachedCredentials, MAKE_LIMIT, RoleSession},
 };
 use super::client::{DEFAULT_REGION, region};
 use crate::{
@@ -38,7 +38,7 @@ use crate::{
 pub struct Access {
     env: Environment,
     role: Option<String>,
-    kept: Arc<Mutex<Option<Kept>>>,
+    cached: Arc<Mutex<Option<CachedCredentials>>>,
 }
 
 impl Access {
@@ -57,7 +57,7 @@ impl Access {
         Ok(Self {
             env: env.clone(),
             role: role.map(str::to_owned),
-            kept: Arc::default(),
+            cached: Arc::default(),
         })
     }
 
@@ -75,7 +75,10 @@ impl Access {
     }
 
     /// As [`Self::config`], and for how long the credentials last.
-    pub(crate) async fn open(&self, deadline: Deadline) -> Result<(SdkConfig, Lasting), Ec2Error> {
+    pub(crate) async fn open(
+        &self,
+        deadline: Deadline,
+    ) -> Result<(SdkConfig, SessionLifetime), Ec2Error> {
         let opening = Box::pin(self.open_now());
         deadline.bound(opening).await.unwrap_or_else(|passed| {
             Err(Ec2Error::TimedOut {
@@ -85,23 +88,23 @@ impl Access {
         })
     }
 
-    async fn open_now(&self) -> Result<(SdkConfig, Lasting), Ec2Error> {
+    async fn open_now(&self) -> Result<(SdkConfig, SessionLifetime), Ec2Error> {
         let config = load(region(None, &self.env).ok().flatten()).await;
         let found = config.credentials_provider();
         if let Some((workflow, role)) = self.renewable() {
-            let session = Session {
+            let session = RoleSession {
                 sts: role::sts(&config),
                 workflow,
                 role,
                 name: self.name(),
-                kept: Arc::clone(&self.kept),
+                cached: Arc::clone(&self.cached),
                 found: found.filter(|_| self.env.get("AWS_SESSION_TOKEN").is_some()),
                 mask: self.env.on_runner(),
             };
             session.credentials().await?;
             let session = SharedCredentialsProvider::new(session);
             let config = config.into_builder().credentials_provider(session).build();
-            return Ok((config, Lasting::Always));
+            return Ok((config, SessionLifetime::Always));
         }
         let Some(found) = found else {
             return Err(Ec2Error::NoCredentials {
@@ -110,8 +113,8 @@ impl Access {
         };
         match found.provide_credentials().await {
             Ok(credentials) => {
-                let lasting = self.lasting(&credentials);
-                Ok((config, lasting))
+                let lifetime = self.lifetime(&credentials);
+                Ok((config, lifetime))
             }
             Err(error) => Err(Ec2Error::NoCredentials {
                 reason: causes(&error),
@@ -120,11 +123,11 @@ impl Access {
     }
 
     /// The workflow that a session can be made from, and its role; keys that never end need none.
-    fn renewable(&self) -> Option<(Workflow, String)> {
+    fn renewable(&self) -> Option<(TokenEndpoint, String)> {
         let keys = self.env.get("AWS_ACCESS_KEY_ID").is_some()
             && self.env.get("AWS_SESSION_TOKEN").is_none();
         let role = self.role.clone().filter(|_| !keys)?;
-        let workflow = Workflow::of(&self.env, &role);
+        let workflow = TokenEndpoint::of(&self.env, &role);
         if workflow.is_none() && self.env.on_runner() {
             tracing::warn!(
                 "role-arn is given, but this job may have no OIDC token: the session cannot be renewed; add the \
@@ -135,13 +138,13 @@ impl Access {
     }
 
     /// Credentials with an end are those of a provider that fetches new ones; of a variable it is told by another.
-    fn lasting(&self, credentials: &Credentials) -> Lasting {
+    fn lifetime(&self, credentials: &Credentials) -> SessionLifetime {
         if credentials.session_token().is_none() || credentials.expiry().is_some() {
-            return Lasting::Always;
+            return SessionLifetime::Always;
         }
         let told = self.env.get("AWS_CREDENTIAL_EXPIRATION");
         told.and_then(|told| told.trim().parse().ok())
-            .map_or(Lasting::Unknown, Lasting::Until)
+            .map_or(SessionLifetime::Unknown, SessionLifetime::Until)
     }
 
     /// Of the session, as AWS's log of calls shows it: 2 to 64 characters.
@@ -165,7 +168,7 @@ async fn load(region: Option<String>) -> SdkConfig {
         ))
         .identity_cache(
             IdentityCache::lazy()
-                .load_timeout(MAKING.duration() + Duration::from_secs(5))
+                .load_timeout(MAKE_LIMIT.duration() + Duration::from_secs(5))
                 .build(),
         )
         .retry_config(
@@ -220,10 +223,16 @@ mod tests {
         let key = |token: Option<&str>| {
             Credentials::new("a", "b", token.map(str::to_owned), None, "test")
         };
-        assert_eq!(access(&[]).lasting(&key(None)), Lasting::Always);
-        assert_eq!(access(&[]).lasting(&key(Some("t"))), Lasting::Unknown);
+        assert_eq!(access(&[]).lifetime(&key(None)), SessionLifetime::Always);
+        assert_eq!(
+            access(&[]).lifetime(&key(Some("t"))),
+            SessionLifetime::Unknown
+        );
         let told = access(&[("AWS_CREDENTIAL_EXPIRATION", "2026-11-21T19:00:00+00:00")]);
         let until = "2026-11-21T19:00:00Z".parse().unwrap();
-        assert_eq!(told.lasting(&key(Some("t"))), Lasting::Until(until));
+        assert_eq!(
+            told.lifetime(&key(Some("t"))),
+            SessionLifetime::Until(until)
+        );
     }
 }

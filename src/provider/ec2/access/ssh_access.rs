@@ -17,13 +17,13 @@ use aws_sdk_ec2::{
 };
 use serde_json::json;
 
-use super::{client::Api, session::Access};
+use super::{client::Ec2Api, session::Access};
 use crate::{
-    host::presence::knock,
+    host::presence::probe_ssh,
     inputs::Environment,
     limits::Deadline,
     provider::ec2::{
-        UNKNOWN,
+        VISIBILITY_DELAY,
         errors::{Ec2Error, ask},
     },
     record::{HostKind, HostRecord, Store},
@@ -32,11 +32,11 @@ use crate::{
 };
 
 /// The step of the record.
-const STEP: &str = "AllowSsh";
+const ALLOW_SSH: &str = "AllowSsh";
 /// For a new address at the door.
-const READMIT: Duration = Duration::from_secs(45);
+const REAUTHORIZE_LIMIT: Duration = Duration::from_secs(45);
 /// How often a host that is waited for is looked at.
-const LOOK: Duration = Duration::from_secs(20);
+const POLL_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Answers with the address that it is asked from; `MANIFESTS_E2E_ADDRESS_URL` names another that does.
 const OWN_ADDRESS: &str = "https://checkip.amazonaws.com";
@@ -50,7 +50,7 @@ pub(crate) struct Cidr {
 
 /// Who may reach port 22.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Caller {
+pub(crate) struct SshSource {
     pub(crate) from: Cidr,
     /// Whether that is this machine's address, looked up; it may change.
     pub(crate) own: bool,
@@ -92,27 +92,27 @@ impl Cidr {
 }
 
 /// Opens port 22 of a group to one caller, and notes to whom.
-pub(crate) async fn open(
+pub(crate) async fn authorize(
     ec2: &Client,
     store: &mut Store,
     region: &str,
     group: &str,
-    caller: &Caller,
+    caller: &SshSource,
     deadline: Deadline,
 ) -> Result<(), Failure> {
     let from = caller.from.to_string();
     store.intend(
-        STEP,
+        ALLOW_SSH,
         json!({"group": group, "from": from, "own": caller.own}),
     )?;
-    allow(ec2, region, group, &caller.from, deadline).await?;
-    Ok(store.achieve(STEP, json!({"allowed": true}))?)
+    authorize_ingress(ec2, region, group, &caller.from, deadline).await?;
+    Ok(store.achieve(ALLOW_SSH, json!({"allowed": true}))?)
 }
 
 /// Lets this machine in again at the host of the record, where that is silent because we have another address now.
 ///
 /// What cannot be done is said; the stage will find the host as it is.
-pub async fn let_in_again(store: &mut Store, env: &Environment, deadline: Deadline) {
+pub async fn reauthorize(store: &mut Store, env: &Environment, deadline: Deadline) {
     let record = store.record();
     let (Some(host), role) = (record.host.clone(), record.role_arn.clone()) else {
         return;
@@ -123,7 +123,8 @@ pub async fn let_in_again(store: &mut Store, env: &Environment, deadline: Deadli
     let Ok(access) = Access::new(env, role.as_deref()) else {
         return;
     };
-    let readmitted = readmit(store, &access, deadline.within(READMIT)).await;
+    let readmitted =
+        reauthorize_new_address(store, &access, deadline.within(REAUTHORIZE_LIMIT)).await;
     if let Err(failure) = readmitted {
         tracing::warn!(
             "{} does not answer, and whether this machine's address has changed, or how to let it in, is not known: {}",
@@ -137,15 +138,19 @@ pub async fn let_in_again(store: &mut Store, env: &Environment, deadline: Deadli
 ///
 /// # Errors
 /// [`Failure`] when it has, and could not be let in.
-async fn readmit(store: &mut Store, access: &Access, deadline: Deadline) -> Result<bool, Failure> {
-    let Some((group, old)) = let_in(store) else {
+async fn reauthorize_new_address(
+    store: &mut Store,
+    access: &Access,
+    deadline: Deadline,
+) -> Result<bool, Failure> {
+    let Some((group, old)) = authorized(store) else {
         return Ok(false);
     };
     let launch = store.record().launch.as_ref();
     let Some(region) = launch.and_then(|launch| launch.region.clone()) else {
         return Ok(false);
     };
-    let now = Caller {
+    let now = SshSource {
         from: Cidr::host(own_address(access.env(), deadline).await?),
         own: true,
     };
@@ -156,27 +161,27 @@ async fn readmit(store: &mut Store, access: &Access, deadline: Deadline) -> Resu
         "this machine has the address {} now, no longer {old}: {group} lets it in",
         now.from
     );
-    let ec2 = Api::open(access, deadline).await?.region(&region);
-    open(&ec2, store, &region, &group, &now, deadline).await?;
-    if let Err(error) = forbid(&ec2, &region, &group, &old, deadline).await {
+    let ec2 = Ec2Api::open(access, deadline).await?.region(&region);
+    authorize(&ec2, store, &region, &group, &now, deadline).await?;
+    if let Err(error) = revoke_ingress(&ec2, &region, &group, &old, deadline).await {
         tracing::warn!("{group} lets {old} in as well: {error}");
     }
     Ok(true)
 }
 
 /// Looks after the door of a host that is waited for, and never ends.
-pub(crate) async fn attend(
+pub(crate) async fn keep_authorized(
     store: &mut Store,
     access: &Access,
     host: &HostRecord,
     deadline: Deadline,
 ) -> Infallible {
     loop {
-        wait::pause(LOOK).await;
+        wait::pause(POLL_INTERVAL).await;
         if !is_silent(host).await {
             continue;
         }
-        if let Err(failure) = readmit(store, access, deadline).await {
+        if let Err(failure) = reauthorize_new_address(store, access, deadline).await {
             tracing::warn!("{}", failure.line());
         }
     }
@@ -184,13 +189,13 @@ pub(crate) async fn attend(
 
 /// Whether nothing comes back at all, not even a refusal: that is how a closed door looks.
 async fn is_silent(host: &HostRecord) -> bool {
-    host.kind == HostKind::Ssh && knock(host).await.is_none()
+    host.kind == HostKind::Ssh && probe_ssh(host).await.is_none()
 }
 
 /// The group that we have opened, and to which address of ours; nothing where somebody was named.
-fn let_in(store: &Store) -> Option<(String, String)> {
+fn authorized(store: &Store) -> Option<(String, String)> {
     let mut steps = store.record().steps.iter().rev();
-    let step = steps.find(|step| step.name == STEP)?;
+    let step = steps.find(|step| step.name == ALLOW_SSH)?;
     let text = |name: &str| step.intent[name].as_str().map(str::to_owned);
     step.intent["own"].as_bool().filter(|own| *own)?;
     Some((text("group")?, text("from")?))
@@ -219,7 +224,7 @@ pub(crate) async fn own_address(env: &Environment, deadline: Deadline) -> Result
 }
 
 /// Lets these addresses in at port 22.
-pub(crate) async fn allow(
+pub(crate) async fn authorize_ingress(
     ec2: &Client,
     region: &str,
     group: &str,
@@ -245,7 +250,7 @@ pub(crate) async fn allow(
             Err(error) if error.code() == "InvalidPermission.Duplicate" => Ok(Status::Ready(())),
             Err(error)
                 if error.code() == "InvalidGroup.NotFound"
-                    && unknown_since.get_or_init(Instant::now).elapsed() < UNKNOWN =>
+                    && unknown_since.get_or_init(Instant::now).elapsed() < VISIBILITY_DELAY =>
             {
                 Ok(Status::NotYet(error.to_string()))
             }
@@ -257,7 +262,7 @@ pub(crate) async fn allow(
 }
 
 /// Lets these addresses in no longer.
-pub(crate) async fn forbid(
+pub(crate) async fn revoke_ingress(
     ec2: &Client,
     region: &str,
     group: &str,

@@ -14,7 +14,7 @@ use crate::{
     provider::{
         Resource,
         ec2::{
-            class::Class,
+            class::ErrorClass,
             errors::{Ec2Error, ask},
         },
     },
@@ -135,7 +135,11 @@ async fn end(
 fn for_good(error: &Ec2Error) -> bool {
     matches!(
         error.class(),
-        Class::Denied | Class::Credentials | Class::Input | Class::Quota | Class::Account
+        ErrorClass::Denied
+            | ErrorClass::Credentials
+            | ErrorClass::Input
+            | ErrorClass::Quota
+            | ErrorClass::Account
     ) && !error.code().ends_with(".InUse")
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     limits::Deadline,
     provider::ec2::{
-        access::{Access, Api, DEFAULT_REGION, region},
+        access::{Access, DEFAULT_REGION, Ec2Api, region},
         errors::{Ec2Error, ask},
         tags_of,
     },
@@ -22,15 +22,15 @@ use crate::{
 /// EC2 as a janitor sees it.
 #[derive(Debug)]
 pub struct Janitor {
-    api: Api,
+    api: Ec2Api,
     regions: Regions,
 }
 
 /// What one look has found.
 #[derive(Debug)]
-pub struct Seen {
+pub struct TaggedResources {
     /// Everything that carries our tags and is alive.
-    pub things: Vec<Resource>,
+    pub resources: Vec<Resource>,
     /// The earlier of two clocks, AWS's and this machine's: what is not over by both is not over.
     pub now: Timestamp,
 }
@@ -59,7 +59,7 @@ impl Janitor {
             Regions::Named(regions)
         };
         Ok(Self {
-            api: Api::open(access, deadline).await?,
+            api: Ec2Api::open(access, deadline).await?,
             regions,
         })
     }
@@ -68,16 +68,16 @@ impl Janitor {
     ///
     /// # Errors
     /// [`Failure`] when one region could not be looked at: then nothing may be called clean.
-    pub async fn look(&self, deadline: Deadline) -> Result<Seen, Failure> {
+    pub async fn look(&self, deadline: Deadline) -> Result<TaggedResources, Failure> {
         let looked = self.regions.look(&self.api, Sought::Ours, deadline);
-        let (things, only_first) = looked.await?;
+        let (resources, only_first) = looked.await?;
         if let Some(error) = only_first {
             return Err(Failure::from(error)
                 .hint("name the regions by `regions`, or allow ec2:DescribeRegions"));
         }
         let here = Timestamp::now();
-        Ok(Seen {
-            things,
+        Ok(TaggedResources {
+            resources,
             now: self.api.now().map_or(here, |there| there.min(here)),
         })
     }
@@ -88,14 +88,17 @@ impl Janitor {
     /// As [`Self::look`].
     pub async fn left(
         &self,
-        things: &[Resource],
+        resources: &[Resource],
         deadline: Deadline,
     ) -> Result<Vec<Resource>, Failure> {
-        let mut names: Vec<String> = things.iter().filter_map(|one| one.region.clone()).collect();
+        let mut names: Vec<String> = resources
+            .iter()
+            .filter_map(|one| one.region.clone())
+            .collect();
         names.sort_unstable();
         names.dedup();
         let regions = Regions::Named(names);
-        let looked = regions.look(&self.api, Sought::These(things), deadline);
+        let looked = regions.look(&self.api, Sought::These(resources), deadline);
         Ok(looked.await?.0)
     }
 
@@ -105,18 +108,18 @@ impl Janitor {
     /// [`Failure`] of the first that cannot be tagged; the others are all the same.
     pub async fn mark(
         &self,
-        things: &[&Resource],
+        resources: &[&Resource],
         at: Timestamp,
         deadline: Deadline,
     ) -> Result<(), Failure> {
         let mark = tags_of(&[(TAG_CANDIDATE.to_owned(), at.to_string())]);
         let mut all = Ok(());
-        for thing in things {
-            let region = thing.region.as_deref().unwrap_or_default();
+        for resource in resources {
+            let region = resource.region.as_deref().unwrap_or_default();
             let ec2 = self.api.region(region);
             let request = ec2
                 .create_tags()
-                .resources(&thing.id)
+                .resources(&resource.id)
                 .set_tags(Some(mark.clone()));
             let tagged = ask("CreateTags", region, deadline, request.send()).await;
             all = all.and(gone_is_done(tagged));
@@ -128,13 +131,13 @@ impl Janitor {
     ///
     /// # Errors
     /// As [`Self::mark`].
-    pub async fn unmark(&self, things: &[&Resource], deadline: Deadline) -> Result<(), Failure> {
+    pub async fn unmark(&self, resources: &[&Resource], deadline: Deadline) -> Result<(), Failure> {
         let mut all = Ok(());
-        for thing in things {
-            let region = thing.region.as_deref().unwrap_or_default();
+        for resource in resources {
+            let region = resource.region.as_deref().unwrap_or_default();
             let ec2 = self.api.region(region);
             let mark = Tag::builder().key(TAG_CANDIDATE).build();
-            let request = ec2.delete_tags().resources(&thing.id).tags(mark);
+            let request = ec2.delete_tags().resources(&resource.id).tags(mark);
             let untagged = ask("DeleteTags", region, deadline, request.send()).await;
             all = all.and(gone_is_done(untagged));
         }
@@ -147,10 +150,10 @@ impl Janitor {
     /// [`Failure`] when EC2 cannot be asked any more.
     pub async fn end(
         &self,
-        things: &[Resource],
+        resources: &[Resource],
         deadline: Deadline,
     ) -> Result<Option<Failure>, Failure> {
-        let refusals = regions::destroy(&self.api, things, deadline).await?;
+        let refusals = regions::destroy(&self.api, resources, deadline).await?;
         Ok(regions::refused(refusals))
     }
 }

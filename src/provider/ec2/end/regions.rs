@@ -10,8 +10,8 @@ use super::{
 use crate::{
     limits::Deadline,
     provider::ec2::{
-        access::{Access, Api},
-        class::Class,
+        access::{Access, Ec2Api},
+        class::ErrorClass,
         errors::{Ec2Error, ask},
     },
     provider::{Ended, LATE, Owner, Resource},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many regions are asked at a time.
-const AT_A_TIME: usize = 6;
+const MAX_CONCURRENT: usize = 6;
 
 /// Where to look.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl Regions {
     /// Does the same in all of them: in the first at once, while the others are still being listed.
     pub(crate) async fn visit<'a, T, F>(
         &self,
-        api: &Api,
+        api: &Ec2Api,
         deadline: Deadline,
         visit: F,
     ) -> Visited<T>
@@ -69,7 +69,7 @@ impl Regions {
         let each = |names: Vec<String>| {
             stream::iter(names)
                 .map(|region| visit(api.region(&region), region))
-                .buffer_unordered(AT_A_TIME)
+                .buffer_unordered(MAX_CONCURRENT)
                 .collect::<Vec<_>>()
         };
         let (all, only_first) = match self {
@@ -82,7 +82,9 @@ impl Regions {
                             answers.retain(|answer| !closed(answer.as_ref().err()));
                             (answers, None)
                         }
-                        Err(error) if error.class() == Class::Denied => (Vec::new(), Some(error)),
+                        Err(error) if error.class() == ErrorClass::Denied => {
+                            (Vec::new(), Some(error))
+                        }
                         Err(error) => (vec![Err(error)], None),
                     }
                 };
@@ -111,7 +113,7 @@ impl Regions {
     /// Looks in all of them. Beside what is there: why none but the first was looked at, as in [`Visited`].
     pub(crate) async fn look(
         &self,
-        api: &Api,
+        api: &Ec2Api,
         sought: Sought<'_>,
         deadline: Deadline,
     ) -> Result<(Vec<Resource>, Option<Ec2Error>), Ec2Error> {
@@ -129,7 +131,7 @@ impl Regions {
     /// Finds what is the owner's and ends it, in each region as soon as it is found there.
     pub(crate) async fn end(
         &self,
-        api: &Api,
+        api: &Ec2Api,
         owner: &Owner,
         deadline: Deadline,
     ) -> Visited<Ending> {
@@ -162,7 +164,7 @@ impl Regions {
 
 /// Whether the account may not do anything there: nothing of ours can be.
 fn closed(error: Option<&Ec2Error>) -> bool {
-    let denied = error.filter(|error| error.class() == Class::Denied);
+    let denied = error.filter(|error| error.class() == ErrorClass::Denied);
     if let Some(error) = denied {
         tracing::warn!("a region is not searched: {error}");
     }
@@ -170,7 +172,7 @@ fn closed(error: Option<&Ec2Error>) -> bool {
 }
 
 /// The other regions that are enabled.
-async fn others(api: &Api, first: &str, deadline: Deadline) -> Result<Vec<String>, Ec2Error> {
+async fn others(api: &Ec2Api, first: &str, deadline: Deadline) -> Result<Vec<String>, Ec2Error> {
     let request = api.region(first).describe_regions();
     let answer = ask("DescribeRegions", first, deadline, request.send()).await?;
     let names = answer.regions.unwrap_or_default().into_iter();
@@ -193,7 +195,7 @@ pub(crate) async fn end_all(
     owner: &Owner,
     deadline: Deadline,
 ) -> Result<Ended, Failure> {
-    let api = Api::open(access, deadline).await?;
+    let api = Ec2Api::open(access, deadline).await?;
     let visited = regions.end(&api, owner, deadline).await;
     let (mut ended, mut refusals, mut failed) = (Ended::default(), Refusals::new(), visited.failed);
     for (found, ending) in visited.answers {
@@ -239,7 +241,7 @@ pub(crate) fn refused(refusals: Refusals) -> Option<Failure> {
 
 /// Ends these, each in its region, all regions at the same time.
 pub(crate) async fn destroy(
-    api: &Api,
+    api: &Ec2Api,
     resources: &[Resource],
     deadline: Deadline,
 ) -> Result<Refusals, Ec2Error> {

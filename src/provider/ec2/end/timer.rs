@@ -11,8 +11,8 @@ use crate::{
     provider::{
         Resource,
         ec2::{
-            TIMER,
-            access::{Access, Api},
+            TTL_TIMER,
+            access::{Access, Ec2Api},
             errors::{Ec2Error, ask},
             tags_of,
         },
@@ -23,9 +23,9 @@ use crate::{
 };
 
 /// The step of the record.
-const STEP: &str = "MoveEnd";
+const MOVE_END: &str = "MoveEnd";
 /// How long the host may take. One that does not answer is not moved.
-const ANSWER: Duration = Duration::from_mins(1);
+const ANSWER_LIMIT: Duration = Duration::from_mins(1);
 
 /// Moves the end of the host of the record, and of everything in `host`, to `until`.
 ///
@@ -44,20 +44,20 @@ pub(crate) async fn end_at(
                 .hint("run this where provision-ec2 ran"),
         );
     };
-    store.intend(STEP, json!({"until": until, "kept": kept}))?;
+    store.intend(MOVE_END, json!({"until": until, "kept": kept}))?;
     let ssh = SshHost::new(&reached, access.env())?;
     let command = Command::new(script(until, Timestamp::now())).root();
     check(
         &ssh,
         "moving the host's timer",
         &command,
-        deadline.within(ANSWER),
+        deadline.within(ANSWER_LIMIT),
     )
     .await?;
     tracing::info!("{} ends by itself at {until}", ssh.describe());
     tag(host, until, kept, access, deadline).await?;
     store.update_launch(|launch| launch.expires_at = Some(until))?;
-    Ok(store.achieve(STEP, json!({"until": until}))?)
+    Ok(store.achieve(MOVE_END, json!({"until": until}))?)
 }
 
 async fn tag(
@@ -75,7 +75,7 @@ async fn tag(
         return Ok(());
     };
     let ids = host.iter().map(|one| one.id.clone()).collect();
-    let ec2 = Api::open(access, deadline).await?.region(region);
+    let ec2 = Ec2Api::open(access, deadline).await?.region(region);
     let request = ec2
         .create_tags()
         .set_resources(Some(ids))
@@ -95,7 +95,7 @@ fn script(until: Timestamp, now: Timestamp) -> String {
         .strftime("%Y-%m-%d %H:%M:%S UTC");
     format!(
         "set -eu
-directory=/etc/systemd/system/{TIMER}.d
+directory=/etc/systemd/system/{TTL_TIMER}.d
 mkdir -p \"$directory\"
 cat >\"$directory/.moved\" <<'END'
 [Timer]
@@ -106,8 +106,8 @@ OnCalendar={calendar}
 END
 mv \"$directory/.moved\" \"$directory/moved.conf\"
 systemctl daemon-reload
-systemctl restart {TIMER}
-systemctl is-active {TIMER}
+systemctl restart {TTL_TIMER}
+systemctl is-active {TTL_TIMER}
 "
     )
 }

@@ -34,13 +34,13 @@ fn each_refusal_says_what_to_do() {
 #[test]
 fn a_quota_is_named_with_the_page_that_raises_it() {
     let code = "VcpuLimitExceeded";
-    let error = Ec2Error::QuotaReached(Box::new(Reached {
+    let error = Ec2Error::QuotaReached(Box::new(QuotaRefusal {
         region: "us-east-1".to_owned(),
         code: code.to_owned(),
         message: "You have requested more vCPU capacity".to_owned(),
         quota: Quota::of(
             code,
-            crate::provider::ec2::quota::Bought::OnDemand,
+            crate::provider::ec2::quota::PurchaseOption::OnDemand,
             "m7i.2xlarge",
         ),
         attempts: Vec::new(),
@@ -68,11 +68,11 @@ fn a_type_that_the_region_lacks_is_no_other_bad_value() {
     };
     assert_eq!(
         refused("Invalid value 'm7a.2xlarge' for InstanceType.").class(),
-        Class::NoSuchType
+        ErrorClass::NoSuchType
     );
     assert_eq!(
         refused("Invalid value '7' for throughput.").class(),
-        Class::Input
+        ErrorClass::Input
     );
 }
 
@@ -85,11 +85,11 @@ fn a_code_that_nobody_knows_is_a_fault_where_the_status_says_so() {
         message: String::new(),
         later,
     };
-    assert_eq!(refused("SomethingNew", true).class(), Class::Fault);
-    assert_eq!(refused("SomethingNew", false).class(), Class::Other);
+    assert_eq!(refused("SomethingNew", true).class(), ErrorClass::Fault);
+    assert_eq!(refused("SomethingNew", false).class(), ErrorClass::Other);
     // EC2 says it with status 500, and asking for the same again would not help.
     assert_eq!(
         refused("InsufficientInstanceCapacity", true).class(),
-        Class::Capacity
+        ErrorClass::Capacity
     );
 }

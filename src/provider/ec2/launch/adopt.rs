@@ -4,15 +4,15 @@ use aws_sdk_ec2::{Client, types::Instance};
 
 use super::{
     ready::reason_of_end,
-    request::{Begun, Candidate},
-    spec::Wish,
+    request::{Candidate, LaunchSession},
+    spec::LaunchSpec,
 };
 use crate::{
     limits::Deadline,
     provider::{
         Resource,
         ec2::{
-            STEP,
+            RUN_INSTANCES,
             end::{INSTANCE, Sought, look},
             errors::{Ec2Error, ask},
             filter, living,
@@ -48,12 +48,12 @@ pub(crate) async fn by_token(
 /// Whether the request whose answer was lost asked for something that is not asked for any more, and was carried out.
 pub(crate) async fn refuse_another(
     ec2: &Client,
-    begun: &Begun,
+    session: &LaunchSession,
     store: &Store,
     candidates: &[Candidate],
     deadline: Deadline,
 ) -> Result<(), Failure> {
-    let open = begun.open.as_ref();
+    let open = session.open.as_ref();
     let Some(open) = open.filter(|open| !candidates.iter().any(|one| open.is(one))) else {
         return Ok(());
     };
@@ -80,13 +80,13 @@ fn there_is(id: &str) -> Failure {
 pub(crate) async fn refuse_a_second(
     ec2: &Client,
     store: &Store,
-    wish: &Wish,
+    spec: &LaunchSpec,
     deadline: Deadline,
 ) -> Result<(), Failure> {
     let recorded = store.record().launch.as_ref();
     let region = recorded.and_then(|launch| launch.region.as_deref());
-    if region.is_some_and(|region| region != wish.region)
-        && (store.open_step(STEP).is_some()
+    if region.is_some_and(|region| region != spec.region)
+        && (store.open_step(RUN_INSTANCES).is_some()
             || recorded.is_some_and(|launch| launch.instance_id.is_some()))
     {
         let region = region.unwrap_or_default();
@@ -105,7 +105,7 @@ pub(crate) async fn refuse_a_second(
         id,
         ..Resource::default()
     }];
-    let found = look(ec2, &wish.region, Sought::These(&known), deadline).await?;
+    let found = look(ec2, &spec.region, Sought::These(&known), deadline).await?;
     match living(found).next() {
         None => Ok(()),
         Some(id) => Err(there_is(&id)),

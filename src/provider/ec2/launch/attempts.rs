@@ -38,7 +38,7 @@ pub(crate) fn correct(store: &mut Store, answer: String) -> Result<(), RecordErr
 
 /// One line for each candidate and answer, with how often it was given.
 pub(crate) fn tally(store: &Store) -> Vec<String> {
-    let mut order = Vec::new();
+    let mut launch = Vec::new();
     let mut times = BTreeMap::<String, u32>::new();
     for one in store.record().attempts() {
         let line = format!(
@@ -48,14 +48,14 @@ pub(crate) fn tally(store: &Store) -> Vec<String> {
         let count = times.entry(line.clone()).or_default();
         *count += 1;
         if *count == 1 {
-            order.push(line);
+            launch.push(line);
         }
     }
     let line = |line: String| match times[&line] {
         1 => line,
         count => format!("{line} ({count} times)"),
     };
-    order.into_iter().map(line).collect()
+    launch.into_iter().map(line).collect()
 }
 
 /// All of them as a table in Markdown, for the job summary; empty where there are none.

@@ -9,10 +9,10 @@ use russh::keys::{
 };
 use serde_json::json;
 
-use crate::{limits::Limit, provider::ec2::TIMER};
+use crate::{limits::Limit, provider::ec2::TTL_TIMER};
 
 /// The two key pairs of one launch; neither is ever used for another.
-pub(crate) struct Keys {
+pub(crate) struct LaunchKeys {
     /// We log in with it. OpenSSH format.
     pub(crate) login: String,
     /// Its public half, one line.
@@ -23,7 +23,7 @@ pub(crate) struct Keys {
     pub(crate) host_public: String,
 }
 
-impl Keys {
+impl LaunchKeys {
     /// New ones.
     pub(crate) fn generate() -> Result<Self, ssh_key::Error> {
         Self::of(&fresh("manifests-e2e"), &fresh("manifests-e2e-host"))
@@ -60,7 +60,7 @@ fn fresh(comment: &str) -> PrivateKey {
 /// which is not up that early. Enabled, it is armed by any later boot too: by the calendar, and by the time since boot
 /// where the host's clock is wrong.
 pub(crate) fn user_data(
-    keys: &Keys,
+    keys: &LaunchKeys,
     more_public: &[String],
     ttl: Limit,
     expires_at: Timestamp,
@@ -80,7 +80,7 @@ DefaultDependencies=no
 Type=oneshot
 ExecStart=/bin/systemctl --no-block --force poweroff
 END
-cat >{TIMER} <<'END'
+cat >{TTL_TIMER} <<'END'
 [Unit]
 Description=When this throw-away host ends, whatever happens elsewhere
 [Timer]
@@ -91,7 +91,7 @@ AccuracySec=1s
 [Install]
 WantedBy=timers.target
 END
-systemctl enable --now --no-block {TIMER}
+systemctl enable --now --no-block {TTL_TIMER}
 "
     );
     let public: Vec<&String> = [&keys.login_public]
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_host_is_known_beforehand_and_ends_by_itself() {
-        let keys = Keys::generate().unwrap();
+        let keys = LaunchKeys::generate().unwrap();
         let text = user_data(
             &keys,
             &["ssh-ed25519 AAAA me".to_owned()],
@@ -145,10 +145,13 @@ mod tests {
 
     #[test]
     fn keys_differ_and_can_be_read_back() {
-        let keys = Keys::generate().unwrap();
+        let keys = LaunchKeys::generate().unwrap();
         assert!(keys.login_public.starts_with("ssh-ed25519 "));
-        assert_ne!(keys.login_public, Keys::generate().unwrap().login_public);
-        let again = Keys::read(&keys.login, &keys.host).unwrap();
+        assert_ne!(
+            keys.login_public,
+            LaunchKeys::generate().unwrap().login_public
+        );
+        let again = LaunchKeys::read(&keys.login, &keys.host).unwrap();
         assert_eq!(again.host_public, keys.host_public);
     }
 }

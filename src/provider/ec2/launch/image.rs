@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::{Client, types::Image};
 
-use super::spec::Wish;
+use super::spec::LaunchSpec;
 use crate::{
     cli::Arch,
     limits::Deadline,
@@ -17,7 +17,7 @@ const CANONICAL: &str = "099720109477";
 
 /// An image that can be launched.
 #[derive(Clone, Debug)]
-pub(crate) struct Chosen {
+pub(crate) struct ChosenImage {
     pub(crate) id: String,
     pub(crate) name: String,
     /// Name of the device that the volume's settings are for.
@@ -27,11 +27,11 @@ pub(crate) struct Chosen {
 /// Finds the image, in one request.
 pub(crate) async fn choose(
     ec2: &Client,
-    wish: &Wish,
+    spec: &LaunchSpec,
     deadline: Deadline,
-) -> Result<Chosen, Ec2Error> {
+) -> Result<ChosenImage, Ec2Error> {
     let request = ec2.describe_images();
-    let request = match &wish.ami {
+    let request = match &spec.ami {
         Some(ami) => request.image_ids(ami),
         None => request
             .owners(CANONICAL)
@@ -39,27 +39,27 @@ pub(crate) async fn choose(
                 "name",
                 [format!(
                     "ubuntu/images/hvm-ssd*/ubuntu-*-{}-{}-server-*",
-                    wish.ubuntu,
-                    wish.arch_name()
+                    spec.ubuntu,
+                    spec.arch_name()
                 )],
             ))
             .filters(filter(
                 "architecture",
-                [match wish.arch {
+                [match spec.arch {
                     Arch::Amd64 => "x86_64",
                     Arch::Arm64 => "arm64",
                 }],
             ))
             .filters(filter("state", ["available"])),
     };
-    let answer = ask("DescribeImages", &wish.region, deadline, request.send()).await?;
+    let answer = ask("DescribeImages", &spec.region, deadline, request.send()).await?;
     let newest = answer
         .images
         .unwrap_or_default()
         .into_iter()
         .max_by(|a, b| age(a).cmp(&age(b)));
-    match (newest, &wish.ami) {
-        (Some(image), _) => Ok(Chosen {
+    match (newest, &spec.ami) {
+        (Some(image), _) => Ok(ChosenImage {
             id: image.image_id.unwrap_or_default(),
             name: image.name.unwrap_or_default(),
             root_device: image
@@ -68,12 +68,12 @@ pub(crate) async fn choose(
         }),
         (None, Some(ami)) => Err(Ec2Error::Input {
             input: "ami",
-            reason: format!("there is no image {ami} in {}", wish.region),
+            reason: format!("there is no image {ami} in {}", spec.region),
         }),
         (None, None) => Err(Ec2Error::NoImage {
-            release: wish.ubuntu.clone(),
-            arch: wish.arch_name(),
-            region: wish.region.clone(),
+            release: spec.ubuntu.clone(),
+            arch: spec.arch_name(),
+            region: spec.region.clone(),
         }),
     }
 }

@@ -6,12 +6,12 @@ use aws_sdk_ec2::{
 };
 use serde_json::json;
 
-use super::spec::Wish;
+use super::spec::LaunchSpec;
 use crate::{
     inputs::Environment,
     limits::Deadline,
     provider::ec2::{
-        access::{self, Caller, Cidr, own_address},
+        access::{self, Cidr, SshSource, own_address},
         errors::{Ec2Error, ask},
         filter, tags_of,
     },
@@ -31,17 +31,17 @@ pub(crate) struct Subnet {
 /// The subnets that are named, else those of the default VPC, in the zones that are wanted.
 pub(crate) async fn subnets(
     ec2: &Client,
-    wish: &Wish,
+    spec: &LaunchSpec,
     deadline: Deadline,
 ) -> Result<Vec<Subnet>, Ec2Error> {
-    let request = if wish.subnets.is_empty() {
+    let request = if spec.subnets.is_empty() {
         ec2.describe_subnets()
             .filters(filter("default-for-az", ["true"]))
     } else {
         ec2.describe_subnets()
-            .set_subnet_ids(Some(wish.subnets.clone()))
+            .set_subnet_ids(Some(spec.subnets.clone()))
     };
-    let answer = ask("DescribeSubnets", &wish.region, deadline, request.send()).await?;
+    let answer = ask("DescribeSubnets", &spec.region, deadline, request.send()).await?;
     let mut found: Vec<Subnet> = answer
         .subnets
         .unwrap_or_default()
@@ -54,7 +54,7 @@ pub(crate) async fn subnets(
         .collect();
     if found.is_empty() {
         return Err(Ec2Error::NoDefaultVpc {
-            region: wish.region.clone(),
+            region: spec.region.clone(),
         });
     }
     found.sort_by(|a, b| a.zone.cmp(&b.zone));
@@ -64,7 +64,7 @@ pub(crate) async fn subnets(
             reason: format!("{} and {} are in different VPCs", found[0].id, other.id),
         });
     }
-    if let Some(zone) = wish
+    if let Some(zone) = spec
         .zones
         .iter()
         .find(|zone| !found.iter().any(|subnet| subnet.zone == **zone))
@@ -78,9 +78,9 @@ pub(crate) async fn subnets(
             ),
         });
     }
-    if !wish.zones.is_empty() {
-        found.retain(|subnet| wish.zones.contains(&subnet.zone));
-        let place = |subnet: &Subnet| wish.zones.iter().position(|zone| *zone == subnet.zone);
+    if !spec.zones.is_empty() {
+        found.retain(|subnet| spec.zones.contains(&subnet.zone));
+        let place = |subnet: &Subnet| spec.zones.iter().position(|zone| *zone == subnet.zone);
         found.sort_by_key(place);
     }
     Ok(found)
@@ -88,18 +88,18 @@ pub(crate) async fn subnets(
 
 /// Who may reach port 22: who is named, else this machine. `None` where the group is somebody else's business.
 pub(crate) async fn callers(
-    wish: &Wish,
+    spec: &LaunchSpec,
     env: &Environment,
     deadline: Deadline,
-) -> Result<Option<Caller>, Ec2Error> {
-    match (&wish.security_group, &wish.ssh_cidr) {
+) -> Result<Option<SshSource>, Ec2Error> {
+    match (&spec.security_group, &spec.ssh_cidr) {
         (Some(_), _) => Ok(None),
-        (None, Some(cidr)) => Ok(Some(Caller {
+        (None, Some(cidr)) => Ok(Some(SshSource {
             from: cidr.clone(),
             own: false,
         })),
         (None, None) => own_address(env, deadline).await.map(|address| {
-            Some(Caller {
+            Some(SshSource {
                 from: Cidr::host(address),
                 own: true,
             })
@@ -111,9 +111,9 @@ pub(crate) async fn callers(
 pub(crate) async fn security_group(
     ec2: &Client,
     store: &mut Store,
-    wish: &Wish,
+    spec: &LaunchSpec,
     vpc: &str,
-    caller: &Caller,
+    caller: &SshSource,
     tags: &[(String, String)],
     deadline: Deadline,
 ) -> Result<String, Failure> {
@@ -131,7 +131,7 @@ pub(crate) async fn security_group(
         .tag_specifications(specification);
     let id = match ask(
         "CreateSecurityGroup",
-        &wish.region,
+        &spec.region,
         deadline,
         request.send(),
     )
@@ -139,7 +139,7 @@ pub(crate) async fn security_group(
     {
         Ok(answer) => answer.group_id.unwrap_or_default(),
         Err(error) if error.code() == "InvalidGroup.Duplicate" => {
-            adopt(ec2, store, wish, vpc, &name, deadline)
+            adopt(ec2, store, spec, vpc, &name, deadline)
                 .await?
                 .ok_or(error)?
         }
@@ -147,7 +147,7 @@ pub(crate) async fn security_group(
     };
     store.update_launch(|launch| launch.security_group_id = Some(id.clone()))?;
     store.achieve("CreateSecurityGroup", json!({"id": id}))?;
-    access::open(ec2, store, &wish.region, &id, caller, deadline).await?;
+    access::authorize(ec2, store, &spec.region, &id, caller, deadline).await?;
     tracing::info!("security group {id}: port 22 from {}", caller.from);
     Ok(id)
 }
@@ -156,7 +156,7 @@ pub(crate) async fn security_group(
 async fn adopt(
     ec2: &Client,
     store: &Store,
-    wish: &Wish,
+    spec: &LaunchSpec,
     vpc: &str,
     name: &str,
     deadline: Deadline,
@@ -170,7 +170,7 @@ async fn adopt(
         .filters(filter(&format!("tag:{TAG_JOB}"), [&run.job]));
     let answer = ask(
         "DescribeSecurityGroups",
-        &wish.region,
+        &spec.region,
         deadline,
         request.send(),
     )

@@ -8,22 +8,22 @@ use super::request::Candidate;
 use crate::{
     limits::Deadline,
     provider::ec2::{
-        class::Class,
-        quota::{Bought, Quota},
+        class::ErrorClass,
+        quota::{PurchaseOption, Quota},
     },
 };
 
 /// The longest pause after the first round; it doubles with each further one.
-const FIRST: Duration = Duration::from_secs(20);
+const FIRST_PAUSE: Duration = Duration::from_secs(20);
 /// No pause is longer.
-const LONGEST: Duration = Duration::from_secs(90);
+const LONGEST_PAUSE: Duration = Duration::from_secs(90);
 
-/// So much of the limit a host needs to come up: with less no new round is begun, and no replacement is launched.
-const TO_COME_UP: Duration = Duration::from_mins(1);
+/// So much of the limit a host needs to come up: with less no new round begins, and no replacement is launched.
+const START_RESERVE: Duration = Duration::from_mins(1);
 
 /// What is to be done after a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum AfterRefusal {
     /// The next candidate; none may be left in this round.
     Candidate,
     /// Nothing: the refusal is the answer.
@@ -32,7 +32,7 @@ pub(crate) enum Next {
 
 /// What is left to be asked for.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct CandidatePlan {
     /// What may be asked for in this round and in later ones.
     candidates: Vec<Candidate>,
     /// The first that this round has not asked for yet.
@@ -43,7 +43,7 @@ pub(crate) struct Plan {
     full: bool,
 }
 
-impl Plan {
+impl CandidatePlan {
     pub(crate) fn new(candidates: Vec<Candidate>, rounds: u32) -> Self {
         Self {
             candidates,
@@ -76,36 +76,41 @@ impl Plan {
         if self.round >= self.rounds || self.candidates.is_empty() || self.full {
             return None;
         }
-        let longest = FIRST * 2_u32.saturating_pow(self.round - 1);
+        let longest = FIRST_PAUSE * 2_u32.saturating_pow(self.round - 1);
         self.round += 1;
         self.at = 0;
-        Some(longest.min(LONGEST))
+        Some(longest.min(LONGEST_PAUSE))
     }
 
     /// Takes a refusal of the candidate that was given out last for what it means.
-    pub(crate) fn refused(&mut self, candidate: &Candidate, class: Class, code: &str) -> Next {
+    pub(crate) fn refused(
+        &mut self,
+        candidate: &Candidate,
+        class: ErrorClass,
+        code: &str,
+    ) -> AfterRefusal {
         let quota_of = |one: &Candidate| Quota::of(code, one.market, &one.instance_type);
         match class {
-            Class::Capacity => return Next::Candidate,
-            Class::NotInZone => self.drop(|one| {
+            ErrorClass::Capacity => return AfterRefusal::Candidate,
+            ErrorClass::NotInZone => self.drop(|one| {
                 one.instance_type == candidate.instance_type && one.subnet.id == candidate.subnet.id
             }),
-            Class::NoSuchType => self.drop(|one| one.instance_type == candidate.instance_type),
-            Class::SpotClosed => self.drop(|one| one.market == Bought::Spot),
-            Class::Quota if !Quota::is_shared(code) => {
+            ErrorClass::NoSuchType => self.drop(|one| one.instance_type == candidate.instance_type),
+            ErrorClass::SpotClosed => self.drop(|one| one.market == PurchaseOption::Spot),
+            ErrorClass::Quota if !Quota::is_shared(code) => {
                 let quota = quota_of(candidate);
-                self.full |= candidate.market == Bought::OnDemand;
+                self.full |= candidate.market == PurchaseOption::OnDemand;
                 self.drop(|one| one.market == candidate.market && quota_of(one) == quota);
             }
-            _ => return Next::GiveUp,
+            _ => return AfterRefusal::GiveUp,
         }
         // Nothing is left of it in this round: the last refusal says why, better than a list would.
         let open = self.at < self.candidates.len();
         let later = !self.full && !self.candidates.is_empty();
         if open || later {
-            Next::Candidate
+            AfterRefusal::Candidate
         } else {
-            Next::GiveUp
+            AfterRefusal::GiveUp
         }
     }
 
@@ -116,9 +121,9 @@ impl Plan {
             && self
                 .candidates
                 .iter()
-                .any(|one| one.market == Bought::OnDemand)
+                .any(|one| one.market == PurchaseOption::OnDemand)
         {
-            self.drop(|one| one.market == Bought::Spot);
+            self.drop(|one| one.market == PurchaseOption::Spot);
         }
         // One replacement is due, also where the candidate was the last of the last round.
         if self.at >= self.candidates.len() {
@@ -145,7 +150,7 @@ pub(crate) fn jitter(longest: Duration) -> Duration {
 
 /// What is kept of the limit for the host to come up.
 pub(crate) fn reserve(deadline: Deadline) -> Duration {
-    TO_COME_UP.min(deadline.limit() / 4)
+    START_RESERVE.min(deadline.limit() / 4)
 }
 
 #[cfg(test)]

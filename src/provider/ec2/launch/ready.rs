@@ -10,16 +10,16 @@ use aws_sdk_ec2::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{
-    request::{LOGIN_KEY, Order},
-    spec::Wish,
+    request::{LOGIN_KEY, LaunchRequest},
+    spec::LaunchSpec,
 };
 use crate::{
     host::{Command, Host as _, HostError, ssh::SshHost},
     limits::{Deadline, humane},
     provider::ec2::{
-        TIMER, UNKNOWN,
+        TTL_TIMER, VISIBILITY_DELAY,
         access::{self, Access},
-        class::Class,
+        class::ErrorClass,
         errors::{Ec2Error, ask},
     },
     record::{HostKind, HostRecord, Store},
@@ -33,14 +33,14 @@ const NO_TIMER: i32 = 9;
 const CONSOLE_LINES: usize = 20;
 
 /// Why a host did not come up.
-pub(crate) enum Trouble {
+pub(crate) enum StartFailure {
     /// It ended by itself: [`Ec2Error::Died`].
     Died(Ec2Error),
     /// Anything else.
     Other(Failure),
 }
 
-impl From<Ec2Error> for Trouble {
+impl From<Ec2Error> for StartFailure {
     fn from(error: Ec2Error) -> Self {
         match error {
             Ec2Error::Died { .. } => Self::Died(error),
@@ -49,45 +49,45 @@ impl From<Ec2Error> for Trouble {
     }
 }
 
-impl From<HostError> for Trouble {
+impl From<HostError> for StartFailure {
     fn from(error: HostError) -> Self {
         Self::Other(error.into())
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
+impl From<StartFailure> for Failure {
+    fn from(trouble: StartFailure) -> Self {
         match trouble {
-            Trouble::Died(error) => error.into(),
-            Trouble::Other(failure) => failure,
+            StartFailure::Died(error) => error.into(),
+            StartFailure::Other(failure) => failure,
         }
     }
 }
 
 /// Waits until an instance answers, and puts the way to it into the record.
 pub(crate) async fn up(
-    order: &Order<'_>,
+    launch: &LaunchRequest<'_>,
     id: &str,
     store: &mut Store,
     access: &Access,
     deadline: Deadline,
-) -> Result<HostRecord, Trouble> {
-    let address = address(order.ec2, order.wish, id, deadline).await?;
+) -> Result<HostRecord, StartFailure> {
+    let address = address(launch.ec2, launch.spec, id, deadline).await?;
     let host = HostRecord {
         kind: HostKind::Ssh,
         address,
         port: 22,
         user: "ubuntu".to_owned(),
         private_key: Some(store.path(LOGIN_KEY)),
-        host_key: Some(order.begun.keys.host_public.clone()),
+        host_key: Some(launch.session.keys.host_public.clone()),
     };
     store
         .update(|record| record.host = Some(host.clone()))
-        .map_err(|error| Trouble::Other(error.into()))?;
+        .map_err(|error| StartFailure::Other(error.into()))?;
     let ssh = SshHost::new(&host, access.env())?;
     tokio::select! {
-        settled = settle(order.ec2, &order.wish.region, id, &ssh, deadline) => settled?,
-        never = access::attend(store, access, &host, deadline) => match never {},
+        settled = settle(launch.ec2, &launch.spec.region, id, &ssh, deadline) => settled?,
+        never = access::keep_authorized(store, access, &host, deadline) => match never {},
     }
     Ok(host)
 }
@@ -95,24 +95,24 @@ pub(crate) async fn up(
 /// Waits until the instance has an address to connect to.
 async fn address(
     ec2: &Client,
-    wish: &Wish,
+    spec: &LaunchSpec,
     id: &str,
     deadline: Deadline,
 ) -> Result<String, Ec2Error> {
-    let known = deadline.within(UNKNOWN);
+    let known = deadline.within(VISIBILITY_DELAY);
     let what = format!("the address of {id}");
     wait::until(what, deadline, Every::millis(300), async || {
-        let instance = match describe(ec2, &wish.region, id, deadline).await {
+        let instance = match describe(ec2, &spec.region, id, deadline).await {
             Err(error) if passing(&error, known) => return Ok(Status::NotYet(error.to_string())),
             answer => answer?,
         };
-        alive(&wish.region, &instance)?;
+        alive(&spec.region, &instance)?;
         if let Some(address) = instance.public_ip_address() {
             return Ok(Status::Ready(address.to_owned()));
         }
         // A subnet of the caller's own may be reached from within.
         let private = instance.private_ip_address();
-        match private.filter(|_| !wish.subnets.is_empty() && state(&instance) == "running") {
+        match private.filter(|_| !spec.subnets.is_empty() && state(&instance) == "running") {
             Some(address) => Ok(Status::Ready(address.to_owned())),
             None => Ok(Status::NotYet(format!(
                 "{}, no public address",
@@ -135,12 +135,12 @@ async fn settle(
     id: &str,
     ssh: &SshHost,
     deadline: Deadline,
-) -> Result<(), Trouble> {
+) -> Result<(), StartFailure> {
     tokio::select! {
         up = ssh.wait_until_up(deadline) => if let Err(error) = up {
             let mut failure = Failure::from(error);
             failure.details.extend(console(ec2, region, id, deadline).await);
-            return Err(Trouble::Other(failure));
+            return Err(StartFailure::Other(failure));
         },
         died = death(ec2, region, id, deadline) => return Err(died.into()),
     }
@@ -152,7 +152,7 @@ async fn settle(
     let script = format!(
         "state=unknown
 for _ in $(seq 100); do
-  state=$(systemctl is-active {TIMER} || true)
+  state=$(systemctl is-active {TTL_TIMER} || true)
   [ \"$state\" != active ] || break
   sleep 0.2
 done
@@ -196,7 +196,7 @@ async fn close_metadata(
     id: &str,
     deadline: Deadline,
 ) -> Result<(), Ec2Error> {
-    let known = deadline.within(UNKNOWN);
+    let known = deadline.within(VISIBILITY_DELAY);
     let request = ec2
         .modify_instance_metadata_options()
         .instance_id(id)
@@ -216,13 +216,13 @@ async fn close_metadata(
 /// Whether a refusal is worth another look: a fault, or an instance that is too new to be known everywhere. Not a session
 /// that could not be made: whoever makes it has tried long enough.
 fn passing(error: &Ec2Error, known: Deadline) -> bool {
-    let fault = error.class() == Class::Fault && !matches!(error, Ec2Error::Session(_));
+    let fault = error.class() == ErrorClass::Fault && !matches!(error, Ec2Error::Session(_));
     fault || error.code() == "InvalidInstanceID.NotFound" && !known.passed()
 }
 
 /// Ends only when the instance has ended by itself, or cannot be asked about.
 async fn death(ec2: &Client, region: &str, id: &str, deadline: Deadline) -> Ec2Error {
-    let known = deadline.within(UNKNOWN);
+    let known = deadline.within(VISIBILITY_DELAY);
     let what = format!("{id} to stay alive");
     let watch = wait::until(what, deadline, Every::secs(5), async || {
         let instance = match describe(ec2, region, id, deadline).await {

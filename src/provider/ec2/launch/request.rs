@@ -19,13 +19,13 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    cloud_init::{self, Keys},
-    image::Chosen,
+    cloud_init::{self, LaunchKeys},
+    image::ChosenImage,
     network::Subnet,
-    spec::Wish,
+    spec::LaunchSpec,
 };
 use crate::{
-    provider::ec2::{STEP, quota::Bought, tags_of},
+    provider::ec2::{RUN_INSTANCES, quota::PurchaseOption, tags_of},
     record::{self, Launch, Store},
     report::{Exit, Failure},
     run::Run,
@@ -37,17 +37,17 @@ pub(crate) const LOGIN_KEY: &str = "id_ed25519";
 pub(crate) const HOST_KEY: &str = "host_ed25519_key";
 
 /// What stays the same over all candidates of one launch.
-pub(crate) struct Begun {
+pub(crate) struct LaunchSession {
     pub(crate) nonce: String,
     pub(crate) expires_at: Timestamp,
-    pub(crate) keys: Keys,
+    pub(crate) keys: LaunchKeys,
     /// The request whose answer was lost.
-    pub(crate) open: Option<Open>,
+    pub(crate) open: Option<OpenRequest>,
 }
 
 /// A request whose answer is not known, as its intent has it.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Open {
+pub(crate) struct OpenRequest {
     pub(crate) token: String,
     #[serde(rename = "type")]
     instance_type: String,
@@ -55,7 +55,7 @@ pub(crate) struct Open {
     market: String,
 }
 
-impl Open {
+impl OpenRequest {
     /// Whether it asked for this candidate.
     pub(crate) fn is(&self, candidate: &Candidate) -> bool {
         self.instance_type == candidate.instance_type
@@ -64,14 +64,14 @@ impl Open {
     }
 }
 
-impl Begun {
+impl LaunchSession {
     /// Fixes nonce, keys and end of a launch and puts them on disk; those of the last launch while its answer is open.
-    pub(crate) fn begin(store: &mut Store, wish: &Wish) -> Result<Self, Failure> {
-        if let Some(begun) = Self::resume(store, wish) {
+    pub(crate) fn begin(store: &mut Store, spec: &LaunchSpec) -> Result<Self, Failure> {
+        if let Some(session) = Self::resume(store, spec) {
             tracing::info!("the answer to an earlier launch is open: asking for the same again");
-            return Ok(begun);
+            return Ok(session);
         }
-        let keys = Keys::generate().map_err(|error| {
+        let keys = LaunchKeys::generate().map_err(|error| {
             Failure::new(
                 Exit::Infrastructure,
                 format!("no key could be made: {error}"),
@@ -79,10 +79,10 @@ impl Begun {
         })?;
         record::write_private(&store.path(LOGIN_KEY), keys.login.as_bytes())?;
         record::write_private(&store.path(HOST_KEY), keys.host.as_bytes())?;
-        let seconds = i64::try_from(wish.ttl.duration().as_secs()).unwrap_or(i64::MAX);
+        let seconds = i64::try_from(spec.ttl.duration().as_secs()).unwrap_or(i64::MAX);
         let expires_at = Timestamp::new(Timestamp::now().as_second().saturating_add(seconds), 0)
             .unwrap_or(Timestamp::MAX);
-        let begun = Self {
+        let session = Self {
             nonce: format!("{:016x}", rand::random::<u64>()),
             expires_at,
             keys,
@@ -92,19 +92,19 @@ impl Begun {
             record.host = None;
             record.launch = Some(Launch {
                 provider: "ec2".to_owned(),
-                region: Some(wish.region.clone()),
-                nonce: Some(begun.nonce.clone()),
+                region: Some(spec.region.clone()),
+                nonce: Some(session.nonce.clone()),
                 instance_id: None,
                 security_group_id: None,
-                expires_at: Some(begun.expires_at),
+                expires_at: Some(session.expires_at),
                 attempts: Vec::new(),
             });
         })?;
-        Ok(begun)
+        Ok(session)
     }
 
     /// For a request that is only tried; nothing is written.
-    pub(crate) fn for_trial(keys: Keys) -> Self {
+    pub(crate) fn for_trial(keys: LaunchKeys) -> Self {
         Self {
             nonce: format!("{:016x}", rand::random::<u64>()),
             expires_at: Timestamp::now(),
@@ -113,18 +113,18 @@ impl Begun {
         }
     }
 
-    fn resume(store: &Store, wish: &Wish) -> Option<Self> {
-        let step = store.open_step(STEP)?;
+    fn resume(store: &Store, spec: &LaunchSpec) -> Option<Self> {
+        let step = store.open_step(RUN_INSTANCES)?;
         let launch = store.record().launch.as_ref()?;
         let expires_at = launch.expires_at?;
-        if launch.region.as_deref() != Some(&wish.region) || expires_at <= Timestamp::now() {
+        if launch.region.as_deref() != Some(&spec.region) || expires_at <= Timestamp::now() {
             return None;
         }
         let read = |name| std::fs::read_to_string(store.path(name)).ok();
         Some(Self {
             nonce: launch.nonce.clone()?,
             expires_at,
-            keys: Keys::read(&read(LOGIN_KEY)?, &read(HOST_KEY)?).ok()?,
+            keys: LaunchKeys::read(&read(LOGIN_KEY)?, &read(HOST_KEY)?).ok()?,
             open: Some(serde_json::from_value(step.intent.clone()).ok()?),
         })
     }
@@ -135,7 +135,7 @@ impl Begun {
 pub(crate) struct Candidate {
     pub(crate) instance_type: String,
     pub(crate) subnet: Subnet,
-    pub(crate) market: Bought,
+    pub(crate) market: PurchaseOption,
 }
 
 impl std::fmt::Display for Candidate {
@@ -164,7 +164,7 @@ impl Candidate {
     }
 
     /// For a request that is only tried.
-    pub(crate) fn for_trial(instance_type: &str, subnet: &Subnet, market: Bought) -> Self {
+    pub(crate) fn for_trial(instance_type: &str, subnet: &Subnet, market: PurchaseOption) -> Self {
         Self {
             instance_type: instance_type.to_owned(),
             subnet: subnet.clone(),
@@ -174,10 +174,14 @@ impl Candidate {
 }
 
 /// All ways in order of preference: market, then type, then zone; the one whose answer is open before all.
-pub(crate) fn candidates(wish: &Wish, begun: &Begun, subnets: &[Subnet]) -> Vec<Candidate> {
+pub(crate) fn candidates(
+    spec: &LaunchSpec,
+    session: &LaunchSession,
+    subnets: &[Subnet],
+) -> Vec<Candidate> {
     let mut all = Vec::new();
-    for market in &wish.markets {
-        for instance_type in &wish.types {
+    for market in &spec.markets {
+        for instance_type in &spec.types {
             for subnet in subnets {
                 all.push(Candidate {
                     instance_type: instance_type.clone(),
@@ -188,24 +192,24 @@ pub(crate) fn candidates(wish: &Wish, begun: &Begun, subnets: &[Subnet]) -> Vec<
         }
     }
     let is_open =
-        |candidate: &Candidate| begun.open.as_ref().is_some_and(|open| open.is(candidate));
+        |candidate: &Candidate| session.open.as_ref().is_some_and(|open| open.is(candidate));
     all.sort_by_key(|candidate| !is_open(candidate));
     all
 }
 
 /// Everything that a request needs beside its candidate.
-pub(crate) struct Order<'a> {
+pub(crate) struct LaunchRequest<'a> {
     pub(crate) ec2: &'a Client,
-    pub(crate) wish: &'a Wish,
-    pub(crate) begun: &'a Begun,
-    pub(crate) image: &'a Chosen,
+    pub(crate) spec: &'a LaunchSpec,
+    pub(crate) session: &'a LaunchSession,
+    pub(crate) image: &'a ChosenImage,
     pub(crate) security_group: &'a str,
     pub(crate) tags: &'a [(String, String)],
     /// Of the instance, for the console.
     pub(crate) name: &'a str,
 }
 
-impl Order<'_> {
+impl LaunchRequest<'_> {
     pub(crate) fn request(&self, candidate: &Candidate, token: &str) -> RunInstancesFluentBuilder {
         let tags = |kind: ResourceType| {
             let name = ("Name".to_owned(), self.name.to_owned());
@@ -217,15 +221,15 @@ impl Order<'_> {
                 .build()
         };
         let disk = EbsBlockDevice::builder()
-            .volume_size(self.wish.disk_gib)
+            .volume_size(self.spec.disk_gib)
             .volume_type(VolumeType::Gp3)
             .encrypted(true)
             .delete_on_termination(true);
         let user_data = cloud_init::user_data(
-            &self.begun.keys,
-            &self.wish.public_keys,
-            self.wish.ttl,
-            self.begun.expires_at,
+            &self.session.keys,
+            &self.spec.public_keys,
+            self.spec.ttl,
+            self.session.expires_at,
         );
         let request = self
             .ec2
@@ -261,8 +265,8 @@ impl Order<'_> {
             .tag_specifications(tags(ResourceType::Volume))
             .tag_specifications(tags(ResourceType::NetworkInterface));
         match candidate.market {
-            Bought::OnDemand => request,
-            Bought::Spot => request
+            PurchaseOption::OnDemand => request,
+            PurchaseOption::Spot => request
                 .tag_specifications(tags(ResourceType::SpotInstancesRequest))
                 .instance_market_options(
                     InstanceMarketOptionsRequest::builder()

@@ -10,17 +10,17 @@ use tokio::time::Instant;
 
 use super::{
     adopt, attempts,
-    plan::{Next, Plan, jitter, reserve},
+    plan::{AfterRefusal, CandidatePlan, jitter, reserve},
     ready::reason_of_end,
-    request::{Candidate, Order},
+    request::{Candidate, LaunchRequest},
 };
 use crate::{
     limits::{Deadline, humane},
     provider::ec2::{
-        STEP, UNKNOWN,
-        access::OnceForCapacity,
-        class::Class,
-        errors::{Ec2Error, Reached, ask},
+        RUN_INSTANCES, VISIBILITY_DELAY,
+        access::NoCapacityRetry,
+        class::ErrorClass,
+        errors::{Ec2Error, QuotaRefusal, ask},
         quota::Quota,
     },
     record::Store,
@@ -30,27 +30,27 @@ use crate::{
 };
 
 /// The longest pause before a request is sent again; it doubles with each.
-const AGAIN: Duration = Duration::from_secs(2);
-const LONGEST_AGAIN: Duration = Duration::from_secs(20);
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(20);
 /// So many tokens in a row may turn out to be spent.
-const SPENT: u32 = 5;
+const MAX_SPENT_TOKENS: u32 = 5;
 
 /// An instance that EC2 said yes to.
-pub(crate) struct Bargain {
+pub(crate) struct LaunchedInstance {
     pub(crate) id: String,
     pub(crate) candidate: Candidate,
 }
 
 /// What came of asking for one candidate.
-enum Answer {
+enum CandidateAnswer {
     Launched(String),
     Refused(Ec2Error),
 }
 
 /// The search for an instance.
-pub(crate) struct Sweep<'a> {
-    order: &'a Order<'a>,
-    plan: Plan,
+pub(crate) struct CandidateSearch<'a> {
+    launch: &'a LaunchRequest<'a>,
+    plan: CandidatePlan,
     /// When it began: the security group may not be known everywhere yet.
     began: Instant,
     /// Instances that died: what is asked for afterwards needs other tokens.
@@ -59,11 +59,11 @@ pub(crate) struct Sweep<'a> {
     quota: Option<Ec2Error>,
 }
 
-impl<'a> Sweep<'a> {
-    pub(crate) fn new(order: &'a Order<'a>, candidates: Vec<Candidate>) -> Self {
+impl<'a> CandidateSearch<'a> {
+    pub(crate) fn new(launch: &'a LaunchRequest<'a>, candidates: Vec<Candidate>) -> Self {
         Self {
-            plan: Plan::new(candidates, order.wish.rounds),
-            order,
+            plan: CandidatePlan::new(candidates, launch.spec.rounds),
+            launch,
             began: Instant::now(),
             died: 0,
             quota: None,
@@ -75,21 +75,23 @@ impl<'a> Sweep<'a> {
         &mut self,
         store: &mut Store,
         deadline: Deadline,
-    ) -> Result<Bargain, Failure> {
+    ) -> Result<LaunchedInstance, Failure> {
         loop {
             while let Some(candidate) = self.plan.next() {
                 if deadline.passed() {
                     return Err(self.nothing(store, deadline));
                 }
                 match self.ask_for(&candidate, store, deadline).await? {
-                    Answer::Launched(id) => return Ok(Bargain { id, candidate }),
-                    Answer::Refused(error) => {
+                    CandidateAnswer::Launched(id) => return Ok(LaunchedInstance { id, candidate }),
+                    CandidateAnswer::Refused(error) => {
                         tracing::warn!("{candidate}: {}", error.code());
                         let class = error.class();
-                        if self.plan.refused(&candidate, class, error.code()) == Next::GiveUp {
+                        if self.plan.refused(&candidate, class, error.code())
+                            == AfterRefusal::GiveUp
+                        {
                             return Err(self.end(error, &candidate, store));
                         }
-                        if class == Class::Quota {
+                        if class == ErrorClass::Quota {
                             let quota = Self::explain(error, &candidate, store);
                             self.quota.get_or_insert(quota);
                         }
@@ -115,7 +117,7 @@ impl<'a> Sweep<'a> {
     /// Notes that an instance ended before it was of use. `false` where another would not be better, or not in time.
     pub(crate) fn may_replace(
         &mut self,
-        bargain: &Bargain,
+        launched: &LaunchedInstance,
         death: &Ec2Error,
         store: &mut Store,
         deadline: Deadline,
@@ -123,7 +125,7 @@ impl<'a> Sweep<'a> {
         let Ec2Error::Died { code, reason, .. } = death else {
             return Ok(false);
         };
-        attempts::correct(store, format!("{} ended: {reason}", bargain.id))?;
+        attempts::correct(store, format!("{} ended: {reason}", launched.id))?;
         // What somebody ended on purpose must not come back, and one more would power itself off as well.
         let meant = matches!(
             code.as_str(),
@@ -133,7 +135,7 @@ impl<'a> Sweep<'a> {
             return Ok(false);
         }
         self.died += 1;
-        self.plan.died(&bargain.candidate, code);
+        self.plan.died(&launched.candidate, code);
         store.update(|record| {
             record.host = None;
             if let Some(launch) = &mut record.launch {
@@ -150,19 +152,19 @@ impl<'a> Sweep<'a> {
         candidate: &Candidate,
         store: &mut Store,
         deadline: Deadline,
-    ) -> Result<Answer, Failure> {
-        let begun = self.order.begun;
-        let lost = begun.open.as_ref().filter(|open| open.is(candidate));
+    ) -> Result<CandidateAnswer, Failure> {
+        let session = self.launch.session;
+        let lost = session.open.as_ref().filter(|open| open.is(candidate));
         let mut token = match lost {
             Some(open) if self.plan.round() == 1 && self.died == 0 => open.token.clone(),
             _ => self.token(candidate, store, 0),
         };
         let (mut spent, mut tries) = (0, 0);
         let mut fault = None;
-        store.intend(STEP, self.intent(candidate, &token))?;
+        store.intend(RUN_INSTANCES, self.intent(candidate, &token))?;
         loop {
             let asked = Instant::now();
-            let region = &self.order.wish.region;
+            let region = &self.launch.spec.region;
             let answer = self.send(store.run(), candidate, &token, deadline).await;
             let took = asked.elapsed();
             let error = match answer {
@@ -188,34 +190,36 @@ impl<'a> Sweep<'a> {
             attempts::note(store, candidate, self.plan.round(), said, took)?;
             let class = match &error {
                 // The answer to a token of an instance that is no more may be that instance.
-                Ec2Error::Died { .. } => Class::Spent,
+                Ec2Error::Died { .. } => ErrorClass::Spent,
                 _ => error.class(),
             };
             match class {
-                Class::Mismatch | Class::Spent => {
+                ErrorClass::Mismatch | ErrorClass::Spent => {
                     if let Some(instance) = self.under(&token, class, store, deadline).await? {
                         if reason_of_end(region, &instance).is_none() {
                             return self.launched(candidate, &instance, "adopted", took, store);
                         }
                         // Launched by this very process, it died just now: whether it may be replaced is not told here.
-                        if begun.open.is_none() {
+                        if session.open.is_none() {
                             return self.launched(candidate, &instance, "launched", took, store);
                         }
                     }
-                    if begun.open.is_none() {
+                    if session.open.is_none() {
                         return Err(error.into());
                     }
-                    store.achieve(STEP, json!({"spent": error.code()}))?;
+                    store.achieve(RUN_INSTANCES, json!({"spent": error.code()}))?;
                     spent += 1;
-                    if spent > SPENT {
+                    if spent > MAX_SPENT_TOKENS {
                         return Err(error.into());
                     }
                     token = self.token(candidate, store, spent);
-                    store.intend(STEP, self.intent(candidate, &token))?;
+                    store.intend(RUN_INSTANCES, self.intent(candidate, &token))?;
                 }
-                Class::Fault => {
+                ErrorClass::Fault => {
                     // The instance may be there: the step stays open, and the token is good.
-                    let pause = jitter((AGAIN * 2_u32.saturating_pow(tries)).min(LONGEST_AGAIN));
+                    let pause = jitter(
+                        (RETRY_PAUSE * 2_u32.saturating_pow(tries)).min(LONGEST_RETRY_PAUSE),
+                    );
                     tries += 1;
                     if deadline.remaining() <= pause {
                         return Err(error.into());
@@ -226,8 +230,8 @@ impl<'a> Sweep<'a> {
                 }
                 // A group that was just made may not be known everywhere.
                 _ if error.code() == "InvalidGroup.NotFound"
-                    && self.order.wish.security_group.is_none()
-                    && self.began.elapsed() < UNKNOWN =>
+                    && self.launch.spec.security_group.is_none()
+                    && self.began.elapsed() < VISIBILITY_DELAY =>
                 {
                     wait::rest(
                         "EC2 to know the security group",
@@ -239,8 +243,8 @@ impl<'a> Sweep<'a> {
                 _ => {
                     // A refusal is an answer; after anything else the instance may be there.
                     if matches!(&error, Ec2Error::Refused { .. }) {
-                        store.achieve(STEP, json!({"refused": error.code()}))?;
-                        return Ok(Answer::Refused(error));
+                        store.achieve(RUN_INSTANCES, json!({"refused": error.code()}))?;
+                        return Ok(CandidateAnswer::Refused(error));
                     }
                     return Err(error.into());
                 }
@@ -257,18 +261,18 @@ impl<'a> Sweep<'a> {
         deadline: Deadline,
     ) -> Result<Option<Instance>, Ec2Error> {
         let own = aws_sdk_ec2::config::Builder::new()
-            .retry_classifier(OnceForCapacity)
+            .retry_classifier(NoCapacityRetry)
             .retry_config(RetryConfig::standard().with_max_attempts(3));
-        let request = self.order.request(candidate, token).customize();
+        let request = self.launch.request(candidate, token).customize();
         let sent = request.config_override(own).send();
-        let region = &self.order.wish.region;
-        let answer = ask(STEP, region, deadline, sent).await?;
+        let region = &self.launch.spec.region;
+        let answer = ask(RUN_INSTANCES, region, deadline, sent).await?;
         let instance = answer.instances.unwrap_or_default().pop();
-        if self.order.begun.open.is_none() {
+        if self.launch.session.open.is_none() {
             return Ok(instance);
         }
         // A token of an earlier process may be answered with what is no more, in the state that it had at first.
-        let now = adopt::by_token(self.order.ec2, region, run, token, deadline).await?;
+        let now = adopt::by_token(self.launch.ec2, region, run, token, deadline).await?;
         Ok(now.or(instance))
     }
 
@@ -276,23 +280,23 @@ impl<'a> Sweep<'a> {
     async fn under(
         &self,
         token: &str,
-        class: Class,
+        class: ErrorClass,
         store: &Store,
         deadline: Deadline,
     ) -> Result<Option<Instance>, Ec2Error> {
         // One that is terminated may be off the list for good.
-        let span = if class == Class::Mismatch {
-            UNKNOWN
+        let span = if class == ErrorClass::Mismatch {
+            VISIBILITY_DELAY
         } else {
             Duration::from_secs(5)
         };
         let soon = deadline.within(span);
-        let region = &self.order.wish.region;
+        let region = &self.launch.spec.region;
         let what = "the instance that was launched under this token";
         let found = wait::until(what, soon, Every::secs(1), async || {
             // A look that hangs ends with the wait: it is no failure of the launch.
             let found =
-                adopt::by_token(self.order.ec2, region, store.run(), token, deadline).await?;
+                adopt::by_token(self.launch.ec2, region, store.run(), token, deadline).await?;
             Ok(found.map_or_else(
                 || Status::NotYet("EC2 does not list it".to_owned()),
                 Status::Ready,
@@ -308,7 +312,7 @@ impl<'a> Sweep<'a> {
 
     fn token(&self, candidate: &Candidate, store: &Store, spent: u32) -> String {
         let turn = format!("{}.{}.{spent}", self.plan.round(), self.died);
-        candidate.token(store.run(), &self.order.begun.nonce, &turn)
+        candidate.token(store.run(), &self.launch.session.nonce, &turn)
     }
 
     fn intent(&self, candidate: &Candidate, token: &str) -> serde_json::Value {
@@ -328,21 +332,21 @@ impl<'a> Sweep<'a> {
         how: &str,
         took: Duration,
         store: &mut Store,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<CandidateAnswer, Failure> {
         let id = instance.instance_id().unwrap_or_default().to_owned();
         let said = format!("{how} {id}");
         attempts::note(store, candidate, self.plan.round(), said, took)?;
         store.update_launch(|launch| launch.instance_id = Some(id.clone()))?;
-        store.achieve(STEP, json!({"id": id}))?;
+        store.achieve(RUN_INSTANCES, json!({"id": id}))?;
         tracing::info!("{how} {id}: {candidate}");
-        Ok(Answer::Launched(id))
+        Ok(CandidateAnswer::Launched(id))
     }
 
     /// The refusal that ends the search.
     fn end(&self, error: Ec2Error, candidate: &Candidate, store: &Store) -> Failure {
         let gone = error.code() == "InvalidGroup.NotFound";
         let mut failure = Failure::from(Self::explain(error, candidate, store));
-        if gone && self.order.wish.security_group.is_none() {
+        if gone && self.launch.spec.security_group.is_none() {
             failure.exit = Exit::Infrastructure;
             failure.hint = Some(
                 "it was made for this launch: did a `teardown` of this job run meanwhile?"
@@ -360,13 +364,15 @@ impl<'a> Sweep<'a> {
                 code,
                 message,
                 ..
-            } if Class::of(&code) == Class::Quota => Ec2Error::QuotaReached(Box::new(Reached {
-                quota: Quota::of(&code, candidate.market, &candidate.instance_type),
-                region,
-                code,
-                message,
-                attempts: attempts::tally(store),
-            })),
+            } if ErrorClass::of(&code) == ErrorClass::Quota => {
+                Ec2Error::QuotaReached(Box::new(QuotaRefusal {
+                    quota: Quota::of(&code, candidate.market, &candidate.instance_type),
+                    region,
+                    code,
+                    message,
+                    attempts: attempts::tally(store),
+                }))
+            }
             error => error,
         }
     }
@@ -385,7 +391,7 @@ impl<'a> Sweep<'a> {
             ));
         }
         Ec2Error::NoCapacity {
-            region: self.order.wish.region.clone(),
+            region: self.launch.spec.region.clone(),
             rounds: self.plan.round(),
             attempts,
         }

@@ -11,7 +11,7 @@ use crate::{
         BadInput,
         ec2::{
             access::{Cidr, DEFAULT_REGION, region},
-            quota::Bought,
+            quota::PurchaseOption,
         },
     },
     run::TAG_PREFIX,
@@ -28,13 +28,13 @@ pub(crate) const AMD64: [&str; 5] = [
 pub(crate) const ARM64: [&str; 3] = ["m8g.2xlarge", "m7g.2xlarge", "m6g.2xlarge"];
 
 /// EC2 takes fifty tags on a resource; a dozen are ours.
-const MOST_TAGS: usize = 35;
+const MAX_TAGS: usize = 35;
 /// Ten of a kilobyte each fit into the user data.
-const MOST_KEYS: usize = 10;
+const MAX_KEYS: usize = 10;
 
 /// The inputs of a launch, each in a form that EC2 can take.
 #[derive(Clone, Debug)]
-pub(crate) struct Wish {
+pub(crate) struct LaunchSpec {
     pub(crate) region: String,
     pub(crate) types: Vec<String>,
     /// Empty: all.
@@ -46,7 +46,7 @@ pub(crate) struct Wish {
     /// Absent: this machine's address.
     pub(crate) ssh_cidr: Option<Cidr>,
     /// In order of preference.
-    pub(crate) markets: Vec<Bought>,
+    pub(crate) markets: Vec<PurchaseOption>,
     /// How often all candidates are asked for at most.
     pub(crate) rounds: u32,
     pub(crate) ubuntu: String,
@@ -59,14 +59,14 @@ pub(crate) struct Wish {
     pub(crate) public_keys: Vec<String>,
 }
 
-impl Wish {
+impl LaunchSpec {
     /// The inputs as they are meant.
     ///
     /// # Errors
     /// [`BadInput`] naming the first that cannot be.
     pub(crate) fn of(args: &ProvisionArgs, env: &Environment) -> Result<Self, BadInput> {
         let list = |list: &Option<List>| list.clone().unwrap_or_default().0;
-        let wish = Self {
+        let spec = Self {
             region: region(args.region.as_deref(), env)?
                 .unwrap_or_else(|| DEFAULT_REGION.to_owned()),
             types: match list(&args.instance_types) {
@@ -90,9 +90,9 @@ impl Wish {
                     ),
                 })?,
             markets: match args.market {
-                Market::OnDemand => vec![Bought::OnDemand],
-                Market::Spot => vec![Bought::Spot],
-                Market::SpotThenOnDemand => vec![Bought::Spot, Bought::OnDemand],
+                Market::OnDemand => vec![PurchaseOption::OnDemand],
+                Market::Spot => vec![PurchaseOption::Spot],
+                Market::SpotThenOnDemand => vec![PurchaseOption::Spot, PurchaseOption::OnDemand],
             },
             rounds: u32::from(args.capacity_rounds),
             ubuntu: args.ubuntu.clone(),
@@ -103,8 +103,8 @@ impl Wish {
             tags: args.tags.clone().unwrap_or_default().0,
             public_keys: args.ssh_public_keys.clone().unwrap_or_default().0,
         };
-        wish.check()?;
-        Ok(wish)
+        spec.check()?;
+        Ok(spec)
     }
 
     fn check(&self) -> Result<(), BadInput> {
@@ -147,8 +147,8 @@ impl Wish {
             reason,
             remedy: Some("write each as in a .pub file: ssh-ed25519 AAAA…".to_owned()),
         };
-        if self.public_keys.len() > MOST_KEYS {
-            return Err(bad(format!("more than {MOST_KEYS} do not fit")));
+        if self.public_keys.len() > MAX_KEYS {
+            return Err(bad(format!("more than {MAX_KEYS} do not fit")));
         }
         // The line is not shown: it may be of a private key.
         let odd = |key: &String| key.len() > 1024 || PublicKey::from_openssh(key).is_err();
@@ -164,9 +164,9 @@ impl Wish {
             reason,
             remedy: None,
         };
-        if self.tags.len() > MOST_TAGS {
+        if self.tags.len() > MAX_TAGS {
             return Err(bad(format!(
-                "{} are more than the {MOST_TAGS} there is room for",
+                "{} are more than the {MAX_TAGS} there is room for",
                 self.tags.len()
             )));
         }
@@ -227,20 +227,20 @@ mod tests {
         provider::ec2::price,
     };
 
-    fn wish(options: &[&str]) -> Result<Wish, BadInput> {
+    fn spec(options: &[&str]) -> Result<LaunchSpec, BadInput> {
         let words = ["manifests-e2e", "provision-ec2"].iter().chain(options);
         let Command::ProvisionEc2(staged) = Cli::try_parse_from(words).unwrap().command else {
             unreachable!("that is what was typed")
         };
-        Wish::of(&staged.args, &Environment::default())
+        LaunchSpec::of(&staged.args, &Environment::default())
     }
 
     #[test]
     fn nothing_set_is_enough() {
-        let wish = wish(&[]).unwrap();
-        assert_eq!((wish.region.as_str(), wish.disk_gib), ("us-east-1", 80));
-        assert_eq!(wish.types[0], "m7i.2xlarge");
-        assert_eq!(wish.markets, [Bought::OnDemand]);
+        let spec = spec(&[]).unwrap();
+        assert_eq!((spec.region.as_str(), spec.disk_gib), ("us-east-1", 80));
+        assert_eq!(spec.types[0], "m7i.2xlarge");
+        assert_eq!(spec.markets, [PurchaseOption::OnDemand]);
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
                 "ssh-public-keys",
             ),
         ] {
-            let error = wish(&[option]).expect_err(option);
+            let error = spec(&[option]).expect_err(option);
             assert_eq!(error.input, input, "{error}");
         }
     }
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn an_address_alone_is_one_machine() {
         let cidr = |text| {
-            wish(&[&format!("--ssh-cidr={text}")])
+            spec(&[&format!("--ssh-cidr={text}")])
                 .unwrap()
                 .ssh_cidr
                 .unwrap()

@@ -13,31 +13,31 @@ use crate::{
 };
 
 /// For one answer.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// For as long as the endpoint has a fault.
-const PATIENCE: Duration = Duration::from_secs(20);
+const RETRY_LIMIT: Duration = Duration::from_secs(20);
 
 /// Where this job gets its token from, and what it proves itself with there.
 #[derive(Debug)]
-pub(super) struct Workflow {
+pub(super) struct TokenEndpoint {
     url: url::Url,
     bearer: SecretString,
 }
 
 /// Why there is no token.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct TokenRefusal {
     pub(super) reason: String,
     /// Whether asking again is of no use.
     pub(super) for_good: bool,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TokenAnswer {
     value: String,
 }
 
-impl Workflow {
+impl TokenEndpoint {
     /// What the runner gives a job with the permission `id-token: write`; nothing without it.
     pub(super) fn of(env: &Environment, role: &str) -> Option<Self> {
         let mut url: url::Url = env.get("ACTIONS_ID_TOKEN_REQUEST_URL")?.parse().ok()?;
@@ -50,8 +50,8 @@ impl Workflow {
     }
 
     /// A new token; faults of the endpoint are waited out for a while.
-    pub(super) async fn token(&self, deadline: Deadline) -> Result<String, Refusal> {
-        let soon = deadline.within(PATIENCE);
+    pub(super) async fn token(&self, deadline: Deadline) -> Result<String, TokenRefusal> {
+        let soon = deadline.within(RETRY_LIMIT);
         let asked = wait::until(
             "the workflow's OIDC token",
             soon,
@@ -68,15 +68,15 @@ impl Workflow {
         .await;
         asked.map_err(|error| match error {
             WaitError::Failed(refusal) => refusal,
-            WaitError::TimedOut { last, .. } => Refusal {
+            WaitError::TimedOut { last, .. } => TokenRefusal {
                 reason: last,
                 for_good: false,
             },
         })
     }
 
-    async fn ask(&self) -> Result<String, Refusal> {
-        let refusal = |reason: String, for_good| Refusal { reason, for_good };
+    async fn ask(&self) -> Result<String, TokenRefusal> {
+        let refusal = |reason: String, for_good| TokenRefusal { reason, for_good };
         let asked = async {
             // It is asked where the runner says and nowhere else.
             let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
@@ -88,7 +88,7 @@ impl Workflow {
             let status = answer.status();
             Ok::<_, reqwest::Error>((status, answer.bytes().await?))
         };
-        let asked = tokio::time::timeout(ANSWER, asked).await;
+        let asked = tokio::time::timeout(ANSWER_LIMIT, asked).await;
         let (status, body) = match asked {
             Ok(Ok(answer)) => answer,
             // The address is left out: who knows what is in it.
@@ -102,7 +102,7 @@ impl Workflow {
             let fault = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
             return Err(refusal(format!("the token's endpoint: {status}"), !fault));
         }
-        match serde_json::from_slice::<Answer>(&body) {
+        match serde_json::from_slice::<TokenAnswer>(&body) {
             Ok(answer) => Ok(answer.value),
             Err(_) => Err(refusal(
                 "the token's endpoint: its answer has no token".to_owned(),

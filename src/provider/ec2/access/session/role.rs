@@ -16,34 +16,34 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     SessionError,
-    oidc::{self, Workflow},
+    oidc::{self, TokenEndpoint},
 };
 use crate::{
     github::commands,
     limits::{Deadline, Limit, humane},
-    provider::ec2::{access::client::Clock, errors::causes},
+    provider::ec2::{access::client::AwsClock, errors::causes},
 };
 
 /// For a token and a session of it, with all that is tried again on the way.
-pub(super) const MAKING: Limit = Limit::secs(40);
+pub(super) const MAKE_LIMIT: Limit = Limit::secs(40);
 /// For the same where an old session still serves.
-const ONCE: Limit = Limit::secs(6);
+const RENEW_LIMIT: Limit = Limit::secs(6);
 /// What AWS takes for a session that nobody asked a length for.
-const USUAL: Duration = Duration::from_hours(1);
+const DEFAULT_LIFETIME: Duration = Duration::from_hours(1);
 /// While a session cannot be renewed, that is tried again so often.
-const AGAIN: Duration = Duration::from_secs(30);
+const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
 /// A session as it was made.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct CachedCredentials {
     credentials: Credentials,
     renew_at: Instant,
     ends_at: Instant,
 }
 
 /// STS, with the clock that its answers are dated by.
-pub(super) fn sts(config: &SdkConfig) -> (aws_sdk_sts::Client, Clock) {
-    let clock = Clock::default();
+pub(super) fn sts(config: &SdkConfig) -> (aws_sdk_sts::Client, AwsClock) {
+    let clock = AwsClock::default();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(10))
@@ -57,43 +57,43 @@ pub(super) fn sts(config: &SdkConfig) -> (aws_sdk_sts::Client, Clock) {
 
 /// A role, assumed with the workflow's token for as long as it is needed.
 #[derive(Debug)]
-pub(super) struct Session {
-    pub(super) sts: (aws_sdk_sts::Client, Clock),
-    pub(super) workflow: Workflow,
+pub(super) struct RoleSession {
+    pub(super) sts: (aws_sdk_sts::Client, AwsClock),
+    pub(super) workflow: TokenEndpoint,
     pub(super) role: String,
     pub(super) name: String,
-    pub(super) kept: Arc<Mutex<Option<Kept>>>,
+    pub(super) cached: Arc<Mutex<Option<CachedCredentials>>>,
     /// What was in the environment before, for want of better.
     pub(super) found: Option<SharedCredentialsProvider>,
     pub(super) mask: bool,
 }
 
-impl Session {
+impl RoleSession {
     /// The session as it is, renewed where it is time.
     pub(super) async fn credentials(&self) -> Result<Credentials, SessionError> {
-        let mut kept = self.kept.lock().await;
+        let mut cached = self.cached.lock().await;
         let now = Instant::now();
-        if let Some(kept) = kept.as_ref().filter(|kept| now < kept.renew_at) {
-            return Ok(kept.lent());
+        if let Some(cached) = cached.as_ref().filter(|cached| now < cached.renew_at) {
+            return Ok(cached.to_credentials());
         }
-        let serves = kept.as_ref().is_some_and(|kept| now < kept.ends_at);
+        let serves = cached.as_ref().is_some_and(|cached| now < cached.ends_at);
         // Nobody waits for long while there is one that serves.
-        let limit = if serves { ONCE } else { MAKING };
+        let limit = if serves { RENEW_LIMIT } else { MAKE_LIMIT };
         let made = tokio::time::timeout(limit.duration(), self.make(limit)).await;
         let made = made.unwrap_or_else(|_| {
             Err(self.none(format!("nothing came of it within {limit}"), false))
         });
         let error = match made {
-            Ok(made) => return Ok(kept.insert(made).lent()),
+            Ok(made) => return Ok(cached.insert(made).to_credentials()),
             Err(error) => error,
         };
-        if let Some(old) = kept.as_mut().filter(|kept| now < kept.ends_at) {
+        if let Some(old) = cached.as_mut().filter(|cached| now < cached.ends_at) {
             tracing::warn!(
                 "the session was not renewed; the one there is lasts for {} more: {error}",
                 humane(old.ends_at - now)
             );
-            old.renew_at = old.ends_at.min(now + AGAIN);
-            return Ok(old.lent());
+            old.renew_at = old.ends_at.min(now + RETRY_PAUSE);
+            return Ok(old.to_credentials());
         }
         let Some(found) = &self.found else {
             return Err(error);
@@ -101,15 +101,15 @@ impl Session {
         tracing::warn!("the credentials of the environment are used as they are: {error}");
         let found = found.provide_credentials().await;
         let found = found.map_err(|_| error)?;
-        let soon = Kept {
+        let soon = CachedCredentials {
             credentials: found,
-            renew_at: now + AGAIN,
+            renew_at: now + RETRY_PAUSE,
             ends_at: now,
         };
-        Ok(kept.insert(soon).lent())
+        Ok(cached.insert(soon).to_credentials())
     }
 
-    async fn make(&self, limit: Limit) -> Result<Kept, SessionError> {
+    async fn make(&self, limit: Limit) -> Result<CachedCredentials, SessionError> {
         let (sts, clock) = &self.sts;
         let token = self.workflow.token(Deadline::after(limit)).await;
         let token = token.map_err(|refusal| self.none(refusal.reason, refusal.for_good))?;
@@ -136,7 +136,7 @@ impl Session {
         }
         let lasts = lasts(got.expiration().secs(), clock.now());
         tracing::info!("assumed {} for {}", self.role, humane(lasts));
-        Ok(Kept {
+        Ok(CachedCredentials {
             credentials: Credentials::new(
                 got.access_key_id(),
                 got.secret_access_key(),
@@ -172,12 +172,14 @@ fn lasts(ends: i64, there: Option<Timestamp>) -> Duration {
     let clocks = [there, Some(Timestamp::now())].into_iter().flatten();
     let seconds = clocks.map(from).find(|seconds| *seconds > 0);
     let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
-    seconds.map_or(USUAL, |seconds| Duration::from_secs(seconds).min(USUAL))
+    seconds.map_or(DEFAULT_LIFETIME, |seconds| {
+        Duration::from_secs(seconds).min(DEFAULT_LIFETIME)
+    })
 }
 
-impl Kept {
+impl CachedCredentials {
     /// For a client, which asks again when this is to be renewed.
-    fn lent(&self) -> Credentials {
+    fn to_credentials(&self) -> Credentials {
         let mut credentials = self.credentials.clone();
         let left = self.renew_at.saturating_duration_since(Instant::now());
         *credentials.expiry_mut() = Some(SystemTime::now() + left);
@@ -185,7 +187,7 @@ impl Kept {
     }
 }
 
-impl ProvideCredentials for Session {
+impl ProvideCredentials for RoleSession {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -209,13 +211,13 @@ mod tests {
         let ends = now.as_second() + 900;
         assert_eq!(lasts(ends, Some(now)).as_secs(), 900);
         // Theirs is 2 h behind and ahead; ours is 5 h ahead of both.
-        assert_eq!(lasts(ends, Some(hours(-2))), USUAL);
+        assert_eq!(lasts(ends, Some(hours(-2))), DEFAULT_LIFETIME);
         assert!((895..=900).contains(&lasts(ends, Some(hours(2))).as_secs()));
         assert_eq!(lasts(ends - 5 * 3600, Some(hours(-5))).as_secs(), 900);
-        assert_eq!(lasts(ends - 5 * 3600, None), USUAL);
+        assert_eq!(lasts(ends - 5 * 3600, None), DEFAULT_LIFETIME);
     }
 
-    fn session(kept: Option<Kept>, found: Option<Credentials>) -> Session {
+    fn session(cached: Option<CachedCredentials>, found: Option<Credentials>) -> RoleSession {
         let env = Environment::of([
             // Nothing listens there.
             ("ACTIONS_ID_TOKEN_REQUEST_URL", "http://127.0.0.1:9/?a=b"),
@@ -224,12 +226,12 @@ mod tests {
         let config = SdkConfig::builder()
             .behavior_version(aws_config::BehaviorVersion::latest())
             .build();
-        Session {
+        RoleSession {
             sts: sts(&config),
-            workflow: Workflow::of(&env, "arn:aws:iam::123456789012:role/e2e").unwrap(),
+            workflow: TokenEndpoint::of(&env, "arn:aws:iam::123456789012:role/e2e").unwrap(),
             role: "e2e".to_owned(),
             name: "test".to_owned(),
-            kept: Arc::new(Mutex::new(kept)),
+            cached: Arc::new(Mutex::new(cached)),
             found: found.map(SharedCredentialsProvider::new),
             mask: false,
         }
@@ -243,12 +245,12 @@ mod tests {
     async fn a_session_that_is_not_renewed_serves_to_its_end_and_then_what_was_found() {
         drop(rustls::crypto::ring::default_provider().install_default());
         let now = Instant::now();
-        let kept = Kept {
+        let cached = CachedCredentials {
             credentials: key("old"),
             renew_at: now + Duration::from_mins(48),
             ends_at: now + Duration::from_hours(1),
         };
-        let session = session(Some(kept), Some(key("found")));
+        let session = session(Some(cached), Some(key("found")));
         let id = async || {
             session
                 .credentials()

@@ -3,8 +3,8 @@
 use super::{super::network::Subnet, *};
 
 /// `type/zone/s` or `type/zone/d` each.
-fn plan(candidates: &[&str], rounds: u32) -> Plan {
-    Plan::new(candidates.iter().copied().map(candidate).collect(), rounds)
+fn plan(candidates: &[&str], rounds: u32) -> CandidatePlan {
+    CandidatePlan::new(candidates.iter().copied().map(candidate).collect(), rounds)
 }
 
 fn candidate(text: &str) -> Candidate {
@@ -19,17 +19,17 @@ fn candidate(text: &str) -> Candidate {
             vpc: "vpc-1".to_owned(),
         },
         market: if market == "s" {
-            Bought::Spot
+            PurchaseOption::Spot
         } else {
-            Bought::OnDemand
+            PurchaseOption::OnDemand
         },
     }
 }
 
 fn text(candidate: &Candidate) -> String {
     let market = match candidate.market {
-        Bought::Spot => "s",
-        Bought::OnDemand => "d",
+        PurchaseOption::Spot => "s",
+        PurchaseOption::OnDemand => "d",
     };
     format!(
         "{}/{}/{market}",
@@ -38,14 +38,17 @@ fn text(candidate: &Candidate) -> String {
 }
 
 /// Refuses each candidate by what `answer` says of it, to the end: what was asked for, rounds apart by `|`.
-fn walk(mut plan: Plan, answer: impl Fn(&str) -> &'static str) -> (String, Option<String>) {
+fn walk(
+    mut plan: CandidatePlan,
+    answer: impl Fn(&str) -> &'static str,
+) -> (String, Option<String>) {
     let mut asked = Vec::new();
     loop {
         while let Some(candidate) = plan.next() {
             let name = text(&candidate);
             let code = answer(&name);
             asked.push(name);
-            if plan.refused(&candidate, Class::of(code), code) == Next::GiveUp {
+            if plan.refused(&candidate, ErrorClass::of(code), code) == AfterRefusal::GiveUp {
                 return (asked.join(" "), Some(code.to_owned()));
             }
         }
@@ -175,7 +178,7 @@ fn pauses_grow_and_rounds_end() {
     })
     .collect();
     assert_eq!(pauses, [20, 40, 80, 90]);
-    assert!((0..99).all(|_| jitter(FIRST) <= FIRST));
+    assert!((0..99).all(|_| jitter(FIRST_PAUSE) <= FIRST_PAUSE));
 }
 
 #[test]

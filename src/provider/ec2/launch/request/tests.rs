@@ -8,12 +8,12 @@ use crate::{
     inputs::Environment,
 };
 
-fn wish(options: &[&str]) -> Wish {
+fn spec(options: &[&str]) -> LaunchSpec {
     let words = ["manifests-e2e", "provision-ec2"].iter().chain(options);
     let Command::ProvisionEc2(staged) = Cli::try_parse_from(words).unwrap().command else {
         unreachable!("that is what was typed")
     };
-    Wish::of(&staged.args, &Environment::default()).unwrap()
+    LaunchSpec::of(&staged.args, &Environment::default()).unwrap()
 }
 
 fn subnets() -> Vec<Subnet> {
@@ -25,41 +25,41 @@ fn subnets() -> Vec<Subnet> {
     vec![subnet("us-east-1a"), subnet("us-east-1b")]
 }
 
-fn begun() -> Begun {
-    Begun {
+fn session() -> LaunchSession {
+    LaunchSession {
         nonce: "n".to_owned(),
         expires_at: "2026-11-21T15:00:00Z".parse().unwrap(),
-        keys: Keys::generate().unwrap(),
+        keys: LaunchKeys::generate().unwrap(),
         open: None,
     }
 }
 
 #[test]
 fn one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal() {
-    let (wish, begun, run) = (
-        wish(&["--market=spot", "--disk-gib=120"]),
-        begun(),
+    let (spec, session, run) = (
+        spec(&["--market=spot", "--disk-gib=120"]),
+        session(),
         Run::random(),
     );
     let config = aws_sdk_ec2::Config::builder()
         .behavior_version_latest()
         .build();
-    let order = Order {
+    let launch = LaunchRequest {
         ec2: &Client::from_conf(config),
-        wish: &wish,
-        begun: &begun,
-        image: &Chosen {
+        spec: &spec,
+        session: &session,
+        image: &ChosenImage {
             id: "ami-1".to_owned(),
             name: "ubuntu".to_owned(),
             root_device: "/dev/sda1".to_owned(),
         },
         security_group: "sg-1",
-        tags: &run.tags(begun.expires_at),
+        tags: &run.tags(session.expires_at),
         name: "e2e-1",
     };
-    let candidate = candidates(&wish, &begun, &subnets()).remove(0);
-    let input = order
-        .request(&candidate, &candidate.token(&run, &begun.nonce, "1"))
+    let candidate = candidates(&spec, &session, &subnets()).remove(0);
+    let input = launch
+        .request(&candidate, &candidate.token(&run, &session.nonce, "1"))
         .as_input()
         .clone()
         .build()
@@ -125,24 +125,24 @@ fn one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal() {
 #[test]
 fn each_candidate_has_a_token_of_its_own_and_the_open_one_comes_first() {
     let run = Run::random();
-    let wish = wish(&[
+    let spec = spec(&[
         "--instance-types=a1.large,b1.large",
         "--market=spot-then-on-demand",
     ]);
-    let mut begun = begun();
-    let all = candidates(&wish, &begun, &subnets());
+    let mut session = session();
+    let all = candidates(&spec, &session, &subnets());
     let mut tokens: Vec<String> = all
         .iter()
-        .flat_map(|one| ["1", "2"].map(|turn| one.token(&run, &begun.nonce, turn)))
+        .flat_map(|one| ["1", "2"].map(|turn| one.token(&run, &session.nonce, turn)))
         .collect();
     tokens.sort_unstable();
     tokens.dedup();
     assert_eq!((all.len(), tokens.len()), (8, 16));
-    assert_eq!(all[0].market, Bought::Spot);
+    assert_eq!(all[0].market, PurchaseOption::Spot);
     let lost = all[5].clone();
     let intent = serde_json::json!({"type": lost.instance_type, "zone": lost.subnet.zone, "market": lost.market.name(),
         "token": "t", "round": 1});
-    begun.open = Some(serde_json::from_value(intent).unwrap());
-    let first = candidates(&wish, &begun, &subnets()).remove(0);
+    session.open = Some(serde_json::from_value(intent).unwrap());
+    let first = candidates(&spec, &session, &subnets()).remove(0);
     assert_eq!(first.to_string(), lost.to_string());
 }

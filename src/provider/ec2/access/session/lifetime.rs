@@ -13,7 +13,7 @@ const REMEDY: &str = "renewed they are with `role-arn` and the permission `id-to
 
 /// For how long credentials last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lasting {
+pub(crate) enum SessionLifetime {
     /// They have no end, or are renewed.
     Always,
     /// Until then.
@@ -22,7 +22,7 @@ pub(crate) enum Lasting {
     Unknown,
 }
 
-impl Lasting {
+impl SessionLifetime {
     /// Whether the credentials last for all that may follow, said where they do not.
     ///
     /// `least` is what a host that is launched now and ended at once may take, `whole` what the run may.
@@ -68,10 +68,10 @@ mod tests {
         let minutes = Duration::from_mins;
         let ending = |seconds: i64| {
             let now = Timestamp::now().as_second();
-            Lasting::Until(Timestamp::from_second(now + seconds).unwrap())
+            SessionLifetime::Until(Timestamp::from_second(now + seconds).unwrap())
         };
-        let check = |lasting: Lasting| lasting.check(minutes(20), minutes(105));
-        assert!(check(Lasting::Always).is_ok() && check(Lasting::Unknown).is_ok());
+        let check = |lifetime: SessionLifetime| lifetime.check(minutes(20), minutes(105));
+        assert!(check(SessionLifetime::Always).is_ok() && check(SessionLifetime::Unknown).is_ok());
         assert!(check(ending(3600)).is_ok());
         for early in [600, -3600] {
             let error = check(ending(early)).unwrap_err();
