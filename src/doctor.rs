@@ -1,8 +1,9 @@
 //! Before a run: what the chain needs, tried or looked at, without making anything.
 //!
-//! Given what was found; knows what a finding means for the verdict, and how it is told. A check that cannot be made is
+//! Given what was found; knows what a finding means for the status, and how it is told. A check that cannot be made is
 //! a warning, never "ok".
 
+pub mod ec2;
 pub mod github;
 pub mod host;
 pub mod machine;
@@ -18,7 +19,7 @@ use crate::{
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CheckStatus {
     /// It is there.
     Ok,
     /// The chain can run, but something is to be known.
@@ -27,7 +28,7 @@ pub enum Verdict {
     Missing(Exit),
 }
 
-impl Verdict {
+impl CheckStatus {
     /// The word of its line.
     pub const fn word(self) -> &'static str {
         match self {
@@ -42,7 +43,7 @@ impl Verdict {
 #[derive(Clone, Debug)]
 pub struct Check {
     /// How it came out.
-    pub verdict: Verdict,
+    pub status: CheckStatus,
     /// What was looked at.
     pub what: String,
     /// What was found.
@@ -54,9 +55,9 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(verdict: Verdict, what: impl Into<String>, found: impl Into<String>) -> Self {
+    fn new(status: CheckStatus, what: impl Into<String>, found: impl Into<String>) -> Self {
         Self {
-            verdict,
+            status,
             what: what.into(),
             found: one_line(&found.into()),
             remedy: None,
@@ -66,17 +67,17 @@ impl Check {
 
     /// It is there.
     pub fn ok(what: impl Into<String>, found: impl Into<String>) -> Self {
-        Self::new(Verdict::Ok, what, found)
+        Self::new(CheckStatus::Ok, what, found)
     }
 
     /// It is to be known.
     pub fn warning(what: impl Into<String>, found: impl Into<String>) -> Self {
-        Self::new(Verdict::Warning, what, found)
+        Self::new(CheckStatus::Warning, what, found)
     }
 
     /// It is not there.
     pub fn missing(exit: Exit, what: impl Into<String>, found: impl Into<String>) -> Self {
-        Self::new(Verdict::Missing(exit), what, found)
+        Self::new(CheckStatus::Missing(exit), what, found)
     }
 
     /// A room's error in place of what was looked for.
@@ -113,7 +114,7 @@ impl Check {
 pub fn text(checks: &[Check]) -> String {
     let mut text = String::new();
     for check in checks {
-        let (word, found) = (check.verdict.word(), &check.found);
+        let (word, found) = (check.status.word(), &check.found);
         let colon = if found.is_empty() { "" } else { ": " };
         let mut lines = vec![format!("{word:<8} {}{colon}{found}", check.what)];
         lines.extend(
@@ -140,10 +141,10 @@ pub fn text(checks: &[Check]) -> String {
 pub fn markdown(checks: &[Check]) -> String {
     let mut text = "### doctor\n\n| | check | found | what to do |\n|---|---|---|---|\n".to_owned();
     for check in checks {
-        let sign = match check.verdict {
-            Verdict::Ok => "✅",
-            Verdict::Warning => "⚠️",
-            Verdict::Missing(_) => "❌",
+        let sign = match check.status {
+            CheckStatus::Ok => "✅",
+            CheckStatus::Warning => "⚠️",
+            CheckStatus::Missing(_) => "❌",
         };
         let cells = [
             &check.what,
@@ -178,14 +179,14 @@ pub fn markdown(checks: &[Check]) -> String {
 pub fn conclude(checks: &[Check]) -> Result<(), Failure> {
     let missing: Vec<&Check> = checks
         .iter()
-        .filter(|check| matches!(check.verdict, Verdict::Missing(_)))
+        .filter(|check| matches!(check.status, CheckStatus::Missing(_)))
         .collect();
     if missing.is_empty() {
         return Ok(());
     }
     let bad_input = missing
         .iter()
-        .all(|check| check.verdict == Verdict::Missing(Exit::BadInput));
+        .all(|check| check.status == CheckStatus::Missing(Exit::BadInput));
     let exit = if bad_input {
         Exit::BadInput
     } else {

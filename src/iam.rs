@@ -131,7 +131,7 @@ impl Policy {
 
 /// What policies are narrowed to; what is not set is any.
 #[derive(Clone, Debug, Default)]
-pub struct Scope {
+pub struct PolicyScope {
     /// The only region.
     pub region: Option<String>,
     /// The account, twelve digits.
@@ -150,7 +150,7 @@ pub struct Scope {
     pub ecr: Option<String>,
 }
 
-impl Scope {
+impl PolicyScope {
     fn of(args: &IamArgs) -> Result<Self, Failure> {
         Ok(Self {
             region: args.region.clone(),
@@ -220,13 +220,13 @@ impl Scope {
 }
 
 /// The policy of one action; `None` for one that asks nothing of AWS.
-pub fn of_stage(stage: Stage, scope: &Scope) -> Option<Policy> {
+pub fn of_stage(stage: Stage, scope: &PolicyScope) -> Option<Policy> {
     let policy = Policy::of(actions::of(stage, scope));
     (!policy.statement.is_empty()).then_some(policy)
 }
 
 /// The policy of the whole chain in one job.
-pub fn of_chain(scope: &Scope) -> Policy {
+pub fn of_chain(scope: &PolicyScope) -> Policy {
     let chain = Stage::ALL.into_iter().filter(|stage| stage.in_chain());
     Policy::of(chain.flat_map(|stage| actions::of(stage, scope)))
 }
@@ -236,7 +236,7 @@ pub fn of_chain(scope: &Scope) -> Policy {
 /// # Errors
 /// [`Failure`] naming the input that is wrong or missing.
 pub fn print(args: &IamArgs, env: &Environment) -> Result<Option<String>, Failure> {
-    let scope = Scope::of(args)?;
+    let scope = PolicyScope::of(args)?;
     if args.trust {
         return Ok(Some(trust::policy(args, &scope, env)?.text()));
     }
@@ -257,14 +257,14 @@ pub fn print(args: &IamArgs, env: &Environment) -> Result<Option<String>, Failur
         return Ok(Some(of_chain(&scope).text()));
     };
     if stage == Stage::GatherLogs && scope.s3.is_none() {
-        Scope::need(stage.name(), "s3-uri", None)?;
+        PolicyScope::need(stage.name(), "s3-uri", None)?;
     }
     Ok(of_stage(stage, &scope).map(|policy| policy.text()))
 }
 
 /// Policies by the name of their file in `e2e/iam`, each for any region and account.
 pub fn files() -> BTreeMap<String, String> {
-    let scope = Scope::default();
+    let scope = PolicyScope::default();
     let each = Stage::ALL.into_iter().filter_map(|stage| {
         let policy = of_stage(stage, &scope)?;
         Some((format!("{}.json", stage.name()), policy.text() + "\n"))

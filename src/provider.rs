@@ -111,7 +111,7 @@ pub struct Ended {
 
 /// A host that answers.
 #[derive(Clone, Debug)]
-pub struct Launched {
+pub struct ProvisionedHost {
     /// How to reach it.
     pub host: HostRecord,
     /// When it will power itself off.
@@ -129,7 +129,7 @@ pub trait Provider: Send + Sync {
         &'a self,
         store: &'a mut Store,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Launched, Failure>>;
+    ) -> BoxFuture<'a, Result<ProvisionedHost, Failure>>;
 
     /// Asks for the end of what the record knows, at once and without a wait: after a cancel or a failed launch.
     ///

@@ -1,6 +1,6 @@
-//! Which of the things that carry our tags were left behind.
+//! Which of the resources that carry our tags were left behind.
 //!
-//! A thing is judged from what was found, what GitHub says of its run, and the time, without asking anybody: in doubt it
+//! A resource is judged from what was found, what GitHub says of its run, and the time, without asking anybody: in doubt it
 //! stays, and what is not certainly ours is none of our business. [`Pass`] carries the verdicts out.
 
 mod pass;
@@ -32,9 +32,9 @@ pub struct RunKey {
 
 impl RunKey {
     /// The run that the tags name; `None` for one of a laptop.
-    pub fn of(thing: &Resource) -> Option<Self> {
-        let repository = thing.tags.get(TAG_REPOSITORY)?.clone();
-        let (_, id) = thing.tags.get(TAG_RUN)?.rsplit_once('-')?;
+    pub fn of(resource: &Resource) -> Option<Self> {
+        let repository = resource.tags.get(TAG_REPOSITORY)?.clone();
+        let (_, id) = resource.tags.get(TAG_RUN)?.rsplit_once('-')?;
         Some(Self {
             repository,
             id: id.parse().ok()?,
@@ -44,21 +44,21 @@ impl RunKey {
 
 /// What GitHub says of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum RunAnswer {
     /// This.
     Run(WorkflowRun),
     /// That it has none, or none that we may see.
-    Nothing,
+    NotFound,
     /// Nothing that can be relied on, and why.
-    Silence(String),
+    NoAnswer(String),
 }
 
-/// Whose things may be reaped at all: `owner/name`, `owner/*`, or `*` for all, also those of laptops.
+/// Whose resources may be reaped at all: `owner/name`, `owner/*`, or `*` for all, also those of laptops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repositories(pub Vec<String>);
 
 impl Repositories {
-    /// Whether things of that repository are meant; of none: those of laptops.
+    /// Whether resources of that repository are meant; of none: those of laptops.
     pub fn cover(&self, repository: Option<&str>) -> bool {
         self.0
             .iter()
@@ -75,18 +75,18 @@ impl Repositories {
     }
 }
 
-/// What holds for all things of one pass.
+/// What holds for all resources of one pass.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// The time.
     pub now: Timestamp,
     /// So long ago has the mark of an earlier pass to be.
     pub grace: Limit,
-    /// Whose things.
+    /// Whose resources.
     pub repositories: Repositories,
 }
 
-/// What is to become of a thing.
+/// What is to become of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// Not ours to judge.
@@ -107,14 +107,14 @@ pub enum Fate {
 
 /// A fate and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ReapVerdict {
     /// What is to become of it.
     pub fate: Fate,
     /// Why, in a few words.
     pub why: String,
 }
 
-impl Verdict {
+impl ReapVerdict {
     fn new(fate: Fate, why: impl Into<String>) -> Self {
         Self {
             fate,
@@ -133,66 +133,70 @@ impl Verdict {
     }
 }
 
-/// A verdict on each thing, in their order.
-pub fn judge(things: &[Resource], told: &BTreeMap<RunKey, Told>, rules: &Rules) -> Vec<Verdict> {
-    let mut verdicts: Vec<Verdict> = things
+/// A verdict on each resource, in their order.
+pub fn judge(
+    resources: &[Resource],
+    answers: &BTreeMap<RunKey, RunAnswer>,
+    rules: &Rules,
+) -> Vec<ReapVerdict> {
+    let mut verdicts: Vec<ReapVerdict> = resources
         .iter()
-        .map(|thing| {
-            let key = RunKey::of(thing);
-            one(thing, key.and_then(|key| told.get(&key)), rules)
+        .map(|resource| {
+            let key = RunKey::of(resource);
+            one(resource, key.and_then(|key| answers.get(&key)), rules)
         })
         .collect();
     // A later attempt may use the security group of an earlier one.
-    for at in 0..things.len() {
-        if things[at].kind == "instance" || !verdicts[at].is_candidate() {
+    for at in 0..resources.len() {
+        if resources[at].kind == "instance" || !verdicts[at].is_candidate() {
             continue;
         }
-        let user = things.iter().zip(&verdicts).find(|(other, verdict)| {
+        let user = resources.iter().zip(&verdicts).find(|(other, verdict)| {
             other.kind == "instance"
-                && other.region == things[at].region
-                && other.tags.get(TAG_RUN) == things[at].tags.get(TAG_RUN)
+                && other.region == resources[at].region
+                && other.tags.get(TAG_RUN) == resources[at].tags.get(TAG_RUN)
                 && !verdict.is_candidate()
         });
         if let Some((user, _)) = user {
-            verdicts[at] = Verdict::new(Fate::Spare, format!("{} of its run stays", user.id));
+            verdicts[at] = ReapVerdict::new(Fate::Spare, format!("{} of its run stays", user.id));
         }
     }
     verdicts
 }
 
-fn one(thing: &Resource, told: Option<&Told>, rules: &Rules) -> Verdict {
-    let tag = |name: &str| thing.tags.get(name).map(String::as_str);
+fn one(resource: &Resource, answer: Option<&RunAnswer>, rules: &Rules) -> ReapVerdict {
+    let tag = |name: &str| resource.tags.get(name).map(String::as_str);
     let moment = |name: &str| tag(name).and_then(|text| text.parse::<Timestamp>().ok());
-    let spare = |why: &str| Verdict::new(Fate::Spare, why);
+    let spare = |why: &str| ReapVerdict::new(Fate::Spare, why);
     if !rules.repositories.cover(tag(TAG_REPOSITORY)) {
         let why = match tag(TAG_REPOSITORY) {
             Some(_) => "of another repository",
             None => "of no repository",
         };
-        return Verdict::new(Fate::Foreign, why);
+        return ReapVerdict::new(Fate::Foreign, why);
     }
-    if thing.since.is_some_and(|since| since > rules.now) {
+    if resource.since.is_some_and(|since| since > rules.now) {
         return spare("made in the future");
     }
-    let expires = thing.expires_at();
+    let expires = resource.expires_at();
     let is_past = expires.is_some_and(|at| at < rules.now);
     let attempt: u32 = tag(TAG_ATTEMPT)
         .and_then(|text| text.parse().ok())
         .unwrap_or(1);
-    let over = match told {
-        Some(Told::Silence(why)) => return Verdict::new(Fate::Unknown, why.clone()),
-        Some(Told::Run(run)) if run.is_over() => {
+    let over = match answer {
+        Some(RunAnswer::NoAnswer(why)) => return ReapVerdict::new(Fate::Unknown, why.clone()),
+        Some(RunAnswer::Run(run)) if run.is_over() => {
             let how = run.conclusion.as_deref().unwrap_or("no conclusion");
             Some(format!("its run is over ({how})"))
         }
-        Some(Told::Run(run)) if run.run_attempt > attempt => {
+        Some(RunAnswer::Run(run)) if run.run_attempt > attempt => {
             Some(format!("attempt {attempt} of its run is over"))
         }
-        Some(Told::Run(_)) if is_past => {
-            return Verdict::new(Fate::Stuck, "expired, but its run is in progress");
+        Some(RunAnswer::Run(_)) if is_past => {
+            return ReapVerdict::new(Fate::Stuck, "expired, but its run is in progress");
         }
-        Some(Told::Run(_)) => return spare("its run is in progress"),
-        Some(Told::Nothing) | None => None,
+        Some(RunAnswer::Run(_)) => return spare("its run is in progress"),
+        Some(RunAnswer::NotFound) | None => None,
     };
     let kept = tag(TAG_KEPT).is_some();
     let why = match (over, expires) {
@@ -202,18 +206,18 @@ fn one(thing: &Resource, told: Option<&Told>, rules: &Rules) -> Verdict {
         (None, Some(_)) => return spare("it has not expired, and nothing is known of its run"),
         (None, None) => {
             let why = "no tag says when it expires, and nothing is known of its run";
-            return Verdict::new(Fate::Unknown, why);
+            return ReapVerdict::new(Fate::Unknown, why);
         }
     };
     match moment(TAG_CANDIDATE) {
-        None => Verdict::new(Fate::Mark, why),
+        None => ReapVerdict::new(Fate::Mark, why),
         Some(marked) => {
             let since = std::time::Duration::try_from(rules.now.duration_since(marked));
             match since {
-                Ok(since) if since >= rules.grace.duration() => Verdict::new(Fate::End, why),
+                Ok(since) if since >= rules.grace.duration() => ReapVerdict::new(Fate::End, why),
                 since => {
                     let since = humane(since.unwrap_or_default());
-                    Verdict::new(Fate::Wait, format!("{why}; marked {since} ago"))
+                    ReapVerdict::new(Fate::Wait, format!("{why}; marked {since} ago"))
                 }
             }
         }

@@ -45,7 +45,7 @@ impl Tool {
 
 /// A program that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct InstalledTool {
     /// Where it is.
     pub path: PathBuf,
     /// Its version, as `v0.33.0`.
@@ -143,7 +143,7 @@ impl Explain for ToolError {
 
 /// What is wanted of a tool.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct ToolRequest<'a> {
     /// Which.
     pub tool: Tool,
     /// Its version; the pinned default where none was asked for.
@@ -164,7 +164,7 @@ pub async fn kustomize(
     tools_dir: Option<&Path>,
     deadline: Deadline,
 ) -> Result<PathBuf, ToolError> {
-    let wanted = Wanted {
+    let wanted = ToolRequest {
         tool: Tool::Kustomize,
         version: None,
         arch: this_arch(),
@@ -178,17 +178,17 @@ pub async fn kustomize(
 /// # Errors
 /// [`ToolError`].
 pub async fn find(
-    wanted: Wanted<'_>,
+    wanted: ToolRequest<'_>,
     env: &Environment,
     store: &Store,
     deadline: Deadline,
-) -> Result<Found, ToolError> {
+) -> Result<InstalledTool, ToolError> {
     let pinned = pinned(wanted);
     if let Some(found) = here(wanted, env).await? {
         return Ok(found);
     }
     let path = download::fetch(wanted.tool, pinned, wanted.arch, env, store, deadline).await?;
-    Ok(Found {
+    Ok(InstalledTool {
         path,
         version: pinned.to_owned(),
     })
@@ -199,7 +199,7 @@ pub async fn find(
 /// # Errors
 /// [`ToolError`] as [`find`] would meet it.
 pub async fn look(
-    wanted: Wanted<'_>,
+    wanted: ToolRequest<'_>,
     env: &Environment,
     store: &Store,
     deadline: Deadline,
@@ -213,7 +213,7 @@ pub async fn look(
 }
 
 /// The version that is meant.
-fn pinned(wanted: Wanted<'_>) -> &str {
+fn pinned(wanted: ToolRequest<'_>) -> &str {
     wanted.version.unwrap_or(match wanted.tool {
         Tool::Kind => versions::KIND,
         Tool::Kustomize => versions::KUSTOMIZE,
@@ -221,7 +221,10 @@ fn pinned(wanted: Wanted<'_>) -> &str {
 }
 
 /// One that is on this machine already, in `tools-dir` or on `PATH`.
-async fn here(wanted: Wanted<'_>, env: &Environment) -> Result<Option<Found>, ToolError> {
+async fn here(
+    wanted: ToolRequest<'_>,
+    env: &Environment,
+) -> Result<Option<InstalledTool>, ToolError> {
     let (tool, pinned) = (wanted.tool, pinned(wanted));
     if let Some(dir) = wanted.tools_dir {
         if !dir.is_dir() {
@@ -240,7 +243,7 @@ async fn here(wanted: Wanted<'_>, env: &Environment) -> Result<Option<Found>, To
             && version_of(tool, &path).await.as_deref() == Some(pinned)
         {
             tracing::debug!("{} {pinned} is {}", tool.name(), path.display());
-            return Ok(Some(Found {
+            return Ok(Some(InstalledTool {
                 path,
                 version: pinned.to_owned(),
             }));
@@ -250,7 +253,7 @@ async fn here(wanted: Wanted<'_>, env: &Environment) -> Result<Option<Found>, To
 }
 
 /// The one that the user put there: taken as it is, unless another version was asked for.
-async fn given(path: PathBuf, wanted: Wanted<'_>) -> Result<Found, ToolError> {
+async fn given(path: PathBuf, wanted: ToolRequest<'_>) -> Result<InstalledTool, ToolError> {
     let mismatch = |path: &Path, found: String, wanted: String| ToolError::Mismatch {
         path: path.to_owned(),
         found,
@@ -270,7 +273,7 @@ async fn given(path: PathBuf, wanted: Wanted<'_>) -> Result<Found, ToolError> {
         (Some(found), Some(asked)) if found != asked => {
             Err(mismatch(&path, found, asked.to_owned()))
         }
-        (found, asked) => Ok(Found {
+        (found, asked) => Ok(InstalledTool {
             path,
             version: found
                 .or(asked.map(str::to_owned))
@@ -331,7 +334,7 @@ async fn version_of(tool: Tool, path: &Path) -> Option<String> {
 /// [`HostError`].
 pub async fn place(
     host: &dyn Host,
-    found: &Found,
+    found: &InstalledTool,
     home: Option<&str>,
     deadline: Deadline,
 ) -> Result<String, HostError> {

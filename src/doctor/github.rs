@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Check,
-    schedule::{self, Scheduled},
+    schedule::{self, ScheduledWorkflow},
 };
 use crate::{
     github::api::{Answer, Api},
@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// After so many days without activity GitHub stops the schedules of a public repository.
-const IDLE: i64 = 60;
+const IDLE_DAYS: i64 = 60;
 /// So long before that it is said.
-const EARLY: i64 = 14;
+const WARNING_DAYS: i64 = 14;
 
 /// Looks at the token and, where hosts can be left behind, at the schedule of `reap`.
 ///
@@ -153,7 +153,7 @@ fn refusal(
     ))
 }
 
-fn janitor(workflows: Option<&[Scheduled]>) -> Check {
+fn janitor(workflows: Option<&[ScheduledWorkflow]>) -> Check {
     let what = "reap on a schedule";
     let remedy = "copy .github/workflows/reap.yml of this project: it ends what cancelled and lost runs leave behind";
     let reaps = workflows.map(|all| all.iter().find(|one| one.reaps));
@@ -166,7 +166,7 @@ fn janitor(workflows: Option<&[Scheduled]>) -> Check {
 }
 
 /// Schedules that GitHub does not run any more.
-fn stopped(workflows: &[Scheduled], states: Option<&Answer>) -> Vec<Check> {
+fn stopped(workflows: &[ScheduledWorkflow], states: Option<&Answer>) -> Vec<Check> {
     let Some(states) = states.and_then(|answer| answer.body["workflows"].as_array()) else {
         return Vec::new();
     };
@@ -192,7 +192,7 @@ fn stopped(workflows: &[Scheduled], states: Option<&Answer>) -> Vec<Check> {
 }
 
 /// The rule of 60 days.
-fn idle(workflows: &[Scheduled], about: &Answer, now: Timestamp) -> Option<Check> {
+fn idle(workflows: &[ScheduledWorkflow], about: &Answer, now: Timestamp) -> Option<Check> {
     if workflows.is_empty() || about.body["private"] == true {
         return None;
     }
@@ -200,10 +200,10 @@ fn idle(workflows: &[Scheduled], about: &Answer, now: Timestamp) -> Option<Check
     let pushed: Timestamp = about.body["pushed_at"].as_str()?.parse().ok()?;
     let days = (now.duration_since(pushed).as_secs() / 86_400).max(0);
     let found = format!("the last push is {days} days ago");
-    Some(if days < IDLE - EARLY {
+    Some(if days < IDLE_DAYS - WARNING_DAYS {
         Check::ok(what, found)
     } else {
-        Check::warning(what, format!("{found}: GitHub stops the schedules of a public repository after {IDLE}"))
+        Check::warning(what, format!("{found}: GitHub stops the schedules of a public repository after {IDLE_DAYS}"))
             .remedy("push something, or enable the workflow again afterwards: `gh workflow enable reap.yml`")
     })
 }
@@ -212,7 +212,7 @@ fn idle(workflows: &[Scheduled], about: &Answer, now: Timestamp) -> Option<Check
 mod tests {
     use serde_json::json;
 
-    use super::{super::Verdict, *};
+    use super::{super::CheckStatus, *};
 
     fn answer(body: serde_json::Value) -> Answer {
         Answer {
@@ -225,22 +225,22 @@ mod tests {
 
     #[test]
     fn the_rule_of_60_days_is_for_public_repositories_with_schedules() {
-        let workflows = [Scheduled {
+        let workflows = [ScheduledWorkflow {
             path: "x.yml".to_owned(),
             reaps: true,
         }];
         let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let check = |private: bool, pushed: &str, workflows: &[Scheduled]| {
+        let check = |private: bool, pushed: &str, workflows: &[ScheduledWorkflow]| {
             let about = answer(json!({"private": private, "pushed_at": pushed}));
-            idle(workflows, &about, now).map(|check| check.verdict)
+            idle(workflows, &about, now).map(|check| check.status)
         };
         assert_eq!(
             check(false, "2026-11-01T00:00:00Z", &workflows),
-            Some(Verdict::Ok)
+            Some(CheckStatus::Ok)
         );
         assert_eq!(
             check(false, "2026-10-01T00:00:00Z", &workflows),
-            Some(Verdict::Warning)
+            Some(CheckStatus::Warning)
         );
         assert_eq!(check(true, "2025-10-01T00:00:00Z", &workflows), None);
         assert_eq!(check(false, "2025-10-01T00:00:00Z", &[]), None);
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_schedule_that_github_has_stopped_is_named() {
-        let workflows = [Scheduled {
+        let workflows = [ScheduledWorkflow {
             path: ".github/workflows/reap.yml".to_owned(),
             reaps: true,
         }];

@@ -11,13 +11,13 @@ use crate::{
     limits::Deadline,
     record::Store,
     report::Exit,
-    tools::{self, Tool, Wanted, versions},
+    tools::{self, Tool, ToolRequest, versions},
 };
 
 /// Below this not even a bundle fits.
-const ROOM_LEAST: u64 = 512 << 20;
+const MIN_ROOM: u64 = 512 << 20;
 /// Tools, bundle and the copies that are made of it.
-const ROOM_GOOD: u64 = 2 << 30;
+const GOOD_ROOM: u64 = 2 << 30;
 
 /// Looks at the disk and at kind, kustomize and kubectl. `host` is what the host runs on, where that is known.
 pub async fn examine(
@@ -28,7 +28,7 @@ pub async fn examine(
     deadline: Deadline,
 ) -> Vec<Check> {
     let tool = async |tool, arch| {
-        let wanted = Wanted {
+        let wanted = ToolRequest {
             tool,
             version: None,
             arch,
@@ -56,8 +56,8 @@ fn room(dir: &Path) -> Check {
     let found = format!("{:.1} GiB are free", Gib(free));
     let remedy = "free some, or set RUNNER_TEMP (XDG_STATE_HOME on a laptop) to another disk";
     match free {
-        ..ROOM_LEAST => Check::missing(Exit::Infrastructure, what, found).remedy(remedy),
-        ROOM_LEAST..ROOM_GOOD => Check::warning(what, found).remedy(remedy),
+        ..MIN_ROOM => Check::missing(Exit::Infrastructure, what, found).remedy(remedy),
+        MIN_ROOM..GOOD_ROOM => Check::warning(what, found).remedy(remedy),
         _ => Check::ok(what, found),
     }
 }

@@ -6,7 +6,7 @@ use serde_yaml::Value;
 
 /// A workflow of the checkout that runs on a schedule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Scheduled {
+pub(super) struct ScheduledWorkflow {
     /// Its path in the repository.
     pub(super) path: String,
     /// Whether it runs `reap`.
@@ -14,7 +14,7 @@ pub(super) struct Scheduled {
 }
 
 /// Those of a checkout; `None` where there is no checkout, or one without workflows.
-pub(super) fn read(checkout: &Path) -> Option<Vec<Scheduled>> {
+pub(super) fn read(checkout: &Path) -> Option<Vec<ScheduledWorkflow>> {
     let folder = ".github/workflows";
     let mut names: Vec<_> = fs::read_dir(checkout.join(folder))
         .ok()?
@@ -28,7 +28,7 @@ pub(super) fn read(checkout: &Path) -> Option<Vec<Scheduled>> {
             return None;
         }
         let text = fs::read_to_string(checkout.join(folder).join(name)).ok()?;
-        Some(Scheduled {
+        Some(ScheduledWorkflow {
             path: format!("{folder}/{name}"),
             reaps: scheduled(&text)?,
         })
@@ -64,7 +64,7 @@ mod tests {
     fn our_own_janitor_is_seen() {
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
         let found = read(checkout).unwrap();
-        let reaps: Vec<&Scheduled> = found.iter().filter(|one| one.reaps).collect();
+        let reaps: Vec<&ScheduledWorkflow> = found.iter().filter(|one| one.reaps).collect();
         assert_eq!(reaps.len(), 1, "{found:?}");
         assert_eq!(reaps[0].path, ".github/workflows/reap.yml");
         assert_eq!(read(&checkout.join("src")), None);

@@ -5,13 +5,13 @@ use std::process::ExitStatus;
 use super::Output;
 
 /// What is kept of a streamed command.
-const TAIL: usize = 64 << 10;
+const KEPT_STREAMED: usize = 64 << 10;
 /// What is kept of any other: more is a mistake of ours.
-const ALL: usize = 32 << 20;
+const KEPT: usize = 32 << 20;
 
 /// Which of the two streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
+pub(super) enum OutputStream {
     Stdout,
     Stderr,
 }
@@ -33,11 +33,11 @@ impl Capture {
         }
     }
 
-    pub(super) fn push(&mut self, which: Which, bytes: &[u8]) {
+    pub(super) fn push(&mut self, which: OutputStream, bytes: &[u8]) {
         let at = which as usize;
         let kept = &mut self.kept[at];
         kept.extend_from_slice(bytes);
-        let most = if self.streamed { TAIL } else { ALL };
+        let most = if self.streamed { KEPT_STREAMED } else { KEPT };
         if kept.len() > most * 2 {
             kept.drain(..kept.len() - most);
         }
@@ -54,7 +54,7 @@ impl Capture {
 
     pub(super) fn finish(self, status: i32) -> Output {
         self.line.iter().for_each(|line| show(line));
-        let most = if self.streamed { TAIL } else { ALL };
+        let most = if self.streamed { KEPT_STREAMED } else { KEPT };
         let [stdout, stderr] = self.kept.map(|bytes| {
             String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(most)..]).into_owned()
         });
@@ -97,10 +97,10 @@ mod tests {
     fn keeps_the_end_of_what_is_streamed() {
         let mut capture = Capture::new(true);
         for n in 0..40_000 {
-            capture.push(Which::Stdout, format!("line {n}\n").as_bytes());
+            capture.push(OutputStream::Stdout, format!("line {n}\n").as_bytes());
         }
         let output = capture.finish(3);
-        assert!(output.stdout.len() <= TAIL && output.stdout.ends_with("line 39999\n"));
+        assert!(output.stdout.len() <= KEPT_STREAMED && output.stdout.ends_with("line 39999\n"));
         assert_eq!(output.status, 3);
     }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How long Docker may take to say its version.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// A Docker that answered.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Engine {
             "command -v docker >/dev/null || exit 127; exec docker version -f '{{.Server.Version}}'",
         )
         .repeatable();
-        let deadline = deadline.within(ANSWER);
+        let deadline = deadline.within(ANSWER_LIMIT);
         let asked = host.run(&ask, deadline).await?;
         if asked.status == 0 {
             return Ok(Self { host, root: false });

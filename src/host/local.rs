@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     Command, Host, HostError, Output, Stream,
-    capture::{Capture, Which, code},
+    capture::{Capture, OutputStream, code},
 };
 use crate::{inputs::Environment, limits::Deadline};
 
@@ -95,8 +95,8 @@ impl LocalHost {
         let (sender, mut receiver) = mpsc::channel(16);
         let read = async {
             tokio::join!(
-                pump(stdout, Which::Stdout, sender.clone()),
-                pump(stderr, Which::Stderr, sender)
+                pump(stdout, OutputStream::Stdout, sender.clone()),
+                pump(stderr, OutputStream::Stderr, sender)
             );
         };
         let keep = async {
@@ -141,8 +141,8 @@ impl Drop for Group {
 
 async fn pump(
     mut stream: impl AsyncRead + Unpin,
-    which: Which,
-    sender: mpsc::Sender<(Which, Vec<u8>)>,
+    which: OutputStream,
+    sender: mpsc::Sender<(OutputStream, Vec<u8>)>,
 ) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(read @ 1..) = stream.read(&mut buffer).await {

@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// Below this a deployment of any size fails halfway, with errors that do not name the disk.
-const DISK_LEAST: u64 = 5;
+const MIN_DISK_GIB: u64 = 5;
 /// What a whole Kubeflow with its images takes.
-const DISK_GOOD: u64 = 20;
+const GOOD_DISK_GIB: u64 = 20;
 
 /// What a host says of itself.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Facts {
 pub enum PrepareError {
     /// No room for images.
     #[error(
-        "only {free} GiB are free on {host} where Docker keeps its data ({path}); a cluster needs {DISK_LEAST}"
+        "only {free} GiB are free on {host} where Docker keeps its data ({path}); a cluster needs {MIN_DISK_GIB}"
     )]
     Disk {
         /// Which host.
@@ -193,15 +193,15 @@ pub async fn disk(engine: &Engine, deadline: Deadline) -> Result<(), PrepareErro
         return Ok(());
     };
     let host = engine.host.describe();
-    if free < DISK_LEAST {
+    if free < MIN_DISK_GIB {
         return Err(PrepareError::Disk {
             host,
             free,
             path: lines.next().unwrap_or_default().to_owned(),
         });
     }
-    if free < DISK_GOOD {
-        tracing::warn!("{free} GiB are free on {host}; a whole Kubeflow takes {DISK_GOOD}");
+    if free < GOOD_DISK_GIB {
+        tracing::warn!("{free} GiB are free on {host}; a whole Kubeflow takes {GOOD_DISK_GIB}");
     }
     Ok(())
 }

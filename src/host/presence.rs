@@ -18,18 +18,18 @@ use crate::{
 };
 
 /// How long a host may take to show that it is there.
-const PRESENCE: Duration = Duration::from_secs(3);
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// How long it may take to tell when it was booted.
-const TELLING: Limit = Limit::secs(8);
+const ANSWER_LIMIT: Limit = Limit::secs(8);
 /// The age of its first process in seconds, told by its own clock alone (a container's may be younger than its kernel);
 /// then the room where Docker keeps its data, as `df` has it.
-const ASK: &str = "echo $(( $(cut -d. -f1 /proc/uptime) - $(cut -d' ' -f22 /proc/1/stat) / $(getconf CLK_TCK) ))\n\
+const STATE_SCRIPT: &str = "echo $(( $(cut -d. -f1 /proc/uptime) - $(cut -d' ' -f22 /proc/1/stat) / $(getconf CLK_TCK) ))\n\
     d=$(timeout 4 docker info -f '{{.DockerRootDir}}' 2>/dev/null); d=${d:-/var/lib/docker}; df -Pk \"$d\" | tail -1; echo \"$d\"";
 
 /// A connection to the host's sshd, or why there is none; `None` where nothing came back, not even a refusal.
-pub(crate) async fn knock(host: &HostRecord) -> Option<io::Result<TcpStream>> {
+pub(crate) async fn probe_ssh(host: &HostRecord) -> Option<io::Result<TcpStream>> {
     let asked = TcpStream::connect((host.address.as_str(), host.ssh_port()));
-    tokio::time::timeout(PRESENCE, asked).await.ok()
+    tokio::time::timeout(CONNECT_LIMIT, asked).await.ok()
 }
 
 /// A failure of a stage that began `elapsed` ago, with a word about the host where that is out of reach, was booted since
@@ -44,7 +44,7 @@ pub async fn with_presence(
         return failure;
     };
     let name = format!("{}@{}", host.user, host.address);
-    let reason = match knock(host).await {
+    let reason = match probe_ssh(host).await {
         Some(Ok(_)) => {
             let Some(told) = ask(host, env).await else {
                 return failure;
@@ -89,26 +89,29 @@ fn rebooted(age: Duration, elapsed: Duration) -> bool {
 
 /// What a host says of itself.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
+struct HostState {
     /// How long ago it was booted.
     age: Duration,
     /// How many GiB are free where Docker keeps its data, and where that is.
     disk: Option<(u64, String)>,
 }
 
-async fn ask(host: &HostRecord, env: &Environment) -> Option<Told> {
+async fn ask(host: &HostRecord, env: &Environment) -> Option<HostState> {
     let host = SshHost::new(host, env).ok()?;
-    let (soon, command) = (Deadline::after(TELLING), Command::new(ASK).root());
+    let (soon, command) = (
+        Deadline::after(ANSWER_LIMIT),
+        Command::new(STATE_SCRIPT).root(),
+    );
     let output = soon.bound(host.run(&command, soon)).await.ok()?.ok()?;
     understood(&output.stdout)
 }
 
-fn understood(text: &str) -> Option<Told> {
+fn understood(text: &str) -> Option<HostState> {
     let mut lines = text.lines();
     let age = Duration::from_secs(lines.next()?.trim().parse().ok()?);
     let kib = |line: &str| line.split_whitespace().nth(3)?.parse::<u64>().ok();
     let disk = lines.next().and_then(kib).zip(lines.next());
-    Some(Told {
+    Some(HostState {
         age,
         disk: disk.map(|(kib, path)| (kib >> 20, path.to_owned())),
     })

@@ -18,10 +18,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 pub(super) use self::session::reason;
-use self::session::{Identity, Session};
+use self::session::{Identity, SshSession};
 use super::{
     Command, Host, HostError, Output, Stream,
-    capture::{Capture, Which, quoted},
+    capture::{Capture, OutputStream, quoted},
 };
 use crate::{
     inputs::Environment,
@@ -31,11 +31,11 @@ use crate::{
 };
 
 /// For how long a host that has just come up may refuse our key: until its boot is over, sshd lets nobody in.
-const BOOT: Duration = Duration::from_secs(30);
+const BOOT_LIMIT: Duration = Duration::from_secs(30);
 /// For one attempt at a connection, where nothing else is known.
-const ATTEMPT: Duration = Duration::from_secs(10);
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How often a lost connection is made again for one thing that may be done twice.
-const AGAIN: usize = 5;
+const MAX_RETRIES: usize = 5;
 
 /// A host over SSH.
 pub struct SshHost {
@@ -44,7 +44,7 @@ pub struct SshHost {
     user: String,
     identity: Identity,
     host_key: PublicKey,
-    session: Mutex<Option<Session>>,
+    session: Mutex<Option<SshSession>>,
     /// Tells the detached commands of this process from those of an earlier one.
     nonce: u32,
     started: AtomicU32,
@@ -96,7 +96,7 @@ impl SshHost {
                 Ok(_) => Ok(Status::Ready(())),
                 Err(HostError::Unreachable { reason, .. }) => Ok(Status::NotYet(reason)),
                 Err(error @ HostError::AuthRefused { .. }) => {
-                    if refused_since.get_or_init(Instant::now).elapsed() > BOOT {
+                    if refused_since.get_or_init(Instant::now).elapsed() > BOOT_LIMIT {
                         return Err(error);
                     }
                     Ok(Status::NotYet("it does not let us in yet".to_owned()))
@@ -115,27 +115,27 @@ impl SshHost {
     /// # Errors
     /// [`HostError`], at the first failure.
     pub async fn touch(&self) -> Result<(), HostError> {
-        self.connected(ATTEMPT).await.map(drop)
+        self.connected(CONNECT_LIMIT).await.map(drop)
     }
 
     /// The connection, made where there is none.
-    async fn connected(&self, patience: Duration) -> Result<Session, HostError> {
+    async fn connected(&self, patience: Duration) -> Result<SshSession, HostError> {
         let mut session = self.session.lock().await;
         if let Some(session) = session.as_ref().filter(|session| session.is_open()) {
             return Ok(session.clone());
         }
         *session = None;
-        let made = Session::connect(self, patience).await?;
+        let made = SshSession::connect(self, patience).await?;
         Ok(session.insert(made).clone())
     }
 
     /// The connection, tried for a while: a network that is away for a minute is no reason to fail.
-    async fn reconnected(&self, deadline: Deadline) -> Result<Session, HostError> {
+    async fn reconnected(&self, deadline: Deadline) -> Result<SshSession, HostError> {
         wait::until(
             format!("a connection to {}", self.describe()),
             deadline.within(Duration::from_mins(2)),
             Every::secs(1),
-            async || match self.connected(ATTEMPT).await {
+            async || match self.connected(CONNECT_LIMIT).await {
                 Ok(session) => Ok(Status::Ready(session)),
                 Err(HostError::Unreachable { reason, .. }) => Ok(Status::NotYet(reason)),
                 Err(error) => Err(error),
@@ -169,7 +169,7 @@ impl SshHost {
         root: bool,
         stdin: &[u8],
         deadline: Deadline,
-        sink: &mut (dyn FnMut(Which, &[u8]) + Send),
+        sink: &mut (dyn FnMut(OutputStream, &[u8]) + Send),
     ) -> Result<i32, HostError> {
         let session = self.reconnected(deadline).await?;
         self.on(&session, script, root, stdin, deadline, sink).await
@@ -178,12 +178,12 @@ impl SshHost {
     /// Runs a script once on this connection.
     async fn on(
         &self,
-        session: &Session,
+        session: &SshSession,
         script: &str,
         root: bool,
         stdin: &[u8],
         deadline: Deadline,
-        sink: &mut (dyn FnMut(Which, &[u8]) + Send),
+        sink: &mut (dyn FnMut(OutputStream, &[u8]) + Send),
     ) -> Result<i32, HostError> {
         let status = deadline
             .bound(session.exec(&self.wrapped(script, root), stdin, sink))
@@ -210,7 +210,7 @@ impl SshHost {
                 .on(&session, script, root, stdin, deadline, &mut sink)
                 .await
             {
-                Err(HostError::Unreachable { reason, .. }) if lost < AGAIN => {
+                Err(HostError::Unreachable { reason, .. }) if lost < MAX_RETRIES => {
                     lost += 1;
                     tracing::warn!("{}: {reason}; connecting again", self.describe());
                     wait::pause(Duration::from_millis(500)).await;
@@ -306,14 +306,14 @@ impl Host for SshHost {
                 let mut written = Ok(());
                 let mut said = Capture::new(false);
                 let mut sink = |which, bytes: &[u8]| match which {
-                    Which::Stdout if written.is_ok() => written = file.write_all(bytes),
-                    Which::Stdout => {}
-                    Which::Stderr => said.push(which, bytes),
+                    OutputStream::Stdout if written.is_ok() => written = file.write_all(bytes),
+                    OutputStream::Stdout => {}
+                    OutputStream::Stderr => said.push(which, bytes),
                 };
                 let session = self.reconnected(deadline).await?;
                 let got = self.on(&session, &script, false, &[], deadline, &mut sink);
                 match got.await {
-                    Err(HostError::Unreachable { reason, .. }) if lost < AGAIN => {
+                    Err(HostError::Unreachable { reason, .. }) if lost < MAX_RETRIES => {
                         lost += 1;
                         tracing::warn!("{}: {reason}; connecting again", self.describe());
                         wait::pause(Duration::from_millis(500)).await;
@@ -331,8 +331,8 @@ impl Host for SshHost {
 
     fn forward(&self, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, HostError>> {
         async move {
-            let session = self.connected(ATTEMPT).await?;
-            if let Ok(stream) = tokio::time::timeout(ATTEMPT, session.forward(port)).await {
+            let session = self.connected(CONNECT_LIMIT).await?;
+            if let Ok(stream) = tokio::time::timeout(CONNECT_LIMIT, session.forward(port)).await {
                 return stream.map_err(|reason| self.unreachable(reason));
             }
             // Dead without a word, as keepalive would find in a minute.

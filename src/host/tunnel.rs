@@ -29,11 +29,11 @@ use crate::{
 };
 
 /// A host that was out of reach for so long is gone.
-const GONE: Duration = Duration::from_mins(15);
+const LOST_AFTER: Duration = Duration::from_mins(15);
 /// How often the connection is looked after.
-const CARE: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the process may take to listen.
-const START: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// A kubeconfig of the host made one for this machine, and the ports that it needs forwarded.
 ///
@@ -103,7 +103,7 @@ pub async fn ensure(store: &Store, deadline: Deadline) -> Result<(), HostError> 
     process::start(store.dir())?;
     wait::until(
         "the tunnel",
-        deadline.within(START),
+        deadline.within(START_LIMIT),
         Every::millis(50),
         async || {
             Ok::<_, HostError>(if listens(port).await && process::running(store.dir()) {
@@ -231,7 +231,7 @@ async fn care(host: &SshHost, state: &Path) -> &'static str {
                     tracing::warn!("{error}; connecting again");
                     Instant::now()
                 });
-                if since.elapsed() > GONE {
+                if since.elapsed() > LOST_AFTER {
                     return "the host is gone";
                 }
             }
@@ -245,7 +245,7 @@ async fn care(host: &SshHost, state: &Path) -> &'static str {
         if expires.is_some_and(|expires| Timestamp::now() > expires) {
             return "the host's time is over";
         }
-        wait::pause(CARE).await;
+        wait::pause(POLL_INTERVAL).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Scope, Statement};
+use super::{PolicyScope, Statement};
 use crate::{
     run::{TAG_CANDIDATE, TAG_EXPIRES_AT, TAG_KEPT},
     stages::Stage,
@@ -19,7 +19,7 @@ const FIND: [&str; 4] = [
 ];
 
 /// What an action may do, narrowed to the scope; nothing for one that asks nothing of AWS.
-pub(super) fn of(stage: Stage, scope: &Scope) -> Vec<Statement> {
+pub(super) fn of(stage: Stage, scope: &PolicyScope) -> Vec<Statement> {
     match stage {
         Stage::ProvisionEc2 => provision(scope),
         Stage::GatherLogs => upload(scope),
@@ -36,7 +36,7 @@ pub(super) fn of(stage: Stage, scope: &Scope) -> Vec<Statement> {
 }
 
 /// Looks change nothing, and most know no resources: they are narrowed to a region alone.
-pub(super) fn look(scope: &Scope, calls: &[&str]) -> Statement {
+pub(super) fn look(scope: &PolicyScope, calls: &[&str]) -> Statement {
     let look = Statement::allow("Look", calls, vec!["*".to_owned()]);
     match &scope.region {
         Some(region) => look.when(json!({"StringEquals": {"aws:RequestedRegion": region}})),
@@ -44,7 +44,7 @@ pub(super) fn look(scope: &Scope, calls: &[&str]) -> Statement {
     }
 }
 
-fn provision(scope: &Scope) -> Vec<Statement> {
+fn provision(scope: &PolicyScope) -> Vec<Statement> {
     const MAKE: [&str; 2] = ["ec2:CreateSecurityGroup", "ec2:RunInstances"];
     let mut made = THINGS.to_vec();
     made.push("spot-instances-request");
@@ -110,11 +110,11 @@ fn provision(scope: &Scope) -> Vec<Statement> {
     all
 }
 
-fn find(scope: &Scope) -> Statement {
+fn find(scope: &PolicyScope) -> Statement {
     look(scope, &[&FIND[..], &["ec2:DescribeRegions"]].concat())
 }
 
-fn end(scope: &Scope) -> Statement {
+fn end(scope: &PolicyScope) -> Statement {
     let calls = [
         "ec2:DeleteNetworkInterface",
         "ec2:DeleteSecurityGroup",
@@ -125,7 +125,7 @@ fn end(scope: &Scope) -> Statement {
         .when(scope.tagged("ResourceTag"))
 }
 
-fn move_end(scope: &Scope) -> Statement {
+fn move_end(scope: &PolicyScope) -> Statement {
     tag(
         scope,
         "MoveTheEndOfWhatIsTagged",
@@ -134,13 +134,13 @@ fn move_end(scope: &Scope) -> Statement {
     )
 }
 
-fn mark(scope: &Scope) -> Statement {
+fn mark(scope: &PolicyScope) -> Statement {
     let calls = ["ec2:CreateTags", "ec2:DeleteTags"];
     tag(scope, "MarkOnlyWhatIsTagged", &calls, &[TAG_CANDIDATE])
 }
 
 /// Changes these tags of what is ours already, and no other: above all not those that make a thing ours.
-fn tag(scope: &Scope, sid: &'static str, calls: &[&str], keys: &[&str]) -> Statement {
+fn tag(scope: &PolicyScope, sid: &'static str, calls: &[&str], keys: &[&str]) -> Statement {
     Statement::allow(sid, calls, scope.ec2(&THINGS))
         .when(scope.tagged("ResourceTag"))
         .when(json!({
@@ -151,14 +151,14 @@ fn tag(scope: &Scope, sid: &'static str, calls: &[&str], keys: &[&str]) -> State
 }
 
 /// The role by which EC2 buys spot instances. IAM names one that is not there without its path.
-fn see_spot(scope: &Scope) -> Statement {
+fn see_spot(scope: &PolicyScope) -> Statement {
     let name = "AWSServiceRoleForEC2Spot";
     let paths = ["aws-service-role/spot.amazonaws.com/", ""];
     let roles = paths.map(|path| scope.arn("iam", &format!("role/{path}{name}")));
     Statement::allow("SeeTheSpotRole", &["iam:GetRole"], roles.into())
 }
 
-fn upload(scope: &Scope) -> Vec<Statement> {
+fn upload(scope: &PolicyScope) -> Vec<Statement> {
     let put = |target| {
         let objects = scope.arn("s3", &format!("{target}/*"));
         Statement::allow("PutBundles", &["s3:PutObject"], vec![objects])

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Policy, Scope, Statement, actions};
+use super::{Policy, PolicyScope, Statement, actions};
 use crate::{cli::Component, provider::BadInput, stages::Stage};
 
 /// What a component needs beside AWS.
@@ -74,11 +74,11 @@ const ALL: [Needs; 7] = [
 ///
 /// # Errors
 /// [`BadInput`] naming what the policy is to be narrowed to.
-pub fn policy(component: Component, scope: &Scope) -> Result<Option<Policy>, BadInput> {
+pub fn policy(component: Component, scope: &PolicyScope) -> Result<Option<Policy>, BadInput> {
     let name = component.name();
     let objects = || {
         let target = scope.s3.as_ref().map(ToString::to_string);
-        let target = Scope::need(name, "s3-uri", target.as_deref())?.to_owned();
+        let target = PolicyScope::need(name, "s3-uri", target.as_deref())?.to_owned();
         Ok(vec![scope.arn("s3", &format!("{target}/*"))])
     };
     let statements = match component {
@@ -95,11 +95,11 @@ pub fn policy(component: Component, scope: &Scope) -> Result<Option<Policy>, Bad
             )]
         }
         Component::ProwJob | Component::TestSteps => {
-            let cluster = Scope::need(name, "eks-cluster", scope.cluster.as_deref())?;
+            let cluster = PolicyScope::need(name, "eks-cluster", scope.cluster.as_deref())?;
             vec![reach(scope, cluster)]
         }
         Component::Kaniko => {
-            let repository = Scope::need(name, "ecr-repository", scope.ecr.as_deref())?;
+            let repository = PolicyScope::need(name, "ecr-repository", scope.ecr.as_deref())?;
             push(scope, repository).into()
         }
         Component::CreateCluster => [Stage::ProvisionEc2, Stage::Teardown]
@@ -112,12 +112,12 @@ pub fn policy(component: Component, scope: &Scope) -> Result<Option<Policy>, Bad
 }
 
 /// How to reach one cluster of EKS; what may be done in it is the cluster's to say.
-pub(super) fn reach(scope: &Scope, cluster: &str) -> Statement {
+pub(super) fn reach(scope: &PolicyScope, cluster: &str) -> Statement {
     let cluster = scope.arn("eks", &format!("cluster/{cluster}"));
     Statement::allow("ReachTheCluster", &["eks:DescribeCluster"], vec![cluster])
 }
 
-fn push(scope: &Scope, repository: &str) -> [Statement; 2] {
+fn push(scope: &PolicyScope, repository: &str) -> [Statement; 2] {
     [
         Statement::allow(
             "LogInToTheRegistry",

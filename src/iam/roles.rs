@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::{Policy, Scope, Statement, actions, components};
+use super::{Policy, PolicyScope, Statement, actions, components};
 use crate::{cli::Role, provider::BadInput, stages::Stage};
 
 /// Path of the roles that an admin may make, and name of the policy that bounds them.
@@ -17,7 +17,7 @@ const PATH: &str = "manifests-e2e";
 ///
 /// # Errors
 /// [`BadInput`] where an admin's account is not named.
-pub fn policy(role: Role, scope: &Scope) -> Result<Policy, BadInput> {
+pub fn policy(role: Role, scope: &PolicyScope) -> Result<Policy, BadInput> {
     let mut statements = view(scope);
     if role != Role::Viewer {
         statements.extend(
@@ -32,7 +32,7 @@ pub fn policy(role: Role, scope: &Scope) -> Result<Policy, BadInput> {
     Ok(Policy::of(statements))
 }
 
-fn view(scope: &Scope) -> Vec<Statement> {
+fn view(scope: &PolicyScope) -> Vec<Statement> {
     let mut all: Vec<Statement> = actions::of(Stage::Reap, scope)
         .into_iter()
         .take(1)
@@ -73,8 +73,8 @@ fn view(scope: &Scope) -> Vec<Statement> {
     all
 }
 
-fn administer(scope: &Scope) -> Result<[Statement; 4], BadInput> {
-    Scope::need("an admin", "account", scope.account.as_deref())?;
+fn administer(scope: &PolicyScope) -> Result<[Statement; 4], BadInput> {
+    PolicyScope::need("an admin", "account", scope.account.as_deref())?;
     let roles = || vec![scope.arn("iam", &format!("role/{PATH}/*"))];
     let boundary = scope
         .arn("iam", &format!("policy/{PATH}/boundary"))

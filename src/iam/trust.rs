@@ -5,13 +5,17 @@
 
 use serde_json::json;
 
-use super::{Policy, Scope, Statement};
+use super::{Policy, PolicyScope, Statement};
 use crate::{cli::IamArgs, inputs::Environment, provider::BadInput};
 
 const ISSUER: &str = "token.actions.githubusercontent.com";
 
 /// The trust policy of a role for one repository's workflows.
-pub(super) fn policy(args: &IamArgs, scope: &Scope, env: &Environment) -> Result<Policy, BadInput> {
+pub(super) fn policy(
+    args: &IamArgs,
+    scope: &PolicyScope,
+    env: &Environment,
+) -> Result<Policy, BadInput> {
     let bad = |input, reason: &str, remedy: &str| BadInput {
         input,
         reason: reason.to_owned(),
@@ -42,7 +46,7 @@ pub(super) fn policy(args: &IamArgs, scope: &Scope, env: &Environment) -> Result
                 ids,
             )
         })?;
-    let account = Scope::need("a trust policy", "account", scope.account.as_deref())?;
+    let account = PolicyScope::need("a trust policy", "account", scope.account.as_deref())?;
     let (owner, name) = repository.split_once('/').ok_or_else(|| {
         bad(
             "repository",

@@ -1,30 +1,16 @@
 //! Hosts from EC2: launched with everything in one request, found again by tags alone.
 //!
-//! The only room beside `logs::s3` that names AWS. It reads no file but the keys of the launch, and no environment but
-//! the region; credentials, endpoint and proxy are the SDK's business.
+//! Four rooms: `access` says who may, `launch` makes an instance, `end` finds and ends what carries our tags, and words
+//! (`class`, `quota`, `errors`, `price`) that the others use. `access` names no other room, `end` nothing of `launch`.
+//! Credentials, endpoint and proxy are the SDK's business.
 
-mod adopt;
-pub mod attempts;
-mod class;
-mod client;
-mod cloud_init;
-mod destroy;
-pub mod doctor;
-mod door;
-mod errors;
-mod find;
-mod image;
-mod janitor;
-mod launch;
-mod network;
-mod plan;
+pub(crate) mod access;
+pub(crate) mod class;
+pub(crate) mod end;
+pub(crate) mod errors;
+pub(crate) mod launch;
 pub mod price;
-mod ready;
-mod regions;
-mod session;
-mod sweep;
-mod timer;
-mod wish;
+pub(crate) mod quota;
 
 use std::time::Duration;
 
@@ -34,60 +20,50 @@ use jiff::Timestamp;
 use serde_json::json;
 
 pub use self::{
-    class::{Class, Quota},
-    cloud_init::TIMER,
-    door::let_in_again,
+    access::{Access, SessionError, reauthorize},
+    end::{Janitor, TaggedResources},
     errors::Ec2Error,
-    janitor::{Janitor, Seen},
-    session::{Access, SessionError},
+    launch::attempts,
 };
 use self::{
-    client::Api,
-    find::{INSTANCE, Sought, look},
-    launch::{Begun, Order, STEP},
-    ready::Trouble,
-    regions::Regions,
-    sweep::Sweep,
-    wish::Wish,
+    access::{DEFAULT_REGION, Ec2Api},
+    end::{INSTANCE, Regions, Sought, look},
+    launch::{HOST_KEY, LOGIN_KEY, LaunchSpec},
 };
-use super::{BadInput, Ended, Launched, Owner, Provider, Resource};
+use super::{BadInput, Ended, Owner, Provider, ProvisionedHost, Resource};
 use crate::{
     cli::ProvisionArgs,
-    github::commands,
     inputs::Environment,
     limits::Deadline,
     record::{Launch, Store},
-    report::{Exit, Failure, Leftover},
+    report::{Exit, Failure},
     wait::{self, Every, Status},
 };
 
 /// Files of the state directory that open the door to a host.
-pub const SECRET_FILES: [&str; 2] = [launch::LOGIN_KEY, launch::HOST_KEY];
+pub const SECRET_FILES: [&str; 2] = [LOGIN_KEY, HOST_KEY];
 
 /// How long [`Provider::let_go`] looks for an instance whose launch has no answer yet. A cancelled step lives for 7.5 s.
-const LET_GO: Duration = Duration::from_millis(4500);
+const LET_GO_LIMIT: Duration = Duration::from_millis(4500);
 
-/// What a teardown needs of credentials at most: its own default limit.
-const TEARDOWN: Duration = Duration::from_mins(10);
+/// The step of the record: open from before the request until its answer is known.
+pub(crate) const RUN_INSTANCES: &str = "RunInstances";
+
+/// The unit of systemd that ends the host.
+pub(crate) const TTL_TIMER: &str = "manifests-e2e-ttl.timer";
+
+/// What was just made may be unknown somewhere for so long.
+pub(crate) const VISIBILITY_DELAY: Duration = Duration::from_mins(1);
 
 /// EC2, for one launch or for the end of one.
 #[derive(Debug)]
 pub struct Ec2 {
     /// Absent where nothing is to be launched.
-    wish: Option<Wish>,
+    spec: Option<LaunchSpec>,
     regions: Regions,
     access: Access,
     /// What a run may take, all stages together.
     whole: Duration,
-}
-
-/// What was there before anything was made.
-struct Site {
-    ec2: aws_sdk_ec2::Client,
-    image: image::Chosen,
-    subnets: Vec<network::Subnet>,
-    /// Who may reach port 22.
-    from: Option<wish::Caller>,
 }
 
 impl Ec2 {
@@ -100,11 +76,11 @@ impl Ec2 {
         whole: Duration,
         env: &Environment,
     ) -> Result<Self, BadInput> {
-        let wish = Wish::of(args, env)?;
+        let spec = LaunchSpec::of(args, env)?;
         Ok(Self {
-            regions: Regions::Named(vec![wish.region.clone()]),
-            whole: whole.min(wish.ttl.duration()),
-            wish: Some(wish),
+            regions: Regions::Named(vec![spec.region.clone()]),
+            whole: whole.min(spec.ttl.duration()),
+            spec: Some(spec),
             access: Access::new(env, args.role_arn.as_deref())?,
         })
     }
@@ -121,121 +97,16 @@ impl Ec2 {
     ) -> Result<Self, BadInput> {
         let recorded = launch.and_then(|launch| launch.region.as_deref());
         Ok(Self {
-            wish: None,
+            spec: None,
             access: Access::new(env, role)?,
             whole: Duration::ZERO,
             regions: match (region, recorded) {
                 (None, Some(recorded)) => Regions::Named(vec![recorded.to_owned()]),
-                (Some(_), _) => Regions::Named(client::region(region, env)?.into_iter().collect()),
+                (Some(_), _) => Regions::Named(access::region(region, env)?.into_iter().collect()),
                 (None, None) => Regions::All {
-                    first: client::region(None, env)?
-                        .unwrap_or_else(|| client::DEFAULT_REGION.to_owned()),
+                    first: access::region(None, env)?.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
                 },
             },
-        })
-    }
-
-    async fn launch_now(&self, store: &mut Store, deadline: Deadline) -> Result<Launched, Failure> {
-        let Some(wish) = &self.wish else {
-            return Err(Failure::new(
-                Exit::Infrastructure,
-                "this provider was opened to end things, not to launch",
-            ));
-        };
-        let untouched = |error: Ec2Error| Failure::from(error).leaving(Leftover::None);
-        let api = Api::open(&self.access, deadline).await.map_err(untouched)?;
-        api.lasting()
-            .check(deadline.remaining() + TEARDOWN, self.whole)
-            .map_err(|error| untouched(error.into()))?;
-        let ec2 = api.region(&wish.region);
-        adopt::refuse_a_second(&ec2, store, wish, deadline).await?;
-        let (image, subnets, from) = tokio::try_join!(
-            image::choose(&ec2, wish, deadline),
-            network::subnets(&ec2, wish, deadline),
-            network::callers(wish, self.access.env(), deadline),
-        )
-        .map_err(untouched)?;
-        tracing::info!("image {} ({})", image.id, image.name);
-
-        let site = Site {
-            ec2,
-            image,
-            subnets,
-            from,
-        };
-        self.launch_on(site, wish, store, deadline)
-            .await
-            .map_err(|failure| failure.leaving(Leftover::Tagged))
-    }
-
-    async fn launch_on(
-        &self,
-        site: Site,
-        wish: &Wish,
-        store: &mut Store,
-        deadline: Deadline,
-    ) -> Result<Launched, Failure> {
-        let ec2 = &site.ec2;
-        let begun = &Begun::begin(store, wish)?;
-        if self.access.env().on_runner() {
-            commands::mask(&begun.keys.login);
-            commands::mask(&begun.keys.host);
-        }
-        let candidates = launch::candidates(wish, begun, &site.subnets);
-        adopt::refuse_another(ec2, begun, store, &candidates, deadline).await?;
-        let mut tags = store.run().tags(begun.expires_at);
-        tags.extend(wish.tags.iter().cloned());
-        let group = match (&wish.security_group, &site.from) {
-            (None, Some(from)) => {
-                network::security_group(
-                    ec2,
-                    store,
-                    wish,
-                    &site.subnets[0].vpc,
-                    from,
-                    &tags,
-                    deadline,
-                )
-                .await?
-            }
-            (named, _) => named.clone().unwrap_or_default(),
-        };
-        let order = Order {
-            ec2,
-            wish,
-            begun,
-            image: &site.image,
-            security_group: &group,
-            tags: &tags,
-            name: &store.run().name("e2e"),
-        };
-        let mut sweep = Sweep::new(&order, candidates);
-        let (bargain, host) = loop {
-            let bargain = sweep.next(store, deadline).await?;
-            match ready::up(&order, &bargain.id, store, &self.access, deadline).await {
-                Ok(host) => break (bargain, host),
-                Err(Trouble::Died(death))
-                    if sweep.may_replace(&bargain, &death, store, deadline)? => {}
-                Err(trouble) => return Err(trouble.into()),
-            }
-        };
-        drop(std::fs::remove_file(store.path(launch::HOST_KEY)));
-        let candidate = bargain.candidate;
-        let address = host.address.clone();
-        let hourly = price::hourly(&wish.region, &candidate.instance_type);
-        Ok(Launched {
-            host,
-            expires_at: Some(begun.expires_at),
-            hourly,
-            outputs: vec![
-                ("instance-id", bargain.id),
-                ("public-ip", address),
-                ("region", wish.region.clone()),
-                ("availability-zone", candidate.subnet.zone),
-                ("instance-type", candidate.instance_type),
-                ("market", candidate.market.name().to_owned()),
-                ("ami", site.image.id),
-            ],
         })
     }
 
@@ -243,15 +114,15 @@ impl Ec2 {
         let Some(launch) = store.record().launch.clone() else {
             return Ok(());
         };
-        let open = store.open_step(STEP).is_some();
+        let open = store.open_step(RUN_INSTANCES).is_some();
         let Some(region) = launch
             .region
             .filter(|_| open || launch.instance_id.is_some())
         else {
             return Ok(());
         };
-        let deadline = deadline.within(LET_GO);
-        let ec2 = Api::open(&self.access, deadline).await?.region(&region);
+        let deadline = deadline.within(LET_GO_LIMIT);
+        let ec2 = Ec2Api::open(&self.access, deadline).await?.region(&region);
         let ids = if let Some(id) = launch.instance_id {
             vec![id]
         } else {
@@ -276,8 +147,8 @@ impl Ec2 {
         }
         let what = format!("EC2 to take the end of {}", ids.join(", "));
         wait::until(what, deadline, Every::millis(300), async || {
-            match destroy::terminate(&ec2, &region, &ids, deadline).await {
-                // Launched a moment ago, it may not be known everywhere.
+            match end::terminate(&ec2, &region, &ids, deadline).await {
+                // ProvisionedHost a moment ago, it may not be known everywhere.
                 Err(error) if error.code() == "InvalidInstanceID.NotFound" => {
                     Ok(Status::NotYet(error.to_string()))
                 }
@@ -298,8 +169,16 @@ impl Provider for Ec2 {
         &'a self,
         store: &'a mut Store,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Launched, Failure>> {
-        Box::pin(self.launch_now(store, deadline))
+    ) -> BoxFuture<'a, Result<ProvisionedHost, Failure>> {
+        Box::pin(async move {
+            let Some(spec) = &self.spec else {
+                return Err(Failure::new(
+                    Exit::Infrastructure,
+                    "this provider was opened to end things, not to launch",
+                ));
+            };
+            launch::launch(spec, &self.access, self.whole, store, deadline).await
+        })
     }
 
     fn let_go<'a>(
@@ -316,7 +195,7 @@ impl Provider for Ec2 {
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
         Box::pin(async move {
-            let api = Api::open(&self.access, deadline).await?;
+            let api = Ec2Api::open(&self.access, deadline).await?;
             let (found, only_first) = self.regions.look(&api, Sought::Of(owner), deadline).await?;
             if let Some(error) = only_first {
                 tracing::warn!("only {} is searched: {error}", self.regions.first());
@@ -330,12 +209,7 @@ impl Provider for Ec2 {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Ended, Failure>> {
-        Box::pin(regions::end_all(
-            &self.regions,
-            &self.access,
-            owner,
-            deadline,
-        ))
+        Box::pin(end::end_all(&self.regions, &self.access, owner, deadline))
     }
 
     fn end_at<'a>(
@@ -346,7 +220,7 @@ impl Provider for Ec2 {
         kept: bool,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(timer::end_at(
+        Box::pin(end::end_at(
             store,
             host,
             until,
@@ -372,7 +246,7 @@ fn filter<V: Into<String>>(name: &str, values: impl IntoIterator<Item = V>) -> F
         .build()
 }
 
-fn tags_of(tags: &[(String, String)]) -> Vec<Tag> {
+pub(crate) fn tags_of(tags: &[(String, String)]) -> Vec<Tag> {
     tags.iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect()

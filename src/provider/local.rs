@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 
-use super::{Ended, Launched, Owner, Provider, Resource, clusters};
+use super::{Ended, Owner, Provider, ProvisionedHost, Resource, clusters};
 use crate::{
     host::{
         Host,
@@ -37,7 +37,7 @@ impl Provider for Local {
         &'a self,
         store: &'a mut Store,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Launched, Failure>> {
+    ) -> BoxFuture<'a, Result<ProvisionedHost, Failure>> {
         async move {
             let nothing_made = |error: EngineError| Failure::from(error).leaving(Leftover::None);
             Engine::find(Arc::clone(&self.host), deadline)
@@ -52,7 +52,7 @@ impl Provider for Local {
                 host_key: None,
             };
             store.update(|record| record.launch = Some(launch_of("local")))?;
-            Ok(Launched {
+            Ok(ProvisionedHost {
                 host,
                 expires_at: None,
                 hourly: None,

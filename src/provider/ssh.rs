@@ -8,7 +8,9 @@ use std::{
 
 use futures::{FutureExt as _, future::BoxFuture};
 
-use super::{BadInput, Ended, Launched, Owner, Provider, Resource, clusters, local::launch_of};
+use super::{
+    BadInput, Ended, Owner, Provider, ProvisionedHost, Resource, clusters, local::launch_of,
+};
 use crate::{
     host::{
         Host, HostError,
@@ -21,7 +23,7 @@ use crate::{
 };
 
 /// How long a host that is up already may take to answer.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// A host that you have.
 #[derive(Debug)]
@@ -107,7 +109,7 @@ impl Ssh {
     /// [`HostError`].
     pub async fn reach(&self, deadline: Deadline) -> Result<SshHost, HostError> {
         let host = SshHost::new(&self.record, &self.env)?;
-        host.wait_until_up(deadline.within(ANSWER)).await?;
+        host.wait_until_up(deadline.within(ANSWER_LIMIT)).await?;
         Ok(host)
     }
 
@@ -121,12 +123,12 @@ impl Provider for Ssh {
         &'a self,
         store: &'a mut Store,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Launched, Failure>> {
+    ) -> BoxFuture<'a, Result<ProvisionedHost, Failure>> {
         async move {
             let nothing_made = |error| Failure::from(error).leaving(Leftover::None);
             self.reach(deadline).await.map_err(nothing_made)?;
             store.update(|record| record.launch = Some(launch_of("ssh")))?;
-            Ok(Launched {
+            Ok(ProvisionedHost {
                 host: self.record.clone(),
                 expires_at: None,
                 hourly: None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
 
-use super::{Fate, Repositories, Rules, RunKey, Told, Verdict};
+use super::{Fate, ReapVerdict, Repositories, Rules, RunAnswer, RunKey};
 use crate::{
     github::api::Api,
     limits::Deadline,
@@ -14,30 +14,30 @@ use crate::{
 };
 
 /// How many runs GitHub is asked about at a time.
-const AT_A_TIME: usize = 8;
+const MAX_CONCURRENT: usize = 8;
 
-/// What GitHub says of every run whose things were found, if they may be reaped at all.
+/// What GitHub says of every run whose resources were found, if they may be reaped at all.
 pub async fn ask(
     github: &Api,
-    things: &[Resource],
+    resources: &[Resource],
     repositories: &Repositories,
     deadline: Deadline,
-) -> BTreeMap<RunKey, Told> {
-    let runs: BTreeSet<RunKey> = things
+) -> BTreeMap<RunKey, RunAnswer> {
+    let runs: BTreeSet<RunKey> = resources
         .iter()
         .filter_map(RunKey::of)
         .filter(|run| repositories.cover(Some(&run.repository)))
         .collect();
     stream::iter(runs)
         .map(async |run| {
-            let told = match github.run(&run.repository, run.id, deadline).await {
-                Ok(Some(told)) => Told::Run(told),
-                Ok(None) => Told::Nothing,
-                Err(error) => Told::Silence(error.to_string()),
+            let answer = match github.run(&run.repository, run.id, deadline).await {
+                Ok(Some(answer)) => RunAnswer::Run(answer),
+                Ok(None) => RunAnswer::NotFound,
+                Err(error) => RunAnswer::NoAnswer(error.to_string()),
             };
-            (run, told)
+            (run, answer)
         })
-        .buffer_unordered(AT_A_TIME)
+        .buffer_unordered(MAX_CONCURRENT)
         .collect()
         .await
 }
@@ -47,24 +47,26 @@ pub struct Pass<'a> {
     /// Who carries it out.
     pub janitor: &'a Janitor,
     /// What was found.
-    pub things: &'a [Resource],
+    pub resources: &'a [Resource],
     /// A verdict on each.
-    pub verdicts: &'a [Verdict],
+    pub verdicts: &'a [ReapVerdict],
 }
 
 impl Pass<'_> {
-    fn of(&self, choose: impl Fn(&Resource, &Verdict) -> bool) -> Vec<&Resource> {
-        let both = self.things.iter().zip(self.verdicts);
-        both.filter(|(thing, verdict)| choose(thing, verdict))
-            .map(|(thing, _)| thing)
+    fn of(&self, choose: impl Fn(&Resource, &ReapVerdict) -> bool) -> Vec<&Resource> {
+        let both = self.resources.iter().zip(self.verdicts);
+        both.filter(|(resource, verdict)| choose(resource, verdict))
+            .map(|(resource, _)| resource)
             .collect()
     }
 
     /// Id and a line for each that is chosen.
-    pub fn lines(&self, choose: impl Fn(&Resource, &Verdict) -> bool) -> Vec<(String, String)> {
-        let both = self.things.iter().zip(self.verdicts);
-        both.filter(|(thing, verdict)| choose(thing, verdict))
-            .map(|(thing, verdict)| (thing.id.clone(), format!("{thing}: {}", verdict.why)))
+    pub fn lines(&self, choose: impl Fn(&Resource, &ReapVerdict) -> bool) -> Vec<(String, String)> {
+        let both = self.resources.iter().zip(self.verdicts);
+        both.filter(|(resource, verdict)| choose(resource, verdict))
+            .map(|(resource, verdict)| {
+                (resource.id.clone(), format!("{resource}: {}", verdict.why))
+            })
             .collect()
     }
 
@@ -74,9 +76,9 @@ impl Pass<'_> {
         rules: &Rules,
         deadline: Deadline,
     ) -> (Vec<String>, Vec<Failure>) {
-        let marked = |thing: &Resource| thing.tags.contains_key(TAG_CANDIDATE);
-        let back = self.of(|thing, verdict| {
-            marked(thing) && matches!(verdict.fate, Fate::Spare | Fate::Stuck)
+        let marked = |resource: &Resource| resource.tags.contains_key(TAG_CANDIDATE);
+        let back = self.of(|resource, verdict| {
+            marked(resource) && matches!(verdict.fate, Fate::Spare | Fate::Stuck)
         });
         let mark = self.of(|_, verdict| verdict.fate == Fate::Mark);
         let end = self.of(|_, verdict| verdict.fate == Fate::End);
@@ -97,7 +99,7 @@ impl Pass<'_> {
         let gone = match self.janitor.left(&end, deadline).await {
             Ok(left) => end
                 .into_iter()
-                .map(|thing| thing.id)
+                .map(|resource| resource.id)
                 .filter(|id| !left.iter().any(|other| other.id == *id))
                 .collect(),
             Err(failure) => {

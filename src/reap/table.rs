@@ -1,6 +1,6 @@
 //! A pass in Markdown, for the job summary.
 
-use super::{Fate, Verdict};
+use super::{Fate, ReapVerdict};
 use crate::{
     provider::Resource,
     report::escape_markdown,
@@ -8,13 +8,18 @@ use crate::{
 };
 
 /// So many rows are shown: a summary that is too large is shown not at all.
-const ROWS: usize = 500;
+const MAX_ROWS: usize = 500;
 
-/// What became of each thing, one row each; what is somebody else's is only counted.
+/// What became of each resource, one row each; what is somebody else's is only counted.
 ///
 /// `gone` are the ids of what was ended and proven gone.
-pub fn table(things: &[Resource], verdicts: &[Verdict], gone: &[String], dry_run: bool) -> String {
-    let ours: Vec<(&Resource, &Verdict)> = things
+pub fn table(
+    resources: &[Resource],
+    verdicts: &[ReapVerdict],
+    gone: &[String],
+    dry_run: bool,
+) -> String {
+    let ours: Vec<(&Resource, &ReapVerdict)> = resources
         .iter()
         .zip(verdicts)
         .filter(|(_, verdict)| verdict.fate != Fate::Foreign)
@@ -25,9 +30,9 @@ pub fn table(things: &[Resource], verdicts: &[Verdict], gone: &[String], dry_run
         text.push_str("Nothing of ours is there.\n");
     } else {
         text.push_str("| resource | run | expires | what | why |\n|---|---|---|---|---|\n");
-        text.extend(ours.iter().take(ROWS).map(|(thing, verdict)| {
+        text.extend(ours.iter().take(MAX_ROWS).map(|(resource, verdict)| {
             let what = match verdict.fate {
-                _ if gone.contains(&thing.id) => "**ended**, proven gone",
+                _ if gone.contains(&resource.id) => "**ended**, proven gone",
                 Fate::Foreign | Fate::Spare => "stays",
                 Fate::Stuck => "**left**: not touched",
                 Fate::Unknown => "unknown: not touched",
@@ -37,19 +42,19 @@ pub fn table(things: &[Resource], verdicts: &[Verdict], gone: &[String], dry_run
                 Fate::End if dry_run => "**left**: would be ended",
                 Fate::End => "**left**: could not be ended",
             };
-            let tag = |name| thing.tags.get(name).map_or("", String::as_str);
+            let tag = |name| resource.tags.get(name).map_or("", String::as_str);
             format!(
                 "| {} | {} | {} | {what} | {} |\n",
-                escape_markdown(&thing.to_string()),
-                run_of(thing),
+                escape_markdown(&resource.to_string()),
+                run_of(resource),
                 escape_markdown(tag(TAG_EXPIRES_AT)),
                 escape_markdown(&verdict.why)
             )
         }));
     }
-    let foreign = things.len() - ours.len();
+    let foreign = resources.len() - ours.len();
     for (count, of_what) in [
-        (ours.len().saturating_sub(ROWS), "more rows"),
+        (ours.len().saturating_sub(MAX_ROWS), "more rows"),
         (foreign, "things of other repositories or laptops"),
     ] {
         if count > 0 {
@@ -61,8 +66,8 @@ pub fn table(things: &[Resource], verdicts: &[Verdict], gone: &[String], dry_run
 }
 
 /// Repository and run, as a link where the tag is one.
-fn run_of(thing: &Resource) -> String {
-    let tag = |name| thing.tags.get(name).map_or("", String::as_str);
+fn run_of(resource: &Resource) -> String {
+    let tag = |name| resource.tags.get(name).map_or("", String::as_str);
     let name = format!("{} {}", tag(TAG_REPOSITORY), tag(TAG_RUN));
     let name = escape_markdown(name.trim());
     let page = tag(TAG_URL);
@@ -81,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_tag_cannot_break_out_of_its_cell() {
-        let thing = Resource {
+        let resource = Resource {
             kind: "instance",
             id: "i-1".to_owned(),
             tags: [
@@ -93,10 +98,10 @@ mod tests {
             .into(),
             ..Resource::default()
         };
-        let verdict = Verdict::new(Fate::Mark, "its run is over (success)");
-        let foreign = Verdict::new(Fate::Foreign, "of another repository");
-        let things = [thing.clone(), thing];
-        let text = table(&things, &[verdict, foreign], &[], true);
+        let verdict = ReapVerdict::new(Fate::Mark, "its run is over (success)");
+        let foreign = ReapVerdict::new(Fate::Foreign, "of another repository");
+        let resources = [resource.clone(), resource];
+        let text = table(&resources, &[verdict, foreign], &[], true);
         let row = text.lines().find(|line| line.contains("i-1")).unwrap();
         assert_eq!(row.replace("\\|", "").matches('|').count(), 6, "{row}");
         assert!(
@@ -106,8 +111,8 @@ mod tests {
         assert!(row.contains("would be marked"), "{row}");
         assert!(text.contains("1 things of other"), "{text}");
         let gone = table(
-            &things[..1],
-            &[Verdict::new(Fate::End, "x")],
+            &resources[..1],
+            &[ReapVerdict::new(Fate::End, "x")],
             &["i-1".to_owned()],
             false,
         );

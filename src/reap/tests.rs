@@ -5,7 +5,7 @@ use crate::run::{TAG_EXPIRES_AT, TAG_JOB, TAG_PREFIX};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
 
-fn thing(kind: &'static str, tags: &[(&str, &str)]) -> Resource {
+fn resource(kind: &'static str, tags: &[(&str, &str)]) -> Resource {
     let usual = [
         ("run", "7-42"),
         ("job", "e2e"),
@@ -28,13 +28,13 @@ fn thing(kind: &'static str, tags: &[(&str, &str)]) -> Resource {
     }
 }
 
-fn without(mut thing: Resource, name: &str) -> Resource {
-    thing.tags.remove(&format!("{TAG_PREFIX}{name}"));
-    thing
+fn without(mut resource: Resource, name: &str) -> Resource {
+    resource.tags.remove(&format!("{TAG_PREFIX}{name}"));
+    resource
 }
 
-fn run(status: &str, attempt: u32) -> Told {
-    Told::Run(WorkflowRun {
+fn run(status: &str, attempt: u32) -> RunAnswer {
+    RunAnswer::Run(WorkflowRun {
         status: status.to_owned(),
         conclusion: (status == "completed").then(|| "cancelled".to_owned()),
         run_attempt: attempt,
@@ -49,12 +49,12 @@ fn rules(repositories: &[&str]) -> Rules {
     }
 }
 
-fn verdict(thing: &Resource, told: Told) -> Verdict {
-    let told = RunKey::of(thing)
+fn verdict(resource: &Resource, told: RunAnswer) -> ReapVerdict {
+    let told = RunKey::of(resource)
         .map(|key| (key, told))
         .into_iter()
         .collect();
-    judge(std::slice::from_ref(thing), &told, &rules(&["o/r"])).remove(0)
+    judge(std::slice::from_ref(resource), &told, &rules(&["o/r"])).remove(0)
 }
 
 const EXPIRED: (&str, &str) = ("expires-at", "2026-11-21T11:59:00Z");
@@ -62,12 +62,12 @@ const EXPIRED: (&str, &str) = ("expires-at", "2026-11-21T11:59:00Z");
 #[test]
 fn what_is_left_behind_is_marked_then_ended_and_never_at_first_sight() {
     let over = || run("completed", 1);
-    for told in [over(), Told::Nothing] {
+    for told in [over(), RunAnswer::NotFound] {
         let told = |expired: &Resource| verdict(expired, told.clone());
-        assert_eq!(told(&thing("instance", &[EXPIRED])).fate, Fate::Mark);
+        assert_eq!(told(&resource("instance", &[EXPIRED])).fate, Fate::Mark);
     }
     assert_eq!(
-        verdict(&thing("instance", &[]), over()).why,
+        verdict(&resource("instance", &[]), over()).why,
         "its run is over (cancelled)"
     );
     for (marked, fate) in [
@@ -77,8 +77,8 @@ fn what_is_left_behind_is_marked_then_ended_and_never_at_first_sight() {
         ("2026-11-21T12:50:00Z", Fate::Wait),
         ("yesterday", Fate::Mark),
     ] {
-        let thing = thing("volume", &[("reap-candidate", marked)]);
-        assert_eq!(verdict(&thing, over()).fate, fate, "{marked}");
+        let resource = resource("volume", &[("reap-candidate", marked)]);
+        assert_eq!(verdict(&resource, over()).fate, fate, "{marked}");
     }
 }
 
@@ -89,7 +89,7 @@ fn what_is_in_use_or_not_ours_stays() {
         (run("queued", 1), &[], "its run is in progress"),
         (run("waiting", 1), &[], "its run is in progress"),
         (
-            Told::Nothing,
+            RunAnswer::NotFound,
             &[],
             "it has not expired, and nothing is known of its run",
         ),
@@ -99,17 +99,17 @@ fn what_is_in_use_or_not_ours_stays() {
             "kept until 2026-11-21T13:00:00Z",
         ),
     ] {
-        let verdict = verdict(&thing("instance", tags), told);
+        let verdict = verdict(&resource("instance", tags), told);
         assert_eq!((verdict.fate, verdict.why.as_str()), (Fate::Spare, why));
     }
-    let foreign = thing("instance", &[EXPIRED, ("repository", "o/other")]);
+    let foreign = resource("instance", &[EXPIRED, ("repository", "o/other")]);
     assert_eq!(verdict(&foreign, run("completed", 1)).fate, Fate::Foreign);
     let laptop = without(
-        thing("instance", &[EXPIRED, ("run", "local-12345")]),
+        resource("instance", &[EXPIRED, ("run", "local-12345")]),
         "repository",
     );
-    assert_eq!(verdict(&laptop, Told::Nothing).fate, Fate::Foreign);
-    let mut future = thing("instance", &[EXPIRED]);
+    assert_eq!(verdict(&laptop, RunAnswer::NotFound).fate, Fate::Foreign);
+    let mut future = resource("instance", &[EXPIRED]);
     future.since = Some("2026-11-21T12:00:01Z".parse().unwrap());
     assert_eq!(
         verdict(&future, run("completed", 1)).why,
@@ -119,33 +119,33 @@ fn what_is_in_use_or_not_ours_stays() {
 
 #[test]
 fn what_cannot_be_told_is_not_touched_and_not_called_clean() {
-    let silence = || Told::Silence("503".to_owned());
+    let silence = || RunAnswer::NoAnswer("503".to_owned());
     assert_eq!(
-        verdict(&thing("instance", &[EXPIRED]), silence()).fate,
+        verdict(&resource("instance", &[EXPIRED]), silence()).fate,
         Fate::Unknown
     );
     assert_eq!(
-        verdict(&thing("instance", &[]), silence()).fate,
+        verdict(&resource("instance", &[]), silence()).fate,
         Fate::Unknown
     );
-    let undated = without(thing("instance", &[]), "expires-at");
-    assert_eq!(verdict(&undated, Told::Nothing).fate, Fate::Unknown);
+    let undated = without(resource("instance", &[]), "expires-at");
+    assert_eq!(verdict(&undated, RunAnswer::NotFound).fate, Fate::Unknown);
     assert_eq!(verdict(&undated, run("completed", 1)).fate, Fate::Mark);
-    let overdue = verdict(&thing("instance", &[EXPIRED]), run("in_progress", 1));
+    let overdue = verdict(&resource("instance", &[EXPIRED]), run("in_progress", 1));
     assert_eq!(overdue.fate, Fate::Stuck);
 }
 
 #[test]
 fn an_earlier_attempt_is_over_but_the_group_that_a_later_one_uses_is_not() {
     let told = [(
-        RunKey::of(&thing("instance", &[])).unwrap(),
+        RunKey::of(&resource("instance", &[])).unwrap(),
         run("in_progress", 2),
     )];
     let told = told.into_iter().collect();
-    let (old, group) = (thing("instance", &[]), thing("security group", &[]));
-    let new = thing("instance", &[("attempt", "2")]);
-    let fates = |things: &[Resource]| -> Vec<Fate> {
-        let verdicts = judge(things, &told, &rules(&["*"]));
+    let (old, group) = (resource("instance", &[]), resource("security group", &[]));
+    let new = resource("instance", &[("attempt", "2")]);
+    let fates = |resources: &[Resource]| -> Vec<Fate> {
+        let verdicts = judge(resources, &told, &rules(&["*"]));
         verdicts.into_iter().map(|verdict| verdict.fate).collect()
     };
     assert_eq!(
@@ -193,23 +193,23 @@ proptest! {
             seconds.map_or_else(String::new, |at| Timestamp::new(at, 0).unwrap().to_string())
         };
         let (expires, marked, attempt_text) = (text(expires), text(marked), attempt.to_string());
-        let thing = without(thing("instance", &[]), "expires-at");
+        let resource = without(resource("instance", &[]), "expires-at");
         let more = [
             (TAG_EXPIRES_AT, &expires),
             (TAG_CANDIDATE, &marked),
             (TAG_ATTEMPT, &attempt_text),
             (TAG_JOB, &expires),
         ];
-        let mut thing = thing;
+        let mut resource = resource;
         for (name, value) in more.into_iter().filter(|(_, value)| !value.is_empty()) {
-            thing.tags.insert(name.to_owned(), value.clone());
+            resource.tags.insert(name.to_owned(), value.clone());
         }
         if kept {
-            thing.tags.insert(TAG_KEPT.to_owned(), "true".to_owned());
+            resource.tags.insert(TAG_KEPT.to_owned(), "true".to_owned());
         }
-        let verdict = verdict(&thing, run(&status, current));
+        let verdict = verdict(&resource, run(&status, current));
         if verdict.fate == Fate::End {
-            prop_assert!(thing.tags.contains_key(TAG_CANDIDATE));
+            prop_assert!(resource.tags.contains_key(TAG_CANDIDATE));
             prop_assert!(status == "completed" || current > attempt);
         }
     }

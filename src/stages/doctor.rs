@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::{
     cli::{DoctorArgs, ProviderKind},
-    doctor::{self, Check, Verdict, github, host, machine},
+    doctor::{self, Check, CheckStatus, ec2, github, host, machine},
     host::local::LocalHost,
     limits::Deadline,
     logs::s3::Target,
-    provider::{ec2, ssh::Ssh},
+    provider::ssh::Ssh,
     report::{self, Failure},
     stages::{Context, Outputs},
 };
@@ -32,7 +32,7 @@ pub async fn run(args: &DoctorArgs, context: &mut Context) -> Result<Outputs, Fa
     checks.extend(match provider {
         ProviderKind::Ec2 => {
             let run = context.run();
-            Box::pin(ec2::doctor::examine(
+            Box::pin(ec2::examine(
                 provision,
                 args.budget,
                 run,
@@ -90,7 +90,7 @@ async fn bucket(uri: &str, role: Option<&str>, context: &Context, deadline: Dead
     };
     match target.could_upload(role, &context.env, deadline).await {
         Ok(()) => Check::ok(what, format!("allowed below {uri}")),
-        Err(error) => Check::failed(what, error).allow(&ec2::doctor::allowing_upload(target)),
+        Err(error) => Check::failed(what, error).allow(&ec2::allowing_upload(target)),
     }
 }
 
@@ -100,13 +100,13 @@ fn tell(checks: &[Check], context: &Context) {
     if context.env.get("GITHUB_OUTPUT").is_none() {
         return;
     }
-    let which = |wanted: fn(Verdict) -> bool| {
-        let those = checks.iter().filter(move |check| wanted(check.verdict));
+    let which = |wanted: fn(CheckStatus) -> bool| {
+        let those = checks.iter().filter(move |check| wanted(check.status));
         those.map(|check| check.what.as_str())
     };
     context.tell(
         "missing",
-        which(|verdict| matches!(verdict, Verdict::Missing(_))),
+        which(|status| matches!(status, CheckStatus::Missing(_))),
     );
-    context.tell("warnings", which(|verdict| verdict == Verdict::Warning));
+    context.tell("warnings", which(|status| status == CheckStatus::Warning));
 }

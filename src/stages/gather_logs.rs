@@ -116,7 +116,7 @@ pub async fn run(
 
 /// The `kind` that made the cluster: on this machine the one that install-kind found, elsewhere the one it left there.
 async fn kind_program(place: HostKind, context: &Context, deadline: Deadline) -> String {
-    let wanted = tools::Wanted {
+    let wanted = tools::ToolRequest {
         tool: Tool::Kind,
         version: None,
         arch: tools::this_arch(),

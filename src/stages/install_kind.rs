@@ -24,7 +24,7 @@ const CREATE: &str = "kind create cluster";
 
 /// What was asked for, understood.
 struct Wish {
-    choice: versions::Choice,
+    choice: versions::KindVersions,
     config: String,
     mirrors: Vec<(String, String)>,
     mirror_lines: Vec<String>,

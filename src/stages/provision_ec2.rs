@@ -6,7 +6,7 @@ use crate::{
     cli::{ProviderKind, ProvisionArgs, Whereabouts},
     limits::{Deadline, Limit, humane},
     provider::{
-        self, Launched,
+        self, ProvisionedHost,
         ec2::{
             self,
             price::{AS_OF, dollars},
@@ -106,7 +106,7 @@ fn attempts(context: &Context) -> String {
     ec2::attempts::table(context.store.record().attempts())
 }
 
-fn summary(launched: &Launched, took: Duration) -> String {
+fn summary(launched: &ProvisionedHost, took: Duration) -> String {
     let expires = launched.expires_at.map(|at| ("expires-at", at.to_string()));
     let cost = launched.hourly.map(|hourly| {
         let hour = dollars(hourly);

@@ -23,16 +23,16 @@ pub async fn run(args: &ReapArgs, context: &mut Context) -> Result<Outputs, Fail
     let access = Access::new(&context.env, args.role_arn.as_deref())?;
     let janitor = Janitor::open(&regions, &access, deadline).await?;
     let seen = janitor.look(deadline).await?;
-    let told = reap::ask(&github, &seen.things, &repositories, deadline).await;
+    let answers = reap::ask(&github, &seen.resources, &repositories, deadline).await;
     let rules = Rules {
         now: seen.now,
         grace: args.grace,
         repositories,
     };
-    let verdicts = reap::judge(&seen.things, &told, &rules);
+    let verdicts = reap::judge(&seen.resources, &answers, &rules);
     let pass = Pass {
         janitor: &janitor,
-        things: &seen.things,
+        resources: &seen.resources,
         verdicts: &verdicts,
     };
     for (_, line) in pass.lines(|_, verdict| verdict.fate != Fate::Foreign) {
@@ -43,9 +43,9 @@ pub async fn run(args: &ReapArgs, context: &mut Context) -> Result<Outputs, Fail
     } else {
         pass.carry_out(&rules, deadline).await
     };
-    let text = reap::table(&seen.things, &verdicts, &gone, args.dry_run);
+    let text = reap::table(&seen.resources, &verdicts, &gone, args.dry_run);
     context.summarize(&text);
-    let left = pass.lines(|thing, verdict| verdict.is_left() && !gone.contains(&thing.id));
+    let left = pass.lines(|resource, verdict| verdict.is_left() && !gone.contains(&resource.id));
     let unknown = pass.lines(|_, verdict| verdict.fate == Fate::Unknown);
     context.tell("terminated", &gone);
     context.tell("leftovers", left.iter().map(|(id, _)| id));
@@ -54,7 +54,7 @@ pub async fn run(args: &ReapArgs, context: &mut Context) -> Result<Outputs, Fail
     Ok(Outputs::default())
 }
 
-/// Whose things: those that are named, else those of the repository that this runs in.
+/// Whose resources: those that are named, else those of the repository that this runs in.
 fn repositories(args: &ReapArgs, context: &Context) -> Result<Repositories, Failure> {
     let named = args.repositories.clone().unwrap_or_default().0;
     let own = context.env.get("GITHUB_REPOSITORY").map(str::to_owned);

@@ -36,7 +36,7 @@ pub(super) async fn before(stage: Stage, context: &mut Context) {
     let (cancelled, deadline) = (context.cancelled.clone(), context.deadline);
     if visits(stage) {
         tokio::select! {
-            () = ec2::let_in_again(&mut context.store, &context.env, deadline) => {}
+            () = ec2::reauthorize(&mut context.store, &context.env, deadline) => {}
             () = cancelled.cancelled() => {}
         }
     }

@@ -16,10 +16,10 @@ use crate::{cli::Arch, inputs::Environment, limits::Deadline, record::Store, rep
 /// Where releases come from; a mirror with the same paths stands in by `MANIFESTS_E2E_DOWNLOADS`.
 const RELEASES: &str = "https://github.com";
 /// No release file is larger.
-const LARGEST: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// A failed attempt, and whether another may do better.
-struct Attempt {
+struct DownloadFailure {
     reason: String,
     again: bool,
 }
@@ -192,7 +192,7 @@ async fn download(url: &str, deadline: Deadline) -> Result<Vec<u8>, ToolError> {
                 .with_jitter()
                 .with_max_times(4),
         )
-        .when(|attempt: &Attempt| attempt.again)
+        .when(|attempt: &DownloadFailure| attempt.again)
         .notify(|attempt, pause| {
             tracing::warn!("{url}: {}; again in {pause:.1?}", attempt.reason);
         });
@@ -203,15 +203,15 @@ async fn download(url: &str, deadline: Deadline) -> Result<Vec<u8>, ToolError> {
         .map_err(|attempt| failed(attempt.reason))
 }
 
-async fn attempt(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Attempt> {
-    let network = |error: reqwest::Error| Attempt {
+async fn attempt(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, DownloadFailure> {
+    let network = |error: reqwest::Error| DownloadFailure {
         reason: innermost(&error),
         again: true,
     };
     let mut response = client.get(url).send().await.map_err(network)?;
     let status = response.status();
     if !status.is_success() {
-        return Err(Attempt {
+        return Err(DownloadFailure {
             reason: format!("the server says {status}"),
             again: status.is_server_error() || status.as_u16() == 429,
         });
@@ -219,8 +219,8 @@ async fn attempt(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Attempt
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(network)? {
         bytes.extend_from_slice(&chunk);
-        if bytes.len() as u64 > LARGEST {
-            return Err(Attempt {
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(DownloadFailure {
                 reason: "it is larger than any release".to_owned(),
                 again: false,
             });

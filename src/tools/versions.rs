@@ -52,7 +52,7 @@ pub fn known(tool: super::Tool) -> Vec<&'static str> {
 
 /// The kind and the node image that a cluster is made with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
+pub struct KindVersions {
     /// Version of kind, as `v0.33.0`.
     pub kind: String,
     /// The node image with its digest, or as the user named it.
@@ -69,7 +69,7 @@ pub fn choose(
     kind: Option<&str>,
     kubernetes: Option<&str>,
     node_image: Option<&str>,
-) -> Result<Choice, BadInput> {
+) -> Result<KindVersions, BadInput> {
     let wanted_kind = kind.map(with_v);
     let wanted = kubernetes.map(with_v);
     if let Some(wanted) = &wanted
@@ -92,7 +92,7 @@ pub fn choose(
                 remedy: Some("leave one of the two empty".to_owned()),
             });
         }
-        return Ok(Choice {
+        return Ok(KindVersions {
             kind: wanted_kind.unwrap_or_else(|| KIND.to_owned()),
             node_image: image.to_owned(),
             kubernetes: tagged,
@@ -130,7 +130,7 @@ pub fn choose(
                     .flatten()
             });
         if let Some(version) = version {
-            return Ok(Choice {
+            return Ok(KindVersions {
                 kind: (*kind).to_owned(),
                 node_image: format!("kindest/node:{version}@sha256:{}", images[version]),
                 kubernetes: Some(version.to_owned()),

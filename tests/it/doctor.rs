@@ -7,7 +7,7 @@
 
 use std::fs;
 
-use manifests_e2e::iam::{self, Scope};
+use manifests_e2e::iam::{self, PolicyScope};
 use serde_json::{Value, json};
 
 use super::{
@@ -173,7 +173,7 @@ fn sandbox_doctor_says_what_a_policy_lacks_and_is_right() {
         return;
     };
     let (github, key) = (GitHub::start(), key());
-    let scope = Scope::default();
+    let scope = PolicyScope::default();
     let whole: Value = serde_json::to_value(iam::of_chain(&scope)).unwrap();
     let mut policy = whole.clone();
     let lacking = [
@@ -235,10 +235,10 @@ fn sandbox_the_chain_runs_on_the_least_policy_and_doctor_sees_all_of_it_beside_a
         return;
     };
     let (github, key) = (GitHub::start(), key());
-    let scope = Scope {
+    let scope = PolicyScope {
         region: Some("us-east-1".to_owned()),
         repository: Some("o/r".to_owned()),
-        ..Scope::default()
+        ..PolicyScope::default()
     };
     permit(&key, &serde_json::to_value(iam::of_chain(&scope)).unwrap());
     let job = Job::new()
@@ -304,7 +304,7 @@ fn sandbox_doctor_asks_iam_for_spot_and_s3_for_the_bundle() {
     // The chain's policy without a bucket in it.
     permit(
         &key,
-        &serde_json::to_value(iam::of_chain(&Scope::default())).unwrap(),
+        &serde_json::to_value(iam::of_chain(&PolicyScope::default())).unwrap(),
     );
     let step = job()
         .step(&words)

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use clap::Parser as _;
 use manifests_e2e::{
     cli::{Cli, Command},
-    iam::{self, Scope},
+    iam::{self, PolicyScope},
     inputs::Environment,
     report::Failure,
     stages::Stage,
@@ -116,7 +116,7 @@ fn each_action_may_send_its_calls_and_no_others() {
         Stage::RunMnistNotebookJob,
     ] {
         assert!(
-            iam::of_stage(stage, &Scope::default()).is_none(),
+            iam::of_stage(stage, &PolicyScope::default()).is_none(),
             "{}",
             stage.name()
         );

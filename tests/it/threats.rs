@@ -44,7 +44,7 @@ const THREATS: [Threat; 16] = [
         feared: "a pod asks the instance's metadata service",
         defence: "IMDSv2 required, hop limit 1, no instance profile; the service is closed once the host is set up",
         proofs: &[
-            "src/provider/ec2/launch_tests.rs::one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal",
+            "src/provider/ec2/launch/request/tests.rs::one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal",
             "tests/it/provision_ec2.rs::sandbox_a_host_answers_with_all_that_was_asked_for_and_is_gone_after_a_teardown_elsewhere",
         ],
         open: "",
@@ -150,7 +150,7 @@ const THREATS: [Threat; 16] = [
         feared: "a disk is read after its end",
         defence: "volumes are encrypted and end with their instance",
         proofs: &[
-            "src/provider/ec2/launch_tests.rs::one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal",
+            "src/provider/ec2/launch/request/tests.rs::one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal",
         ],
         open: "",
     },

@@ -9,7 +9,7 @@ use super::{HostError, SshHost, quoted};
 use crate::{
     host::{
         Command, Host as _, Output,
-        capture::{Capture, Which},
+        capture::{Capture, OutputStream},
     },
     limits::Deadline,
 };
@@ -21,7 +21,7 @@ const BOOT: &str = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/
 const REBOOTED: &str = "rebooted";
 
 /// How long one look waits on the host for something new, in tenths of a second.
-const LOOK: u32 = 100;
+const POLLS: u32 = 100;
 
 pub(super) async fn run(
     host: &SshHost,
@@ -67,8 +67,8 @@ pub(super) async fn run(
             status: 0,
             output: look.stdout.clone(),
         })?;
-        capture.push(Which::Stdout, &out);
-        capture.push(Which::Stderr, &err);
+        capture.push(OutputStream::Stdout, &out);
+        capture.push(OutputStream::Stderr, &err);
         seen[0] += out.len();
         seen[1] += err.len();
         if let Some(status) = status {
@@ -86,7 +86,7 @@ pub(super) async fn run(
 fn look(dir: &str, [out, err]: [usize; 2]) -> String {
     format!(
         "d={dir}; [ -e \"$d\"/exit ] || [ \"$({BOOT})\" = \"$(cat \"$d\"/boot)\" ] || {{ echo {REBOOTED}; exit 0; }}\n\
-         for _ in $(seq {LOOK}); do\n\
+         for _ in $(seq {POLLS}); do\n\
          s=-; if [ -e \"$d\"/exit ]; then s=$(cat \"$d\"/exit); break; fi\n\
          [ \"$(stat -c %s \"$d\"/out) $(stat -c %s \"$d\"/err)\" = '{out} {err}' ] || break; sleep 0.1; done\n\
          echo \"$s\"; tail -c +{} \"$d\"/out | head -c 1000000 | base64 -w0; echo; tail -c +{} \"$d\"/err | head -c 1000000 | base64 -w0; echo",

@@ -19,11 +19,11 @@ use russh::{
 };
 use tokio::net::TcpStream;
 
-use super::{HostError, SshHost, Stream, Which};
+use super::{HostError, OutputStream, SshHost, Stream};
 use crate::{host::Host as _, inputs::Environment, report::one_line};
 
 /// For version exchange, key exchange and authentication.
-const HANDSHAKE: Duration = Duration::from_secs(15);
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(15);
 /// Of what goes to standard input in one piece; a large put would otherwise sit in memory twice.
 const PIECE: usize = 256 << 10;
 
@@ -53,12 +53,12 @@ impl Identity {
 }
 
 /// Accepts the one host key that was known beforehand, and notes any other.
-pub(super) struct Known {
+pub(super) struct HostKeyCheck {
     expected: PublicKey,
     shown: Arc<Mutex<Option<String>>>,
 }
 
-impl client::Handler for Known {
+impl client::Handler for HostKeyCheck {
     type Error = russh::Error;
 
     async fn check_server_key(
@@ -81,9 +81,9 @@ impl client::Handler for Known {
 
 /// A connection that let us in; a clone is the same connection.
 #[derive(Clone)]
-pub(super) struct Session(Arc<client::Handle<Known>>);
+pub(super) struct SshSession(Arc<client::Handle<HostKeyCheck>>);
 
-impl Session {
+impl SshSession {
     /// Connects, within `patience` for TCP alone.
     pub(super) async fn connect(host: &SshHost, patience: Duration) -> Result<Self, HostError> {
         let target = (host.address.as_str(), host.port);
@@ -108,7 +108,7 @@ impl Session {
                 },
                 ..client::Config::default()
             };
-            let known = Known {
+            let known = HostKeyCheck {
                 expected: host.host_key.clone(),
                 shown: Arc::clone(&shown),
             };
@@ -116,7 +116,7 @@ impl Session {
             let accepted = authenticate(&mut handle, host).await?;
             Ok::<_, russh::Error>((handle, accepted))
         };
-        let result = tokio::time::timeout(HANDSHAKE, handshake).await;
+        let result = tokio::time::timeout(HANDSHAKE_LIMIT, handshake).await;
         if let Some(shown) = shown.lock().expect("nobody panics with it").take() {
             return Err(HostError::WrongHostKey {
                 host: host.describe(),
@@ -144,7 +144,7 @@ impl Session {
         &self,
         command: &str,
         stdin: &[u8],
-        sink: &mut (dyn FnMut(Which, &[u8]) + Send),
+        sink: &mut (dyn FnMut(OutputStream, &[u8]) + Send),
     ) -> Result<i32, String> {
         let said = |error: russh::Error| one_line(&error.to_string());
         let channel = self.0.channel_open_session().await.map_err(said)?;
@@ -163,8 +163,8 @@ impl Session {
             let mut status = None;
             while let Some(message) = reader.wait().await {
                 match message {
-                    ChannelMsg::Data { data } => sink(Which::Stdout, &data),
-                    ChannelMsg::ExtendedData { data, ext: 1 } => sink(Which::Stderr, &data),
+                    ChannelMsg::Data { data } => sink(OutputStream::Stdout, &data),
+                    ChannelMsg::ExtendedData { data, ext: 1 } => sink(OutputStream::Stderr, &data),
                     ChannelMsg::ExitStatus { exit_status } => {
                         status = Some(i32::try_from(exit_status).unwrap_or(255));
                     }
@@ -196,7 +196,7 @@ impl Session {
 }
 
 async fn authenticate(
-    handle: &mut client::Handle<Known>,
+    handle: &mut client::Handle<HostKeyCheck>,
     host: &SshHost,
 ) -> Result<bool, russh::Error> {
     let socket = match &host.identity {

@@ -1,6 +1,6 @@
 //! Why EC2 did not do what it was asked, in words, and what to do about it.
 //!
-//! What a code means for the next request is [`Class`]'s business.
+//! What a code means for the next request is [`ErrorClass`]'s business.
 
 mod hints;
 
@@ -9,10 +9,7 @@ use std::future::Future;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use futures::future::BoxFuture;
 
-use super::{
-    class::{Class, Quota},
-    session::SessionError,
-};
+use super::{access::SessionError, class::ErrorClass, quota::Quota};
 use crate::{
     limits::{Deadline, humane},
     report::{Exit, Explain, waited},
@@ -107,7 +104,7 @@ pub enum Ec2Error {
     },
     /// The account may not have more.
     #[error("the quota `{}` is used up in {}: {}", .0.quota.name, .0.region, .0.code)]
-    QuotaReached(Box<Reached>),
+    QuotaReached(Box<QuotaRefusal>),
     /// Nothing was found where we may look, and the other regions may not be listed.
     #[error(
         "nothing is there in {first}, and no other region may be searched: DescribeRegions: {code}"
@@ -142,7 +139,7 @@ pub enum Ec2Error {
 
 /// A refusal for a quota.
 #[derive(Debug)]
-pub struct Reached {
+pub struct QuotaRefusal {
     /// Where.
     pub region: String,
     /// The code of the refusal.
@@ -157,30 +154,30 @@ pub struct Reached {
 
 impl Ec2Error {
     /// What the refusal means, where it is one.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> ErrorClass {
         match self {
             // Of a type that the region does not have EC2 speaks as of any value that cannot be.
             Self::Refused { code, message, .. }
                 if code == "InvalidParameterValue" && message.contains("InstanceType") =>
             {
-                Class::NoSuchType
+                ErrorClass::NoSuchType
             }
-            Self::Refused { code, later, .. } => match Class::of(code) {
-                Class::Other if *later => Class::Fault,
+            Self::Refused { code, later, .. } => match ErrorClass::of(code) {
+                ErrorClass::Other if *later => ErrorClass::Fault,
                 class => class,
             },
-            Self::QuotaReached(_) => Class::Quota,
+            Self::QuotaReached(_) => ErrorClass::Quota,
             Self::NoAnswer { .. }
             | Self::Session(SessionError::None {
                 for_good: false, ..
-            }) => Class::Fault,
-            Self::NoCredentials { .. } | Self::Session(_) => Class::Credentials,
-            _ => Class::Other,
+            }) => ErrorClass::Fault,
+            Self::NoCredentials { .. } | Self::Session(_) => ErrorClass::Credentials,
+            _ => ErrorClass::Other,
         }
     }
 
     /// A wait that ended without what it waited for.
-    pub(super) fn waited(error: WaitError<Self>) -> Self {
+    pub(crate) fn waited(error: WaitError<Self>) -> Self {
         waited(
             error,
             |what| Self::TimedOut {
@@ -209,7 +206,9 @@ impl Explain for Ec2Error {
             | Self::Input { .. } => Exit::BadInput,
             Self::Session(error) => error.exit(),
             Self::TimedOut { .. } => Exit::TimeLimit,
-            _ if matches!(self.class(), Class::Input | Class::NoSuchType) => Exit::BadInput,
+            _ if matches!(self.class(), ErrorClass::Input | ErrorClass::NoSuchType) => {
+                Exit::BadInput
+            }
             _ => Exit::Infrastructure,
         }
     }
@@ -249,7 +248,7 @@ impl Explain for Ec2Error {
             }
             Self::Session(error) => return error.hint(),
             Self::Refused { region, .. }
-                if matches!(self.class(), Class::NoSuchType | Class::NotInZone) =>
+                if matches!(self.class(), ErrorClass::NoSuchType | ErrorClass::NotInZone) =>
             {
                 format!("name types that {region} has, in the zones that are tried, by `instance-types`")
             }
@@ -287,7 +286,7 @@ fn after(rounds: u32) -> String {
 /// Sends one request, but gives it up at the deadline, and says what its failure means.
 ///
 /// The request is boxed: the SDK's futures are large.
-pub(super) fn ask<'a, T, E>(
+pub(crate) fn ask<'a, T, E>(
     call: &'static str,
     region: &'a str,
     deadline: Deadline,
@@ -311,7 +310,7 @@ where
 }
 
 /// An error of the SDK with its causes, without the debug output that follows them and says nothing to a reader.
-pub(super) fn causes(error: impl std::error::Error) -> String {
+pub(crate) fn causes(error: impl std::error::Error) -> String {
     let text = DisplayErrorContext(error).to_string();
     text.split(" (").next().unwrap_or(&text).to_owned()
 }
@@ -353,5 +352,4 @@ where
 }
 
 #[cfg(test)]
-#[path = "errors_tests.rs"]
 mod tests;

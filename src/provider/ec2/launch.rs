@@ -1,288 +1,154 @@
-//! What one launch asks for: keys, tags, token, and the request itself for one candidate.
-//!
-//! What a request asks for is fixed before the first one is sent, so that an answer that was lost is asked for again
-//! with the same token, and the instance is never launched twice.
+//! How an instance comes to be: what is asked for, where, in which order, until a host answers.
 
-use aws_sdk_ec2::{
-    Client,
-    operation::run_instances::builders::RunInstancesFluentBuilder,
-    types::{
-        BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceInterruptionBehavior,
-        InstanceMarketOptionsRequest, InstanceMetadataEndpointState,
-        InstanceMetadataOptionsRequest, InstanceType, MarketType, Placement, ResourceType,
-        ShutdownBehavior, SpotInstanceType, SpotMarketOptions, TagSpecification, VolumeType,
-    },
-};
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use jiff::Timestamp;
-use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
+mod adopt;
+pub mod attempts;
+mod cloud_init;
+mod image;
+mod network;
+mod plan;
+mod ready;
+mod request;
+mod search;
+mod spec;
 
-use super::{
-    cloud_init::{self, Keys},
-    image::Chosen,
-    network::Subnet,
-    tags_of,
-    wish::{Bought, Wish},
+use std::time::Duration;
+
+pub(crate) use self::{
+    cloud_init::LaunchKeys,
+    image::{ChosenImage, choose},
+    network::{Subnet, callers, subnets},
+    request::{Candidate, HOST_KEY, LOGIN_KEY, LaunchRequest, LaunchSession, candidates},
+    spec::LaunchSpec,
 };
+use self::{ready::StartFailure, search::CandidateSearch};
 use crate::{
-    record::{self, Launch, Store},
-    report::{Exit, Failure},
-    run::Run,
+    github::commands,
+    limits::Deadline,
+    provider::{
+        ProvisionedHost,
+        ec2::{
+            access::{Access, Ec2Api, SshSource},
+            errors::Ec2Error,
+            price,
+        },
+    },
+    record::Store,
+    report::{Failure, Leftover},
 };
 
-/// The step of the record: open from before the request until its answer is known.
-pub(super) const STEP: &str = "RunInstances";
-/// The key that we log in with, in the state directory.
-pub(super) const LOGIN_KEY: &str = "id_ed25519";
-/// The host's own key; kept only until the host is up.
-pub(super) const HOST_KEY: &str = "host_ed25519_key";
+/// What a teardown needs of credentials at most: its own default limit.
+const TEARDOWN_LIMIT: Duration = Duration::from_mins(10);
 
-/// What stays the same over all candidates of one launch.
-pub(super) struct Begun {
-    pub(super) nonce: String,
-    pub(super) expires_at: Timestamp,
-    pub(super) keys: Keys,
-    /// The request whose answer was lost.
-    pub(super) open: Option<Open>,
+/// What was there before anything was made.
+struct LaunchSite {
+    ec2: aws_sdk_ec2::Client,
+    image: ChosenImage,
+    subnets: Vec<Subnet>,
+    /// Who may reach port 22.
+    from: Option<SshSource>,
 }
 
-/// A request whose answer is not known, as its intent has it.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Open {
-    pub(super) token: String,
-    #[serde(rename = "type")]
-    instance_type: String,
-    zone: String,
-    market: String,
+/// Launches a host and returns once it answers; `whole` is what the run may take, all stages together.
+pub(crate) async fn launch(
+    spec: &LaunchSpec,
+    access: &Access,
+    whole: Duration,
+    store: &mut Store,
+    deadline: Deadline,
+) -> Result<ProvisionedHost, Failure> {
+    let untouched = |error: Ec2Error| Failure::from(error).leaving(Leftover::None);
+    let api = Ec2Api::open(access, deadline).await.map_err(untouched)?;
+    api.lifetime()
+        .check(deadline.remaining() + TEARDOWN_LIMIT, whole)
+        .map_err(|error| untouched(error.into()))?;
+    let ec2 = api.region(&spec.region);
+    adopt::refuse_a_second(&ec2, store, spec, deadline).await?;
+    let (image, subnets, from) = tokio::try_join!(
+        image::choose(&ec2, spec, deadline),
+        network::subnets(&ec2, spec, deadline),
+        network::callers(spec, access.env(), deadline),
+    )
+    .map_err(untouched)?;
+    tracing::info!("image {} ({})", image.id, image.name);
+
+    let site = LaunchSite {
+        ec2,
+        image,
+        subnets,
+        from,
+    };
+    launch_on(site, access, spec, store, deadline)
+        .await
+        .map_err(|failure| failure.leaving(Leftover::Tagged))
 }
 
-impl Open {
-    /// Whether it asked for this candidate.
-    pub(super) fn is(&self, candidate: &Candidate) -> bool {
-        self.instance_type == candidate.instance_type
-            && self.zone == candidate.subnet.zone
-            && self.market == candidate.market.name()
+async fn launch_on(
+    site: LaunchSite,
+    access: &Access,
+    spec: &LaunchSpec,
+    store: &mut Store,
+    deadline: Deadline,
+) -> Result<ProvisionedHost, Failure> {
+    let ec2 = &site.ec2;
+    let session = &LaunchSession::begin(store, spec)?;
+    if access.env().on_runner() {
+        commands::mask(&session.keys.login);
+        commands::mask(&session.keys.host);
     }
-}
-
-impl Begun {
-    /// Fixes nonce, keys and end of a launch and puts them on disk; those of the last launch while its answer is open.
-    pub(super) fn begin(store: &mut Store, wish: &Wish) -> Result<Self, Failure> {
-        if let Some(begun) = Self::resume(store, wish) {
-            tracing::info!("the answer to an earlier launch is open: asking for the same again");
-            return Ok(begun);
-        }
-        let keys = Keys::generate().map_err(|error| {
-            Failure::new(
-                Exit::Infrastructure,
-                format!("no key could be made: {error}"),
+    let candidates = candidates(spec, session, &site.subnets);
+    adopt::refuse_another(ec2, session, store, &candidates, deadline).await?;
+    let mut tags = store.run().tags(session.expires_at);
+    tags.extend(spec.tags.iter().cloned());
+    let group = match (&spec.security_group, &site.from) {
+        (None, Some(from)) => {
+            network::security_group(
+                ec2,
+                store,
+                spec,
+                &site.subnets[0].vpc,
+                from,
+                &tags,
+                deadline,
             )
-        })?;
-        record::write_private(&store.path(LOGIN_KEY), keys.login.as_bytes())?;
-        record::write_private(&store.path(HOST_KEY), keys.host.as_bytes())?;
-        let seconds = i64::try_from(wish.ttl.duration().as_secs()).unwrap_or(i64::MAX);
-        let expires_at = Timestamp::new(Timestamp::now().as_second().saturating_add(seconds), 0)
-            .unwrap_or(Timestamp::MAX);
-        let begun = Self {
-            nonce: format!("{:016x}", rand::random::<u64>()),
-            expires_at,
-            keys,
-            open: None,
-        };
-        store.update(|record| {
-            record.host = None;
-            record.launch = Some(Launch {
-                provider: "ec2".to_owned(),
-                region: Some(wish.region.clone()),
-                nonce: Some(begun.nonce.clone()),
-                instance_id: None,
-                security_group_id: None,
-                expires_at: Some(begun.expires_at),
-                attempts: Vec::new(),
-            });
-        })?;
-        Ok(begun)
-    }
-
-    /// For a request that is only tried; nothing is written.
-    pub(super) fn for_trial(keys: Keys) -> Self {
-        Self {
-            nonce: format!("{:016x}", rand::random::<u64>()),
-            expires_at: Timestamp::now(),
-            keys,
-            open: None,
+            .await?
         }
-    }
-
-    fn resume(store: &Store, wish: &Wish) -> Option<Self> {
-        let step = store.open_step(STEP)?;
-        let launch = store.record().launch.as_ref()?;
-        let expires_at = launch.expires_at?;
-        if launch.region.as_deref() != Some(&wish.region) || expires_at <= Timestamp::now() {
-            return None;
+        (named, _) => named.clone().unwrap_or_default(),
+    };
+    let launch = LaunchRequest {
+        ec2,
+        spec,
+        session,
+        image: &site.image,
+        security_group: &group,
+        tags: &tags,
+        name: &store.run().name("e2e"),
+    };
+    let mut search = CandidateSearch::new(&launch, candidates);
+    let (launched, host) = loop {
+        let launched = search.next(store, deadline).await?;
+        match ready::up(&launch, &launched.id, store, access, deadline).await {
+            Ok(host) => break (launched, host),
+            Err(StartFailure::Died(death))
+                if search.may_replace(&launched, &death, store, deadline)? => {}
+            Err(trouble) => return Err(trouble.into()),
         }
-        let read = |name| std::fs::read_to_string(store.path(name)).ok();
-        Some(Self {
-            nonce: launch.nonce.clone()?,
-            expires_at,
-            keys: Keys::read(&read(LOGIN_KEY)?, &read(HOST_KEY)?).ok()?,
-            open: Some(serde_json::from_value(step.intent.clone()).ok()?),
-        })
-    }
+    };
+    drop(std::fs::remove_file(store.path(HOST_KEY)));
+    let candidate = launched.candidate;
+    let address = host.address.clone();
+    let hourly = price::hourly(&spec.region, &candidate.instance_type);
+    Ok(ProvisionedHost {
+        host,
+        expires_at: Some(session.expires_at),
+        hourly,
+        outputs: vec![
+            ("instance-id", launched.id),
+            ("public-ip", address),
+            ("region", spec.region.clone()),
+            ("availability-zone", candidate.subnet.zone),
+            ("instance-type", candidate.instance_type),
+            ("market", candidate.market.name().to_owned()),
+            ("ami", site.image.id),
+        ],
+    })
 }
-
-/// One way to get an instance.
-#[derive(Clone, Debug)]
-pub(super) struct Candidate {
-    pub(super) instance_type: String,
-    pub(super) subnet: Subnet,
-    pub(super) market: Bought,
-}
-
-impl std::fmt::Display for Candidate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (market, zone) = (self.market.name(), &self.subnet.zone);
-        write!(f, "{} ({market}) in {zone}", self.instance_type)
-    }
-}
-
-impl Candidate {
-    /// The client token: the same for the same request, another for any other. `turn` tells the rounds apart, and what is
-    /// asked for again after an end.
-    ///
-    /// At most 64 characters of ASCII, as EC2 takes them: a SHA-256 in hexadecimal digits.
-    pub(super) fn token(&self, run: &Run, nonce: &str, turn: &str) -> String {
-        let parts = [
-            &run.id,
-            &run.job,
-            nonce,
-            &self.instance_type,
-            &self.subnet.id,
-            self.market.name(),
-            turn,
-        ];
-        hex::encode(Sha256::digest(parts.join("\n")))
-    }
-
-    /// For a request that is only tried.
-    pub(super) fn for_trial(instance_type: &str, subnet: &Subnet, market: Bought) -> Self {
-        Self {
-            instance_type: instance_type.to_owned(),
-            subnet: subnet.clone(),
-            market,
-        }
-    }
-}
-
-/// All ways in order of preference: market, then type, then zone; the one whose answer is open before all.
-pub(super) fn candidates(wish: &Wish, begun: &Begun, subnets: &[Subnet]) -> Vec<Candidate> {
-    let mut all = Vec::new();
-    for market in &wish.markets {
-        for instance_type in &wish.types {
-            for subnet in subnets {
-                all.push(Candidate {
-                    instance_type: instance_type.clone(),
-                    subnet: subnet.clone(),
-                    market: *market,
-                });
-            }
-        }
-    }
-    let is_open =
-        |candidate: &Candidate| begun.open.as_ref().is_some_and(|open| open.is(candidate));
-    all.sort_by_key(|candidate| !is_open(candidate));
-    all
-}
-
-/// Everything that a request needs beside its candidate.
-pub(super) struct Order<'a> {
-    pub(super) ec2: &'a Client,
-    pub(super) wish: &'a Wish,
-    pub(super) begun: &'a Begun,
-    pub(super) image: &'a Chosen,
-    pub(super) security_group: &'a str,
-    pub(super) tags: &'a [(String, String)],
-    /// Of the instance, for the console.
-    pub(super) name: &'a str,
-}
-
-impl Order<'_> {
-    pub(super) fn request(&self, candidate: &Candidate, token: &str) -> RunInstancesFluentBuilder {
-        let tags = |kind: ResourceType| {
-            let name = ("Name".to_owned(), self.name.to_owned());
-            let mut tags = self.tags.to_vec();
-            tags.push(name);
-            TagSpecification::builder()
-                .resource_type(kind)
-                .set_tags(Some(tags_of(&tags)))
-                .build()
-        };
-        let disk = EbsBlockDevice::builder()
-            .volume_size(self.wish.disk_gib)
-            .volume_type(VolumeType::Gp3)
-            .encrypted(true)
-            .delete_on_termination(true);
-        let user_data = cloud_init::user_data(
-            &self.begun.keys,
-            &self.wish.public_keys,
-            self.wish.ttl,
-            self.begun.expires_at,
-        );
-        let request = self
-            .ec2
-            .run_instances()
-            .client_token(token)
-            .image_id(&self.image.id)
-            .instance_type(InstanceType::from(candidate.instance_type.as_str()))
-            .min_count(1)
-            .max_count(1)
-            .subnet_id(&candidate.subnet.id)
-            .security_group_ids(self.security_group)
-            .placement(
-                Placement::builder()
-                    .availability_zone(&candidate.subnet.zone)
-                    .build(),
-            )
-            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
-            .metadata_options(
-                InstanceMetadataOptionsRequest::builder()
-                    .http_endpoint(InstanceMetadataEndpointState::Enabled)
-                    .http_tokens(HttpTokensState::Required)
-                    .http_put_response_hop_limit(1)
-                    .build(),
-            )
-            .block_device_mappings(
-                BlockDeviceMapping::builder()
-                    .device_name(&self.image.root_device)
-                    .ebs(disk.build())
-                    .build(),
-            )
-            .user_data(BASE64_STANDARD.encode(user_data))
-            .tag_specifications(tags(ResourceType::Instance))
-            .tag_specifications(tags(ResourceType::Volume))
-            .tag_specifications(tags(ResourceType::NetworkInterface));
-        match candidate.market {
-            Bought::OnDemand => request,
-            Bought::Spot => request
-                .tag_specifications(tags(ResourceType::SpotInstancesRequest))
-                .instance_market_options(
-                    InstanceMarketOptionsRequest::builder()
-                        .market_type(MarketType::Spot)
-                        .spot_options(
-                            SpotMarketOptions::builder()
-                                .spot_instance_type(SpotInstanceType::OneTime)
-                                .instance_interruption_behavior(
-                                    InstanceInterruptionBehavior::Terminate,
-                                )
-                                .build(),
-                        )
-                        .build(),
-                ),
-        }
-    }
-}
-
-#[cfg(test)]
-#[path = "launch_tests.rs"]
-mod tests;

@@ -8,7 +8,7 @@ use crate::{
     record::HostKind,
     report::Failure,
     stages::Context,
-    tools::{self, Tool, Wanted},
+    tools::{self, Tool, ToolRequest},
 };
 
 /// A host that is fit for it.
@@ -34,7 +34,7 @@ impl Fit {
         let facts = prepare::facts(&*host, deadline).await?;
         let engine = prepare::docker(&host, remote, deadline).await?;
         let tool = async {
-            let wanted = Wanted {
+            let wanted = ToolRequest {
                 tool: Tool::Kind,
                 // The one in tools-dir is taken as it is, unless a version was asked for.
                 version: (args.kind_version.is_some() || args.tools_dir.is_none())

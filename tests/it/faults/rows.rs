@@ -49,7 +49,7 @@ pub(super) const ROWS: [Row; 33] = [
             "tests/it/capacity.rs::sandbox_all_are_asked_again_in_another_round",
             "tests/it/capacity.rs::sandbox_spot_that_may_not_be_had_is_bought_on_demand",
             "tests/it/capacity.rs::sandbox_what_no_other_candidate_helps_ends_at_once_with_its_remedy",
-            "src/provider/ec2/plan_tests.rs::a_refusal_decides_what_is_asked_for_next",
+            "src/provider/ec2/launch/plan/tests.rs::a_refusal_decides_what_is_asked_for_next",
         ],
         "",
     ),
@@ -58,7 +58,7 @@ pub(super) const ROWS: [Row; 33] = [
         "the same client token is sent again: one instance",
         &[
             "tests/it/provision_ec2.rs::sandbox_an_answer_that_was_lost_is_one_instance_all_the_same",
-            "src/provider/ec2/launch_tests.rs::each_candidate_has_a_token_of_its_own_and_the_open_one_comes_first",
+            "src/provider/ec2/launch/request/tests.rs::each_candidate_has_a_token_of_its_own_and_the_open_one_comes_first",
             "tests/it/idempotence.rs::sandbox_a_launch_whose_answer_was_not_heard_is_taken_over_by_the_next",
             "tests/it/idempotence.rs::sandbox_a_token_that_was_used_for_other_inputs_leads_to_what_was_launched",
             "tests/it/idempotence.rs::sandbox_the_token_of_an_instance_that_is_no_more_is_not_used_again",
@@ -212,7 +212,7 @@ pub(super) const ROWS: [Row; 33] = [
         "asked again; until then the session there is, or what the environment has, serves",
         &[
             "tests/it/sessions.rs::sandbox_a_token_endpoint_in_trouble_is_waited_for_and_else_what_there_was_serves",
-            "src/provider/ec2/session/role.rs::a_session_that_is_not_renewed_serves_to_its_end_and_then_what_was_found",
+            "src/provider/ec2/access/session/role.rs::a_session_that_is_not_renewed_serves_to_its_end_and_then_what_was_found",
         ],
         "",
     ),

@@ -16,39 +16,44 @@ pub(crate) const SENT: [(Stage, &[&str]); 6] = [
     (
         Stage::ProvisionEc2,
         &[
-            "ec2/image.rs",
-            "ec2/network.rs",
-            "ec2/adopt.rs",
-            "ec2/launch.rs",
-            "ec2/ready.rs",
-            "ec2/find.rs",
+            "provider/ec2/launch/image.rs",
+            "provider/ec2/launch/network.rs",
+            "provider/ec2/access/ssh_access.rs",
+            "provider/ec2/launch/adopt.rs",
+            "provider/ec2/launch/request.rs",
+            "provider/ec2/launch/ready.rs",
+            "provider/ec2/end/find.rs",
         ],
     ),
-    (Stage::GatherLogs, &["s3.rs"]),
+    (Stage::GatherLogs, &["logs/s3.rs"]),
     (
         Stage::Teardown,
         &[
-            "ec2/find.rs",
-            "ec2/destroy.rs",
-            "ec2/regions.rs",
-            "ec2/timer.rs",
+            "provider/ec2/end/find.rs",
+            "provider/ec2/end/destroy.rs",
+            "provider/ec2/end/regions.rs",
+            "provider/ec2/end/timer.rs",
         ],
     ),
     (
         Stage::Extend,
-        &["ec2/find.rs", "ec2/regions.rs", "ec2/timer.rs"],
+        &[
+            "provider/ec2/end/find.rs",
+            "provider/ec2/end/regions.rs",
+            "provider/ec2/end/timer.rs",
+        ],
     ),
     (
         Stage::Doctor,
-        &["ec2/doctor.rs", "ec2/doctor/launch.rs", "s3.rs"],
+        &["doctor/ec2.rs", "doctor/ec2/trials.rs", "logs/s3.rs"],
     ),
     (
         Stage::Reap,
         &[
-            "ec2/find.rs",
-            "ec2/destroy.rs",
-            "ec2/regions.rs",
-            "ec2/janitor.rs",
+            "provider/ec2/end/find.rs",
+            "provider/ec2/end/destroy.rs",
+            "provider/ec2/end/regions.rs",
+            "provider/ec2/end/janitor.rs",
         ],
     ),
 ];
@@ -58,13 +63,14 @@ pub(crate) const BESIDE: [&str; 2] = ["ec2:CreateTags", "ec2:TerminateInstances"
 pub(crate) const RUN: &str = "manifests-e2e/run";
 pub(crate) const REPOSITORY: &str = "manifests-e2e/repository";
 
-/// Every call of AWS in the code by its file: `.describe_images()` of `provider/ec2` is `ec2:DescribeImages`.
+/// Every call of AWS in the code by its file below `src`: `.describe_images()` of `provider/ec2` is `ec2:DescribeImages`.
 pub(crate) fn calls() -> BTreeMap<String, BTreeSet<String>> {
     let verbs = "associate|authorize|create|delete|describe|get|head|import|list|modify|put|reboot|request|revoke|run|send|start|stop|terminate";
     let method =
         Regex::new(&format!(r"\.((?:{verbs})_[a-z_]+)\(\)")).expect("the pattern is fixed");
     let mut found = BTreeMap::new();
-    let mut all = vec![root().join("src/provider"), root().join("src/logs")];
+    let src = root().join("src");
+    let mut all = vec![src.join("provider"), src.join("doctor"), src.join("logs")];
     while let Some(path) = all.pop() {
         if path.is_dir() {
             all.extend(
@@ -86,14 +92,8 @@ pub(crate) fn calls() -> BTreeMap<String, BTreeSet<String>> {
             .map(|one| format!("{service}:{}", camel(&one[1])))
             .collect();
         if !calls.is_empty() {
-            let (_, short) = name
-                .rsplit_once(if service == "ec2" {
-                    "/provider/"
-                } else {
-                    "/logs/"
-                })
-                .expect("it is below");
-            found.insert(short.to_owned(), calls);
+            let short = path.strip_prefix(&src).expect("it is below");
+            found.insert(short.display().to_string(), calls);
         }
     }
     found

@@ -2,14 +2,14 @@
 
 use super::{
     super::{
-        class::{Class, Quota},
-        wish::Bought,
+        class::ErrorClass,
+        quota::{PurchaseOption, Quota},
     },
-    Reached,
+    QuotaRefusal,
 };
 
 /// After a refusal for a quota.
-pub(super) fn quota(reached: &Reached) -> String {
+pub(super) fn quota(reached: &QuotaRefusal) -> String {
     let advice = reached.quota.advice(&reached.region);
     if Quota::is_shared(&reached.code) {
         advice
@@ -20,14 +20,14 @@ pub(super) fn quota(reached: &Reached) -> String {
 
 /// After a refusal.
 pub(super) fn refusal(call: &str, code: &str) -> Option<String> {
-    Some(match (Class::of(code), code) {
+    Some(match (ErrorClass::of(code), code) {
         (_, "AuthFailure.ServiceLinkedRoleCreationNotPermitted") => {
             "spot needs a role that the account lacks: `aws iam create-service-linked-role \
              --aws-service-name spot.amazonaws.com`, once; or set `market` to on-demand"
                 .to_owned()
         }
-        (Class::SpotClosed, _) => "set `market` to spot-then-on-demand, or to on-demand".to_owned(),
-        (Class::Quota, _) => "the account has reached a limit: see Service Quotas in the AWS console".to_owned(),
+        (ErrorClass::SpotClosed, _) => "set `market` to spot-then-on-demand, or to on-demand".to_owned(),
+        (ErrorClass::Quota, _) => "the account has reached a limit: see Service Quotas in the AWS console".to_owned(),
         (_, "PendingVerification") => {
             "AWS is still verifying the account for this region: it says so by mail, mostly within minutes".to_owned()
         }
@@ -35,11 +35,11 @@ pub(super) fn refusal(call: &str, code: &str) -> Option<String> {
         (_, "OptInRequired") => {
             "enable the region for the account, or subscribe to what the image needs in AWS Marketplace".to_owned()
         }
-        (Class::Denied, _) => format!("the credentials need ec2:{call}; `manifests-e2e iam-policy` prints the whole policy"),
-        (Class::Credentials, _) => {
+        (ErrorClass::Denied, _) => format!("the credentials need ec2:{call}; `manifests-e2e iam-policy` prints the whole policy"),
+        (ErrorClass::Credentials, _) => {
             "the credentials have expired or belong to another account or partition: renew them".to_owned()
         }
-        (Class::Fault, _) => "AWS was in trouble or asked too often until the time was over: try again later".to_owned(),
+        (ErrorClass::Fault, _) => "AWS was in trouble or asked too often until the time was over: try again later".to_owned(),
         _ => return None,
     })
 }
@@ -55,7 +55,7 @@ pub(super) fn death(code: &str, region: &str) -> Option<String> {
             "mostly the key that encrypts its disk: may these credentials use the account's default key for EBS?"
         }
         "Client.VolumeLimitExceeded" => {
-            return Some(Quota::of(code, Bought::OnDemand, "").advice(region));
+            return Some(Quota::of(code, PurchaseOption::OnDemand, "").advice(region));
         }
         "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown" => {
             "AWS took the spot capacity back: set `market` to spot-then-on-demand or on-demand"

@@ -1,0 +1,238 @@
+//! Whose credentials AWS is asked with: those that the SDK finds, or a session of a role that is renewed in time.
+//!
+//! A session needs the workflow's OIDC token and a role. It is made again when four fifths of it are over, and anew by
+//! every stage, so that no teardown begins with what is left of an old one. While it cannot be renewed the old one
+//! serves for as long as it lasts. Nothing of it is ever logged; a runner is told to mask it.
+
+mod error;
+mod lifetime;
+mod oidc;
+mod role;
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, identity::IdentityCache};
+use aws_sdk_ec2::config::{
+    Credentials, ProvideCredentials as _, SharedCredentialsProvider, retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use tokio::sync::Mutex;
+
+pub use self::error::SessionError;
+pub(crate) use self::lifetime::SessionLifetime;
+use self::{
+    oidc::TokenEndpoint,
+    role::{CachedCredentials, MAKE_LIMIT, RoleSession},
+};
+use super::client::{DEFAULT_REGION, region};
+use crate::{
+    inputs::Environment,
+    limits::Deadline,
+    provider::BadInput,
+    provider::ec2::errors::{Ec2Error, causes},
+};
+
+/// Who asks AWS: the environment, and the role that it may take. A clone shares its session.
+#[derive(Clone, Debug)]
+pub struct Access {
+    env: Environment,
+    role: Option<String>,
+    cached: Arc<Mutex<Option<CachedCredentials>>>,
+}
+
+impl Access {
+    /// By this environment; as `role` where the workflow lets us prove who we are.
+    ///
+    /// # Errors
+    /// [`BadInput`] for what cannot be the name of a role.
+    pub fn new(env: &Environment, role: Option<&str>) -> Result<Self, BadInput> {
+        if let Some(role) = role.filter(|role| !oidc::is_role(role)) {
+            return Err(BadInput {
+                input: "role-arn",
+                reason: format!("`{role}` is not the ARN of a role"),
+                remedy: Some("write it as AWS does: arn:aws:iam::123456789012:role/e2e".to_owned()),
+            });
+        }
+        Ok(Self {
+            env: env.clone(),
+            role: role.map(str::to_owned),
+            cached: Arc::default(),
+        })
+    }
+
+    /// The environment.
+    pub(crate) fn env(&self) -> &Environment {
+        &self.env
+    }
+
+    /// What clients are made of, with credentials that were seen to be there.
+    ///
+    /// # Errors
+    /// [`Ec2Error::NoCredentials`], [`Ec2Error::Session`].
+    pub async fn config(&self, deadline: Deadline) -> Result<SdkConfig, Ec2Error> {
+        Ok(self.open(deadline).await?.0)
+    }
+
+    /// As [`Self::config`], and for how long the credentials last.
+    pub(crate) async fn open(
+        &self,
+        deadline: Deadline,
+    ) -> Result<(SdkConfig, SessionLifetime), Ec2Error> {
+        let opening = Box::pin(self.open_now());
+        deadline.bound(opening).await.unwrap_or_else(|passed| {
+            Err(Ec2Error::TimedOut {
+                what: format!("AWS credentials: {passed}"),
+                details: Vec::new(),
+            })
+        })
+    }
+
+    async fn open_now(&self) -> Result<(SdkConfig, SessionLifetime), Ec2Error> {
+        let config = load(region(None, &self.env).ok().flatten()).await;
+        let found = config.credentials_provider();
+        if let Some((workflow, role)) = self.renewable() {
+            let session = RoleSession {
+                sts: role::sts(&config),
+                workflow,
+                role,
+                name: self.name(),
+                cached: Arc::clone(&self.cached),
+                found: found.filter(|_| self.env.get("AWS_SESSION_TOKEN").is_some()),
+                mask: self.env.on_runner(),
+            };
+            session.credentials().await?;
+            let session = SharedCredentialsProvider::new(session);
+            let config = config.into_builder().credentials_provider(session).build();
+            return Ok((config, SessionLifetime::Always));
+        }
+        let Some(found) = found else {
+            return Err(Ec2Error::NoCredentials {
+                reason: "the SDK was built without a provider".to_owned(),
+            });
+        };
+        match found.provide_credentials().await {
+            Ok(credentials) => {
+                let lifetime = self.lifetime(&credentials);
+                Ok((config, lifetime))
+            }
+            Err(error) => Err(Ec2Error::NoCredentials {
+                reason: causes(&error),
+            }),
+        }
+    }
+
+    /// The workflow that a session can be made from, and its role; keys that never end need none.
+    fn renewable(&self) -> Option<(TokenEndpoint, String)> {
+        let keys = self.env.get("AWS_ACCESS_KEY_ID").is_some()
+            && self.env.get("AWS_SESSION_TOKEN").is_none();
+        let role = self.role.clone().filter(|_| !keys)?;
+        let workflow = TokenEndpoint::of(&self.env, &role);
+        if workflow.is_none() && self.env.on_runner() {
+            tracing::warn!(
+                "role-arn is given, but this job may have no OIDC token: the session cannot be renewed; add the \
+                 permission `id-token: write`"
+            );
+        }
+        Some((workflow?, role))
+    }
+
+    /// Credentials with an end are those of a provider that fetches new ones; of a variable it is told by another.
+    fn lifetime(&self, credentials: &Credentials) -> SessionLifetime {
+        if credentials.session_token().is_none() || credentials.expiry().is_some() {
+            return SessionLifetime::Always;
+        }
+        let told = self.env.get("AWS_CREDENTIAL_EXPIRATION");
+        told.and_then(|told| told.trim().parse().ok())
+            .map_or(SessionLifetime::Unknown, SessionLifetime::Until)
+    }
+
+    /// Of the session, as AWS's log of calls shows it: 2 to 64 characters.
+    fn name(&self) -> String {
+        let run = self.env.get("GITHUB_RUN_ID").unwrap_or("laptop");
+        let plain = run.chars().filter(char::is_ascii_alphanumeric).take(40);
+        format!("manifests-e2e-{}", plain.collect::<String>())
+    }
+}
+
+/// The SDK's own configuration, with our TLS and retries that end.
+async fn load(region: Option<String>) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        // Clients name their own; the chain wants one for STS.
+        .region(Region::new(
+            region.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
+        ))
+        .identity_cache(
+            IdentityCache::lazy()
+                .load_timeout(MAKE_LIMIT.duration() + Duration::from_secs(5))
+                .build(),
+        )
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(8)
+                .with_initial_backoff(Duration::from_millis(300))
+                .with_max_backoff(Duration::from_secs(10)),
+        )
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(5))
+                .operation_attempt_timeout(Duration::from_mins(1))
+                .build(),
+        )
+        .load()
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::123456789012:role/e2e";
+
+    fn access(vars: &[(&str, &str)]) -> Access {
+        let env = Environment::of(vars.iter().copied());
+        Access::new(&env, Some(ROLE)).unwrap()
+    }
+
+    #[test]
+    fn a_session_is_made_where_there_is_a_token_and_no_key_that_lasts() {
+        let token = [
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://token.example/?a=b"),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "bearer"),
+        ];
+        let with = |more: &[(&str, &str)]| access(&[&token, more].concat()).renewable().is_some();
+        assert!(with(&[]));
+        assert!(with(&[
+            ("AWS_ACCESS_KEY_ID", "ASIA"),
+            ("AWS_SESSION_TOKEN", "t")
+        ]));
+        assert!(!with(&[("AWS_ACCESS_KEY_ID", "AKIA")]));
+        assert!(access(&[]).renewable().is_none());
+        let nobody = Access::new(&Environment::of(token), None).unwrap();
+        assert!(nobody.renewable().is_none());
+        let odd = Access::new(&Environment::default(), Some("e2e"));
+        assert!(odd.unwrap_err().to_string().starts_with("role-arn: `e2e`"));
+    }
+
+    #[test]
+    fn what_ends_is_told_from_what_lasts() {
+        let key = |token: Option<&str>| {
+            Credentials::new("a", "b", token.map(str::to_owned), None, "test")
+        };
+        assert_eq!(access(&[]).lifetime(&key(None)), SessionLifetime::Always);
+        assert_eq!(
+            access(&[]).lifetime(&key(Some("t"))),
+            SessionLifetime::Unknown
+        );
+        let told = access(&[("AWS_CREDENTIAL_EXPIRATION", "2026-11-21T19:00:00+00:00")]);
+        let until = "2026-11-21T19:00:00Z".parse().unwrap();
+        assert_eq!(
+            told.lifetime(&key(Some("t"))),
+            SessionLifetime::Until(until)
+        );
+    }
+}

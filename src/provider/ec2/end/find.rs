@@ -1,0 +1,237 @@
+//! What is alive, found by tags alone: instances, volumes, network interfaces, security groups.
+//!
+//! Every answer is read to its last page; an error is an error, never "nothing".
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::{
+    Client,
+    primitives::DateTime,
+    types::{Filter, Tag},
+};
+use jiff::Timestamp;
+
+use crate::{
+    limits::Deadline,
+    provider::ec2::{
+        errors::{Ec2Error, ask},
+        filter,
+    },
+    provider::{Owner, Resource},
+    run::{TAG_JOB, TAG_RUN},
+};
+
+pub(crate) const INSTANCE: &str = "instance";
+pub(crate) const VOLUME: &str = "volume";
+pub(crate) const INTERFACE: &str = "network interface";
+pub(crate) const GROUP: &str = "security group";
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Sought<'a> {
+    /// All that carries our tags, whoever's it is.
+    Ours,
+    /// All that carries these tags.
+    Of(&'a Owner),
+    /// These by id. Asked by filter, so that one that is gone is no error.
+    These(&'a [Resource]),
+}
+
+impl Sought<'_> {
+    /// The filters for one kind; `None` where nothing of that kind is looked for.
+    fn filters(&self, kind: &str, id: &str) -> Option<Vec<Filter>> {
+        match self {
+            Self::Ours => Some(vec![filter("tag-key", [TAG_RUN])]),
+            Self::Of(owner) => {
+                let mut filters = vec![filter(&format!("tag:{TAG_RUN}"), [&owner.run])];
+                if let Some(job) = &owner.job {
+                    filters.push(filter(&format!("tag:{TAG_JOB}"), [job]));
+                }
+                Some(filters)
+            }
+            Self::These(resources) => {
+                let ids: Vec<&str> = resources
+                    .iter()
+                    .filter(|resource| resource.kind == kind)
+                    .map(|resource| resource.id.as_str())
+                    .collect();
+                (!ids.is_empty()).then(|| vec![filter(id, ids)])
+            }
+        }
+    }
+}
+
+/// Looks in one region. Instances that are terminated do not count: AWS lists them for an hour.
+pub(crate) async fn look(
+    ec2: &Client,
+    region: &str,
+    sought: Sought<'_>,
+    deadline: Deadline,
+) -> Result<Vec<Resource>, Ec2Error> {
+    let (found, unseen) = glimpse(ec2, region, sought, deadline).await;
+    unseen.map_or(Ok(found), Err)
+}
+
+/// As [`look`], but of what could be seen: a kind that may not be listed must not keep an instance alive that may.
+pub(crate) async fn glimpse(
+    ec2: &Client,
+    region: &str,
+    sought: Sought<'_>,
+    deadline: Deadline,
+) -> (Vec<Resource>, Option<Ec2Error>) {
+    let (instances, volumes, interfaces, groups) = tokio::join!(
+        instances(ec2, region, sought, deadline),
+        volumes(ec2, region, sought, deadline),
+        interfaces(ec2, region, sought, deadline),
+        groups(ec2, region, sought, deadline),
+    );
+    let (mut found, mut unseen) = (Vec::new(), None);
+    for kind in [instances, volumes, interfaces, groups] {
+        match kind {
+            Ok(some) => found.extend(some),
+            Err(error) => {
+                unseen.get_or_insert(error);
+            }
+        }
+    }
+    (found, unseen)
+}
+
+async fn instances(
+    ec2: &Client,
+    region: &str,
+    sought: Sought<'_>,
+    deadline: Deadline,
+) -> Result<Vec<Resource>, Ec2Error> {
+    let Some(filters) = sought.filters(INSTANCE, "instance-id") else {
+        return Ok(Vec::new());
+    };
+    let request = ec2.describe_instances().set_filters(Some(filters));
+    let pages = request.into_paginator().send().try_collect();
+    let pages = ask("DescribeInstances", region, deadline, pages).await?;
+    let instances = pages
+        .into_iter()
+        .flat_map(|page| page.reservations.unwrap_or_default())
+        .flat_map(|reservation| reservation.instances.unwrap_or_default());
+    Ok(instances
+        .map(|instance| Resource {
+            kind: INSTANCE,
+            id: instance.instance_id().unwrap_or_default().to_owned(),
+            region: Some(region.to_owned()),
+            tags: by_key(instance.tags()),
+            state: instance
+                .state()
+                .and_then(|state| state.name())
+                .map_or("unknown", |name| name.as_str())
+                .to_owned(),
+            since: moment(instance.launch_time()),
+            instance_type: instance
+                .instance_type()
+                .map(|kind| kind.as_str().to_owned()),
+        })
+        .filter(|instance| instance.state != "terminated")
+        .collect())
+}
+
+async fn volumes(
+    ec2: &Client,
+    region: &str,
+    sought: Sought<'_>,
+    deadline: Deadline,
+) -> Result<Vec<Resource>, Ec2Error> {
+    let Some(filters) = sought.filters(VOLUME, "volume-id") else {
+        return Ok(Vec::new());
+    };
+    let request = ec2.describe_volumes().set_filters(Some(filters));
+    let pages = request.into_paginator().send().try_collect();
+    let pages = ask("DescribeVolumes", region, deadline, pages).await?;
+    let volumes = pages
+        .into_iter()
+        .flat_map(|page| page.volumes.unwrap_or_default());
+    Ok(volumes
+        .map(|volume| Resource {
+            kind: VOLUME,
+            id: volume.volume_id().unwrap_or_default().to_owned(),
+            region: Some(region.to_owned()),
+            tags: by_key(volume.tags()),
+            state: volume
+                .state()
+                .map_or("unknown", |state| state.as_str())
+                .to_owned(),
+            since: moment(volume.create_time.as_ref()),
+            instance_type: None,
+        })
+        .collect())
+}
+
+async fn interfaces(
+    ec2: &Client,
+    region: &str,
+    sought: Sought<'_>,
+    deadline: Deadline,
+) -> Result<Vec<Resource>, Ec2Error> {
+    let Some(filters) = sought.filters(INTERFACE, "network-interface-id") else {
+        return Ok(Vec::new());
+    };
+    let request = ec2.describe_network_interfaces().set_filters(Some(filters));
+    let pages = request.into_paginator().send().try_collect();
+    let pages = ask("DescribeNetworkInterfaces", region, deadline, pages).await?;
+    let interfaces = pages
+        .into_iter()
+        .flat_map(|page| page.network_interfaces.unwrap_or_default());
+    Ok(interfaces
+        .map(|interface| Resource {
+            kind: INTERFACE,
+            id: interface
+                .network_interface_id()
+                .unwrap_or_default()
+                .to_owned(),
+            region: Some(region.to_owned()),
+            tags: by_key(interface.tag_set()),
+            state: interface
+                .status()
+                .map_or("unknown", |status| status.as_str())
+                .to_owned(),
+            since: None,
+            instance_type: None,
+        })
+        .collect())
+}
+
+async fn groups(
+    ec2: &Client,
+    region: &str,
+    sought: Sought<'_>,
+    deadline: Deadline,
+) -> Result<Vec<Resource>, Ec2Error> {
+    let Some(filters) = sought.filters(GROUP, "group-id") else {
+        return Ok(Vec::new());
+    };
+    let request = ec2.describe_security_groups().set_filters(Some(filters));
+    let pages = request.into_paginator().send().try_collect();
+    let pages = ask("DescribeSecurityGroups", region, deadline, pages).await?;
+    let groups = pages
+        .into_iter()
+        .flat_map(|page| page.security_groups.unwrap_or_default());
+    Ok(groups
+        .map(|group| Resource {
+            kind: GROUP,
+            id: group.group_id().unwrap_or_default().to_owned(),
+            region: Some(region.to_owned()),
+            tags: by_key(group.tags()),
+            state: "there".to_owned(),
+            since: None,
+            instance_type: None,
+        })
+        .collect())
+}
+
+fn by_key(tags: &[Tag]) -> BTreeMap<String, String> {
+    tags.iter()
+        .filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())))
+        .collect()
+}
+
+fn moment(time: Option<&DateTime>) -> Option<Timestamp> {
+    time.and_then(|time| Timestamp::new(time.secs(), 0).ok())
+}

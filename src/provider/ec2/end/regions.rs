@@ -1,0 +1,269 @@
+//! Which regions are visited: those that are known, else every one that the account has.
+
+use aws_sdk_ec2::Client;
+use futures::{StreamExt as _, future::BoxFuture, stream};
+
+use super::{
+    destroy::{self, Refusals},
+    find::{GROUP, Sought, glimpse, look},
+};
+use crate::{
+    limits::Deadline,
+    provider::ec2::{
+        access::{Access, Ec2Api},
+        class::ErrorClass,
+        errors::{Ec2Error, ask},
+    },
+    provider::{Ended, LATE, Owner, Resource},
+    report::{Exit, Failure, Leftover},
+    wait,
+};
+
+/// How many regions are asked at a time.
+const MAX_CONCURRENT: usize = 6;
+
+/// Where to look.
+#[derive(Clone, Debug)]
+pub(crate) enum Regions {
+    /// In these.
+    Named(Vec<String>),
+    /// In all that are enabled, this one first.
+    All {
+        /// The one that the environment names, which has to answer.
+        first: String,
+    },
+}
+
+/// What came of a visit to all of them.
+pub(crate) struct Visited<T> {
+    /// What each region had.
+    pub(crate) answers: Vec<T>,
+    /// What went wrong in one; the others were visited all the same.
+    pub(crate) failed: Option<Ec2Error>,
+    /// Why none but the first was visited, where the account may not list the others.
+    pub(crate) only_first: Option<Ec2Error>,
+}
+
+/// What was found and what came of its end.
+pub(crate) type Ending = (Vec<Resource>, Result<Refusals, Ec2Error>);
+
+impl Regions {
+    /// The one that is meant first.
+    pub(crate) fn first(&self) -> &str {
+        match self {
+            Self::Named(regions) => regions.first().map_or("", String::as_str),
+            Self::All { first } => first,
+        }
+    }
+
+    /// Does the same in all of them: in the first at once, while the others are still being listed.
+    pub(crate) async fn visit<'a, T, F>(
+        &self,
+        api: &Ec2Api,
+        deadline: Deadline,
+        visit: F,
+    ) -> Visited<T>
+    where
+        F: Fn(Client, String) -> BoxFuture<'a, Result<T, Ec2Error>>,
+    {
+        let each = |names: Vec<String>| {
+            stream::iter(names)
+                .map(|region| visit(api.region(&region), region))
+                .buffer_unordered(MAX_CONCURRENT)
+                .collect::<Vec<_>>()
+        };
+        let (all, only_first) = match self {
+            Self::Named(regions) => (each(regions.clone()).await, None),
+            Self::All { first } => {
+                let rest = async {
+                    match others(api, first, deadline).await {
+                        Ok(others) => {
+                            let mut answers = each(others).await;
+                            answers.retain(|answer| !closed(answer.as_ref().err()));
+                            (answers, None)
+                        }
+                        Err(error) if error.class() == ErrorClass::Denied => {
+                            (Vec::new(), Some(error))
+                        }
+                        Err(error) => (vec![Err(error)], None),
+                    }
+                };
+                let (one, (mut all, only_first)) =
+                    tokio::join!(visit(api.region(first), first.clone()), rest);
+                all.insert(0, one);
+                (all, only_first)
+            }
+        };
+        let mut visited = Visited {
+            answers: Vec::new(),
+            failed: None,
+            only_first,
+        };
+        for answer in all {
+            match answer {
+                Ok(answer) => visited.answers.push(answer),
+                Err(error) => {
+                    visited.failed.get_or_insert(error);
+                }
+            }
+        }
+        visited
+    }
+
+    /// Looks in all of them. Beside what is there: why none but the first was looked at, as in [`Visited`].
+    pub(crate) async fn look(
+        &self,
+        api: &Ec2Api,
+        sought: Sought<'_>,
+        deadline: Deadline,
+    ) -> Result<(Vec<Resource>, Option<Ec2Error>), Ec2Error> {
+        let visited = self
+            .visit(api, deadline, |ec2, region| {
+                Box::pin(async move { look(&ec2, &region, sought, deadline).await })
+            })
+            .await;
+        match visited.failed {
+            Some(error) => Err(error),
+            None => Ok((visited.answers.concat(), visited.only_first)),
+        }
+    }
+
+    /// Finds what is the owner's and ends it, in each region as soon as it is found there.
+    pub(crate) async fn end(
+        &self,
+        api: &Ec2Api,
+        owner: &Owner,
+        deadline: Deadline,
+    ) -> Visited<Ending> {
+        self.visit(api, deadline, |ec2, region| {
+            Box::pin(async move {
+                let sought = Sought::Of(owner);
+                let (mut found, mut unseen) = glimpse(&ec2, &region, sought, deadline).await;
+                if !found.is_empty() && found.iter().all(|one| one.kind == GROUP) {
+                    // The instance that it was made for may be on its way.
+                    wait::pause(LATE.min(deadline.remaining())).await;
+                    (found, unseen) = glimpse(&ec2, &region, sought, deadline).await;
+                }
+                for resource in &found {
+                    tracing::info!("found {resource}");
+                }
+                let refusals = match (found.is_empty(), unseen) {
+                    (true, Some(error)) => return Err(error),
+                    (true, None) => Ok(Refusals::new()),
+                    (false, unseen) => {
+                        let refusals = destroy::destroy(&ec2, &region, &found, deadline).await;
+                        unseen.map_or(refusals, Err)
+                    }
+                };
+                Ok((found, refusals))
+            })
+        })
+        .await
+    }
+}
+
+/// Whether the account may not do anything there: nothing of ours can be.
+fn closed(error: Option<&Ec2Error>) -> bool {
+    let denied = error.filter(|error| error.class() == ErrorClass::Denied);
+    if let Some(error) = denied {
+        tracing::warn!("a region is not searched: {error}");
+    }
+    denied.is_some()
+}
+
+/// The other regions that are enabled.
+async fn others(api: &Ec2Api, first: &str, deadline: Deadline) -> Result<Vec<String>, Ec2Error> {
+    let request = api.region(first).describe_regions();
+    let answer = ask("DescribeRegions", first, deadline, request.send()).await?;
+    let names = answer.regions.unwrap_or_default().into_iter();
+    let others: Vec<String> = names
+        .filter(|region| region.opt_in_status() != Some("not-opted-in"))
+        .filter_map(|region| region.region_name)
+        .filter(|region| region != first)
+        .collect();
+    tracing::info!(
+        "no region is known: searching {first} and {} others",
+        others.len()
+    );
+    Ok(others)
+}
+
+/// Finds what is the owner's, ends it, and says what stood in the way.
+pub(crate) async fn end_all(
+    regions: &Regions,
+    access: &Access,
+    owner: &Owner,
+    deadline: Deadline,
+) -> Result<Ended, Failure> {
+    let api = Ec2Api::open(access, deadline).await?;
+    let visited = regions.end(&api, owner, deadline).await;
+    let (mut ended, mut refusals, mut failed) = (Ended::default(), Refusals::new(), visited.failed);
+    for (found, ending) in visited.answers {
+        ended.found.extend(found);
+        match ending {
+            Ok(more) => refusals.extend(more),
+            Err(error) => {
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    if ended.found.is_empty() {
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        // Nothing in one region of many is no proof.
+        if let Some(error) = visited.only_first {
+            return Err(Ec2Error::NotEverywhere {
+                first: regions.first().to_owned(),
+                code: error.code().to_owned(),
+            }
+            .into());
+        }
+    }
+    ended.now = api.now();
+    ended.refused = failed.map(Failure::from).or_else(|| refused(refusals));
+    Ok(ended)
+}
+
+/// What could not be removed, and why.
+pub(crate) fn refused(refusals: Refusals) -> Option<Failure> {
+    if refusals.is_empty() {
+        return None;
+    }
+    let mut failure =
+        Failure::new(Exit::Leftovers, "not everything may be removed").leaving(Leftover::Tagged);
+    failure.details = refusals
+        .into_iter()
+        .map(|(id, why)| format!("{id}: {why}"))
+        .collect();
+    Some(failure)
+}
+
+/// Ends these, each in its region, all regions at the same time.
+pub(crate) async fn destroy(
+    api: &Ec2Api,
+    resources: &[Resource],
+    deadline: Deadline,
+) -> Result<Refusals, Ec2Error> {
+    let mut names: Vec<&str> = resources
+        .iter()
+        .filter_map(|one| one.region.as_deref())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let ends = names.into_iter().map(|region| {
+        let ec2 = api.region(region);
+        async move {
+            let here: Vec<Resource> = resources
+                .iter()
+                .filter(|one| one.region.as_deref() == Some(region))
+                .cloned()
+                .collect();
+            destroy::destroy(&ec2, region, &here, deadline).await
+        }
+    });
+    // One that fails must not keep the others from their end.
+    let refusals = futures::future::join_all(ends).await;
+    let refusals = refusals.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(refusals.into_iter().flatten().collect())
+}

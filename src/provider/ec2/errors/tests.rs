@@ -1,0 +1,95 @@
+//! What a code means and what is advised.
+
+use super::*;
+
+#[test]
+fn each_refusal_says_what_to_do() {
+    let refused = |code: &str| Ec2Error::Refused {
+        call: "RunInstances",
+        region: "us-east-1".to_owned(),
+        code: code.to_owned(),
+        message: String::new(),
+        later: false,
+    };
+    for (code, part) in [
+        ("UnauthorizedOperation", "ec2:RunInstances"),
+        (
+            "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+            "spot.amazonaws.com",
+        ),
+        ("SpotMaxPriceTooLow", "spot-then-on-demand"),
+        ("PendingVerification", "verifying"),
+        ("Blocked", "AWS Support"),
+        ("OptInRequired", "enable the region"),
+        ("AuthFailure", "renew them"),
+        ("RequestLimitExceeded", "too often"),
+        ("SecurityGroupLimitExceeded", "Service Quotas"),
+    ] {
+        let hint = refused(code).hint().unwrap_or_default();
+        assert!(hint.contains(part), "{code}: {hint}");
+    }
+    assert_eq!(refused("AuthFailure").exit(), Exit::Infrastructure);
+}
+
+#[test]
+fn a_quota_is_named_with_the_page_that_raises_it() {
+    let code = "VcpuLimitExceeded";
+    let error = Ec2Error::QuotaReached(Box::new(QuotaRefusal {
+        region: "us-east-1".to_owned(),
+        code: code.to_owned(),
+        message: "You have requested more vCPU capacity".to_owned(),
+        quota: Quota::of(
+            code,
+            crate::provider::ec2::quota::PurchaseOption::OnDemand,
+            "m7i.2xlarge",
+        ),
+        attempts: Vec::new(),
+    }));
+    assert!(
+        error.to_string().contains("Running On-Demand Standard"),
+        "{error}"
+    );
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.contains("servicequotas") && hint.contains("smaller types"),
+        "{hint}"
+    );
+    assert_eq!(error.exit(), Exit::Infrastructure);
+}
+
+#[test]
+fn a_type_that_the_region_lacks_is_no_other_bad_value() {
+    let refused = |message: &str| Ec2Error::Refused {
+        call: "RunInstances",
+        region: "eu-south-2".to_owned(),
+        code: "InvalidParameterValue".to_owned(),
+        message: message.to_owned(),
+        later: false,
+    };
+    assert_eq!(
+        refused("Invalid value 'm7a.2xlarge' for InstanceType.").class(),
+        ErrorClass::NoSuchType
+    );
+    assert_eq!(
+        refused("Invalid value '7' for throughput.").class(),
+        ErrorClass::Input
+    );
+}
+
+#[test]
+fn a_code_that_nobody_knows_is_a_fault_where_the_status_says_so() {
+    let refused = |code: &str, later| Ec2Error::Refused {
+        call: "RunInstances",
+        region: "us-east-1".to_owned(),
+        code: code.to_owned(),
+        message: String::new(),
+        later,
+    };
+    assert_eq!(refused("SomethingNew", true).class(), ErrorClass::Fault);
+    assert_eq!(refused("SomethingNew", false).class(), ErrorClass::Other);
+    // EC2 says it with status 500, and asking for the same again would not help.
+    assert_eq!(
+        refused("InsufficientInstanceCapacity", true).class(),
+        ErrorClass::Capacity
+    );
+}
