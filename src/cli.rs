@@ -62,57 +62,6 @@ pub enum Command {
     Tunnel(TunnelArgs),
 }
 
-impl Command {
-    /// The stage that the command is, if it is one.
-    pub fn stage(&self) -> Option<Stage> {
-        Some(match self {
-            Self::ProvisionEc2(_) => Stage::ProvisionEc2,
-            Self::InstallKind(_) => Stage::InstallKind,
-            Self::DeployManifests(_) => Stage::DeployManifests,
-            Self::RunMnistNotebookJob(_) => Stage::RunMnistNotebookJob,
-            Self::GatherLogs(_) => Stage::GatherLogs,
-            Self::Teardown(_) => Stage::Teardown,
-            Self::Extend(_) => Stage::Extend,
-            Self::Reap(_) => Stage::Reap,
-            Self::Doctor(_) => Stage::Doctor,
-            Self::Run(_) | Self::Tunnel(_) | Self::IamPolicy(_) => return None,
-        })
-    }
-
-    /// The time limit of a stage.
-    pub fn timeout(&self) -> Limit {
-        match self {
-            Self::ProvisionEc2(staged) => staged.timeout,
-            Self::InstallKind(staged) => staged.timeout,
-            Self::DeployManifests(staged) => staged.timeout,
-            Self::RunMnistNotebookJob(staged) => staged.timeout,
-            Self::GatherLogs(staged) => staged.timeout,
-            Self::Teardown(staged) => staged.timeout,
-            Self::Extend(staged) => staged.timeout,
-            Self::Reap(staged) => staged.timeout,
-            Self::Doctor(staged) => staged.timeout,
-            Self::Run(_) | Self::Tunnel(_) | Self::IamPolicy(_) => Limit::secs(u64::from(u32::MAX)),
-        }
-    }
-
-    /// The level of the log, where the command has one.
-    pub fn log(&self) -> LogLevel {
-        match self {
-            Self::ProvisionEc2(staged) => staged.log,
-            Self::InstallKind(staged) => staged.log,
-            Self::DeployManifests(staged) => staged.log,
-            Self::RunMnistNotebookJob(staged) => staged.log,
-            Self::GatherLogs(staged) => staged.log,
-            Self::Teardown(staged) => staged.log,
-            Self::Extend(staged) => staged.log,
-            Self::Reap(staged) => staged.log,
-            Self::Doctor(staged) => staged.log,
-            Self::Run(run) => run.log,
-            Self::Tunnel(_) | Self::IamPolicy(_) => LogLevel::Info,
-        }
-    }
-}
-
 /// How much to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
@@ -127,6 +76,8 @@ pub enum LogLevel {
 
 /// The arguments of a stage, which has a time limit.
 pub trait StageArgs: Args {
+    /// Whose arguments they are.
+    const STAGE: Stage;
     /// Its default limit, as a user would write it.
     const LIMIT: &'static str;
 }
@@ -158,6 +109,7 @@ pub struct WithKubeconfig<A: Args> {
 }
 
 impl<A: StageArgs> StageArgs for WithKubeconfig<A> {
+    const STAGE: Stage = A::STAGE;
     const LIMIT: &'static str = A::LIMIT;
 }
 

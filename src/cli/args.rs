@@ -9,37 +9,46 @@ use crate::{
     cluster::prune::Reach,
     inputs::{Lines, List, Pairs},
     limits::Limit,
+    stages::Stage,
 };
 
 impl StageArgs for ProvisionArgs {
+    const STAGE: Stage = Stage::ProvisionEc2;
     const LIMIT: &'static str = "10m";
 }
 
 impl StageArgs for InstallArgs {
+    const STAGE: Stage = Stage::InstallKind;
     const LIMIT: &'static str = "15m";
 }
 
 impl StageArgs for DeployArgs {
+    const STAGE: Stage = Stage::DeployManifests;
     const LIMIT: &'static str = "45m";
 }
 
 impl StageArgs for NotebookArgs {
+    const STAGE: Stage = Stage::RunMnistNotebookJob;
     const LIMIT: &'static str = "20m";
 }
 
 impl StageArgs for GatherArgs {
+    const STAGE: Stage = Stage::GatherLogs;
     const LIMIT: &'static str = "5m";
 }
 
 impl StageArgs for TeardownArgs {
+    const STAGE: Stage = Stage::Teardown;
     const LIMIT: &'static str = "10m";
 }
 
 impl StageArgs for ExtendArgs {
+    const STAGE: Stage = Stage::Extend;
     const LIMIT: &'static str = "2m";
 }
 
 impl StageArgs for ReapArgs {
+    const STAGE: Stage = Stage::Reap;
     const LIMIT: &'static str = "20m";
 }
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ProvisionArgs, StageArgs};
-use crate::limits::Limit;
+use crate::{limits::Limit, stages::Stage};
 
 impl StageArgs for DoctorArgs {
+    const STAGE: Stage = Stage::Doctor;
     const LIMIT: &'static str = "3m";
 }
 
