@@ -197,3 +197,6 @@ pub struct TunnelArgs {
     #[arg(long, value_name = "DIR")]
     pub state: PathBuf,
 }
+
+#[cfg(test)]
+mod tests;

@@ -244,22 +244,22 @@ pub struct DeployArgs {
     #[arg(long, value_enum, default_value_t)]
     pub order: Order,
     /// Wait until everything is ready; false ends once each object is accepted
-    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub wait: bool,
     /// Images to use in place of others, `old=new`, one a line
     #[arg(long, value_name = "PAIRS")]
     pub image_overrides: Option<Pairs>,
     /// Show what would change and end; nothing is written
-    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub dry_run: bool,
     /// Delete what an earlier deploy sent and the manifests no longer have
-    #[arg(long, value_enum, default_value_t, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, value_enum, default_value_t, num_args = 0..=1, default_missing_value = "true")]
     pub prune: Prune,
     /// Under which name the cluster keeps what was sent, for prune and for the next deploy
     #[arg(long, default_value = "default", value_name = "NAME", value_parser = inventory_name)]
     pub inventory: String,
     /// Say all that would go wrong, and end; nothing is written
-    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub lint_only: bool,
     /// Draw what waits for what into this file: `graph.svg` for people, `graph.dot` for Graphviz
     #[arg(long, value_name = "FILE")]
@@ -362,7 +362,7 @@ pub struct ExtendArgs {
 #[derive(Clone, Debug, Args)]
 pub struct ReapArgs {
     /// Only say what would be done
-    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub dry_run: bool,
     /// AWS regions to look in [default: every one that the account has]
     #[arg(long, value_name = "LIST")]
