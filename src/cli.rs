@@ -43,7 +43,7 @@ pub enum Command {
     DeployManifests(Staged<WithKubeconfig<DeployArgs>>),
     /// Run a notebook or a script as a Job and bring its results back
     RunMnistNotebookJob(Staged<WithKubeconfig<NotebookArgs>>),
-    /// Collect objects, events and logs in a bundle with a report
+    /// Collect objects, events and logs in a bundle with a report; it never changes the verdict
     GatherLogs(Staged<WithKubeconfig<GatherArgs>>),
     /// Remove everything of this run, found by its tags, and prove that it is gone
     Teardown(Staged<TeardownArgs>),
@@ -100,7 +100,7 @@ pub struct Staged<A: StageArgs> {
 /// The arguments of a stage that needs a cluster and nothing else.
 #[derive(Debug, Args)]
 pub struct WithKubeconfig<A: Args> {
-    /// Kubeconfig of the cluster; else $KUBECONFIG, else the cluster that install-kind made in this job
+    /// Kubeconfig of the cluster [default: `$KUBECONFIG`, else the cluster that install-kind made in this job]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// The stage's own.
@@ -113,12 +113,29 @@ impl<A: StageArgs> StageArgs for WithKubeconfig<A> {
     const LIMIT: &'static str = A::LIMIT;
 }
 
+/// How far `run` goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    /// Up to the test; `gather-logs` and `teardown` are left to commands of their own
+    Test,
+    /// The whole chain
+    #[default]
+    Teardown,
+}
+
 /// Inputs of `run`: those of every stage.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// File with inputs (YAML), names as the options; what is typed or set in the environment wins
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Last stage to carry out
+    #[arg(long, value_enum, default_value_t)]
+    pub until: Until,
+    /// Limit for all stages up to the test together, such as `45m` or `1h 30m`; `gather-logs` and `teardown` have limits
+    /// of their own
+    #[arg(long, default_value = Self::LIMIT)]
+    pub timeout: Limit,
     /// How much to say
     #[arg(long, value_enum, default_value_t)]
     pub log: LogLevel,
@@ -155,23 +172,26 @@ pub struct RunArgs {
     /// gather-logs' own.
     #[command(flatten)]
     pub gather: GatherArgs,
-    /// After a failure, keep the EC2 instance for so long, at most until its ttl
+    /// Time for which the EC2 instance of a failed job is kept, such as `30m`, at most until its `ttl` [default: none]
     #[arg(long, value_name = "SPAN")]
     pub keep_on_failure: Option<Limit>,
 }
 
 impl RunArgs {
-    /// What the stages may take together.
+    /// The default of `timeout`: what the stages up to the test may take by default, one after another.
+    pub const LIMIT: &'static str = "1h 30m";
+
+    /// What the whole chain may take.
     pub fn whole(&self) -> Duration {
         let limits = [
             self.provision_timeout,
             self.install_timeout,
             self.deploy_timeout,
             self.test_timeout,
-            self.gather_timeout,
-            self.teardown_timeout,
         ];
-        limits.into_iter().map(Limit::duration).sum()
+        let stages: Duration = limits.into_iter().map(Limit::duration).sum();
+        let ending = self.gather_timeout.duration() + self.teardown_timeout.duration();
+        stages.min(self.timeout.duration()) + ending
     }
 }
 
@@ -184,10 +204,13 @@ pub fn usual_run(first: Limit) -> Duration {
         GatherArgs::LIMIT,
         TeardownArgs::LIMIT,
     ];
-    let limits = limits
-        .iter()
-        .filter_map(|limit| limit.parse::<Limit>().ok());
-    first.duration() + limits.map(Limit::duration).sum::<Duration>()
+    let limits = limits.into_iter().map(default_limit);
+    first.duration() + limits.sum::<Duration>()
+}
+
+fn default_limit(text: &str) -> Duration {
+    let limit: Limit = text.parse().expect("a test reads each default");
+    limit.duration()
 }
 
 /// Arguments of the detached tunnel.

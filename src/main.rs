@@ -45,7 +45,7 @@ fn arguments(env: &Environment) -> Result<Cli, u8> {
     };
     let words = inputs::gather(typed, &Cli::command(), env).map_err(|error| {
         let failure = Failure::new(Exit::BadInput, error.to_string());
-        report::print(None, &failure, env.on_runner());
+        stages::refuse(None, &failure, env);
         failure.exit.code()
     })?;
     Cli::try_parse_from(&words).map_err(|error| {
@@ -53,6 +53,9 @@ fn arguments(env: &Environment) -> Result<Cli, u8> {
             // Help and version; a closed pipe is the reader's business.
             drop(error.print());
             return 0;
+        }
+        if words.get(1).is_some_and(|word| word == "run") {
+            stages::run::nothing_begun(env);
         }
         stages::refuse(stage(&words), &report::bad_input(&error), env);
         Exit::BadInput.code()

@@ -239,6 +239,7 @@ where
         }
     };
     let result = visit::after(stage, context, result).await;
+    let result = result.map_err(|failure| out_of_time(failure, context.deadline));
     let (exit, cause) = match &result {
         Ok(_) => (Exit::Passed, String::new()),
         Err(failure) => (failure.exit, failure.line()),
@@ -262,6 +263,29 @@ where
         }
         (result, Ok(())) => result,
     }
+}
+
+/// A stage ends at most this long before its deadline: it keeps some time to save what there is.
+const CLOSING: Duration = Duration::from_secs(20);
+
+/// Says that the limit of the whole chain ended the stage, where it did.
+fn out_of_time(mut failure: Failure, deadline: Deadline) -> Failure {
+    if let Some(limit) = deadline.chain()
+        && failure.exit == Exit::TimeLimit
+        && deadline.remaining() < CLOSING
+    {
+        let limit = humane(limit);
+        failure.cause = format!(
+            "the limit of the whole chain, {limit}, passed: {}",
+            failure.cause
+        );
+        let hint = "raise `timeout`, and the job's `timeout-minutes` with it";
+        failure.hint = Some(match failure.hint {
+            Some(other) => format!("{hint}; {other}"),
+            None => hint.to_owned(),
+        });
+    }
+    failure
 }
 
 /// A bug of ours in one stage must not keep the next from ending what costs.
@@ -323,10 +347,10 @@ pub fn conclude(stage: Stage, context: &Context, result: &Result<Outputs, Failur
 /// Reports a failure: text, annotation, output `failure`, job summary.
 pub fn refuse(stage: Option<Stage>, failure: &Failure, env: &Environment) {
     report::print(stage, failure, env.on_runner());
-    let files = Files::new(env);
-    let Some(stage) = stage.filter(|_| env.on_runner()) else {
+    if !env.on_runner() {
         return;
-    };
+    }
+    let files = Files::new(env);
     let told = files
         .output("failure", &failure.line())
         .and_then(|()| files.summary(&report::markdown(stage, failure)));

@@ -97,3 +97,37 @@ fn a_command_with_positional_arguments_has_only_plain_flags() {
         );
     }
 }
+
+#[test]
+fn the_limit_of_the_chain_is_the_sum_of_its_stages() {
+    let stages = [
+        ProvisionArgs::LIMIT,
+        InstallArgs::LIMIT,
+        DeployArgs::LIMIT,
+        NotebookArgs::LIMIT,
+    ];
+    let sum: Duration = stages.into_iter().map(default_limit).sum();
+    assert_eq!(default_limit(RunArgs::LIMIT), sum);
+    let provision = ProvisionArgs::LIMIT.parse().unwrap();
+    let Command::Run(args) = Cli::try_parse_from(["manifests-e2e", "run"])
+        .unwrap()
+        .command
+    else {
+        panic!("another command");
+    };
+    assert_eq!(args.whole(), usual_run(provision));
+}
+
+#[test]
+fn the_limit_of_the_chain_leaves_the_ending_its_minutes() {
+    let words = [
+        "manifests-e2e",
+        "run",
+        "--timeout=30m",
+        "--gather-timeout=2m",
+    ];
+    let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else {
+        panic!("another command");
+    };
+    assert_eq!(args.whole(), Duration::from_mins(30 + 2 + 10));
+}
