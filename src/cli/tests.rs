@@ -1,6 +1,7 @@
 use clap::{Arg, CommandFactory as _, error::ErrorKind};
 
 use super::*;
+use crate::tools::versions;
 
 /// The options of a subcommand that may be typed without a value: `--wait` is `--wait=true`.
 fn optional_values(command: &clap::Command) -> Vec<&Arg> {
@@ -130,4 +131,19 @@ fn the_limit_of_the_chain_leaves_the_ending_its_minutes() {
         panic!("another command");
     };
     assert_eq!(args.whole(), Duration::from_mins(30 + 2 + 10));
+}
+
+#[test]
+fn a_default_that_help_tells_is_that_of_the_code() {
+    let root = Cli::command();
+    let install = root.find_subcommand("install-kind").unwrap();
+    for (name, default) in [
+        ("kind-version", versions::KIND),
+        ("kubernetes-version", versions::KUBERNETES),
+    ] {
+        let mut options = install.get_arguments();
+        let option = options.find(|one| one.get_long() == Some(name)).unwrap();
+        let help = option.get_help().unwrap().to_string();
+        assert!(help.ends_with(&format!("[default: `{default}`]")), "{help}");
+    }
 }

@@ -65,34 +65,90 @@ impl Stage {
         }
     }
 
-    /// The outputs of its action, beside `failure`.
-    pub const fn outputs(self) -> &'static [&'static str] {
+    /// The outputs of its action, each with what it is, beside `failure`.
+    pub const fn outputs(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::ProvisionEc2 => &[
-                "instance-id",
-                "public-ip",
-                "region",
-                "availability-zone",
-                "instance-type",
-                "market",
-                "ami",
-                "expires-at",
-                "run-id",
+                (
+                    "instance-id",
+                    "Id of the instance; empty for other providers",
+                ),
+                ("public-ip", "Address at which the host answers"),
+                ("region", "AWS region of the instance"),
+                ("availability-zone", "Availability zone of the instance"),
+                ("instance-type", "Type of the instance"),
+                ("market", "`on-demand` or `spot`"),
+                ("ami", "Image that the instance was launched from"),
+                (
+                    "expires-at",
+                    "When the instance terminates itself (RFC 3339)",
+                ),
+                ("run-id", "Name of this run, as in the tags"),
             ],
             Self::InstallKind => &[
-                "kubeconfig",
-                "context",
-                "kubernetes-version",
-                "kind-version",
-                "node-image",
+                (
+                    "kubeconfig",
+                    "Path of a kubeconfig that works in every later step of this job",
+                ),
+                ("context", "Context of the cluster in the kubeconfig"),
+                ("kubernetes-version", "Version that the API server reports"),
+                ("kind-version", "Version of kind"),
+                ("node-image", "Image of the nodes"),
             ],
-            Self::DeployManifests => &["objects", "report", "diff"],
-            Self::RunMnistNotebookJob => &["verdict", "junit", "executed-notebook"],
-            Self::GatherLogs => &["bundle", "report", "cause", "s3-url"],
-            Self::Teardown => &["terminated", "leftovers", "kept-until"],
-            Self::Extend => &["expires-at"],
-            Self::Reap => &["terminated", "leftovers"],
-            Self::Doctor => &["missing", "warnings"],
+            Self::DeployManifests => &[
+                ("objects", "Number of objects applied"),
+                (
+                    "report",
+                    "Path of a JSON file with what became of each object, and when",
+                ),
+                ("diff", "Path of a file with what a dry run shows"),
+            ],
+            Self::RunMnistNotebookJob => &[
+                ("verdict", "`passed` or `failed`"),
+                ("junit", "Path of the JUnit report, a case for each cell"),
+                ("executed-notebook", "Path of the notebook with its outputs"),
+            ],
+            Self::GatherLogs => &[
+                ("bundle", "Path of the bundle, a zip file"),
+                ("report", "Path of the report, one HTML file"),
+                (
+                    "cause",
+                    "The cause of the failure in one line, as found in the bundle",
+                ),
+                ("s3-url", "Where the bundle is in S3"),
+            ],
+            Self::Teardown => &[
+                ("terminated", "Ids of what was removed, one a line"),
+                (
+                    "leftovers",
+                    "Ids of what is left, one a line; empty when all is gone",
+                ),
+                (
+                    "kept-until",
+                    "When the host that was kept after a failure terminates itself (RFC 3339); empty when none was kept",
+                ),
+            ],
+            Self::Extend => &[(
+                "expires-at",
+                "When the instance terminates itself now (RFC 3339)",
+            )],
+            Self::Reap => &[
+                (
+                    "terminated",
+                    "Ids of what was ended and proven gone, one a line",
+                ),
+                (
+                    "leftovers",
+                    "Ids of what was left behind and is still there, one a line",
+                ),
+            ],
+            Self::Doctor => &[
+                (
+                    "missing",
+                    "What the chain cannot run without, one a line; empty when it can run",
+                ),
+                ("warnings", "What else to know, one a line"),
+            ],
         }
     }
 }
