@@ -7,13 +7,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{limits::Limit, stages::Stage};
 
 mod args;
+mod choices;
 mod doctor;
 mod iam;
 
 pub use args::{
-    Arch, DeployArgs, ExtendArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order,
-    ProviderKind, ProvisionArgs, Prune, ReapArgs, Scope, TeardownArgs, Whereabouts,
+    DeployArgs, ExtendArgs, GatherArgs, InstallArgs, NotebookArgs, ProvisionArgs, ReapArgs,
+    TeardownArgs, Whereabouts,
 };
+pub use choices::{Arch, Market, Order, ProviderKind, Prune, Scope};
 pub use doctor::DoctorArgs;
 pub use iam::{Action, Component, IamArgs, Role};
 
