@@ -1,7 +1,7 @@
 //! `gather-logs`: whatever the cluster, the host and this job can still tell, in one archive and on one page.
 //!
 //! It never changes the verdict: a dead cluster is an entry of the manifest. It fails on bad input, and when the bundle
-//! cannot be written.
+//! cannot be written, which `run` takes for a warning.
 
 use std::{path::Path, sync::Arc, time::Duration};
 

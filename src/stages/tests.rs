@@ -1,16 +1,22 @@
+use std::path::Path;
+
 use super::*;
+
+pub(super) fn context(dir: &Path) -> Context {
+    let env = Environment::default();
+    Context {
+        files: Files::new(&env),
+        env,
+        store: Store::open_in(dir.to_owned(), None).unwrap(),
+        deadline: Deadline::after(crate::limits::Limit::secs(9)),
+        cancelled: Cancel::default(),
+    }
+}
 
 #[tokio::test]
 async fn a_panic_ends_its_stage_and_not_the_chain() {
     let dir = tempfile::tempdir().unwrap();
-    let env = Environment::default();
-    let mut context = Context {
-        files: Files::new(&env),
-        env,
-        store: Store::open_in(dir.path().to_owned(), None).unwrap(),
-        deadline: Deadline::after(crate::limits::Limit::secs(9)),
-        cancelled: Cancel::default(),
-    };
+    let mut context = context(dir.path());
     let result = carry_out(Stage::GatherLogs, &mut context, async |context| {
         assert_eq!(context.run().id, "", "this is no run");
         Ok(Outputs::default())
