@@ -280,6 +280,7 @@ where
             ended: None,
             exit: None,
             cause: String::new(),
+            about: Vec::new(),
         });
     });
     // A full disk must not keep anybody from collecting what there is, or from ending what costs.
@@ -301,15 +302,15 @@ where
         }
     };
     let result = visit::after(stage, context, result).await;
-    let (exit, cause) = match &result {
-        Ok(_) => (Exit::Passed, String::new()),
-        Err(failure) => (failure.exit, failure.line()),
+    let (exit, cause, about) = match &result {
+        Ok(_) => (Exit::Passed, String::new(), Vec::new()),
+        Err(failure) => (failure.exit, failure.line(), failure.about.clone()),
     };
     let noted = context.store.update(|record| {
         if let Some(last) = record.stages.last_mut() {
             last.ended = Some(Timestamp::now());
             last.exit = Some(exit.code());
-            last.cause = cause;
+            (last.cause, last.about) = (cause, about);
         }
     });
     // After that: a runner that cancels waits for some seconds only, and the record is to be whole by then.

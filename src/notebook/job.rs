@@ -28,14 +28,14 @@ use crate::{
 };
 
 /// Container that runs the test.
-pub(super) const TEST: &str = "test";
+pub(crate) const TEST: &str = "test";
 /// Container that holds the results.
 pub(super) const KEEPER: &str = "keeper";
 /// Directory of the results in both.
 pub(super) const WORK: &str = "/manifests-e2e/work";
 const INPUT: &str = "/manifests-e2e/input";
 /// Label of everything that is ours.
-pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "manifests-e2e");
+pub(crate) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "manifests-e2e");
 /// Label that tells one test's objects from another's.
 const INSTANCE: &str = "app.kubernetes.io/instance";
 /// The Job outlives the stage's limit by this, so that the stage, which says more, ends first.

@@ -86,6 +86,7 @@ pub async fn run(
             .map_err(ToString::to_string),
         kind: kind.as_deref(),
         env: &context.env,
+        cancelled,
         store: &context.store,
         deadline,
     }))

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     cli::NotebookArgs,
     cluster,
-    notebook::{attend, job::Job, place, source::Source, verdict},
+    notebook::{NotebookError, attend, job::Job, place, source::Source, verdict},
     report::{Failure, Leftover},
     stages::{Context, Outputs},
 };
@@ -55,9 +55,13 @@ pub async fn run(
         .achieve("run a test", json!({ "job": job.name }))?;
     tracing::info!("created Job {}/{}", args.namespace, job.name);
 
+    let failure = |error: NotebookError| {
+        let whom = format!("Job {}/{}", args.namespace, job.name);
+        Failure::from(error).leaving(Leftover::Tagged).about([whom])
+    };
     let verdict = attend::to_its_end(&client, &job, &suite, kind, deadline)
         .await
-        .map_err(|error| Failure::from(error).leaving(Leftover::Tagged))?;
+        .map_err(failure)?;
     let directory = context.store.path("tests").join(&job.name);
     let kept = verdict::keep(&verdict, &suite, &directory)?;
     context.summarize(&kept.summary);
@@ -86,5 +90,5 @@ pub async fn run(
             tracing::warn!("cannot set output {name}: {error}");
         }
     }
-    Err(Failure::from(error).leaving(Leftover::Tagged))
+    Err(failure(error))
 }

@@ -31,3 +31,16 @@ async fn a_panic_ends_its_stage_and_not_the_chain() {
     );
     assert_eq!(context.store.record().stages[0].exit, Some(101));
 }
+
+#[tokio::test]
+async fn what_a_failure_is_about_is_in_the_record() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut context = context(dir.path());
+    let result = carry_out(Stage::RunMnistNotebookJob, &mut context, async |_| {
+        let failure = Failure::new(Exit::BadInput, "no");
+        Err(failure.about(["Job n/x".to_owned()]))
+    })
+    .await;
+    assert!(result.is_err());
+    assert_eq!(context.store.record().stages[0].about, ["Job n/x"]);
+}
