@@ -20,10 +20,11 @@ use serde_json::{Value, json};
 
 use crate::{
     notebook::{
-        NotebookError,
+        NotebookError, answer,
         place::{POD_DEFAULT, Place},
         source::{Kind, PIECE, Source},
     },
+    report::with_causes,
     run::{self, Run, resource_name, short_hash},
 };
 
@@ -40,6 +41,8 @@ pub(crate) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "ma
 const INSTANCE: &str = "app.kubernetes.io/instance";
 /// The Job outlives the stage's limit by this, so that the stage, which says more, ends first.
 const GRACE: Duration = Duration::from_mins(2);
+/// How long it may take to take back what was created.
+const UNDO: Duration = Duration::from_secs(10);
 /// How long a Job that ended is kept on a cluster that lives on.
 const KEPT: Duration = Duration::from_hours(24);
 /// Waits for SIGTERM; a shell that is process 1 heeds only what it traps.
@@ -111,7 +114,7 @@ impl Job {
     /// Creates the `ConfigMaps`, then the Job. Nothing is left where that fails.
     ///
     /// # Errors
-    /// [`NotebookError::Api`] naming the object.
+    /// [`NotebookError::Api`] and [`NotebookError::Silent`] naming the object.
     pub async fn create(&self, client: &Client) -> Result<(), NotebookError> {
         let namespace = &self.place.namespace;
         let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
@@ -119,27 +122,19 @@ impl Job {
         let attempt = async {
             for map in self.config_maps() {
                 let what = format!("create ConfigMap {namespace}/{}", map.name_any());
-                maps.create(&PostParams::default(), &map)
-                    .await
+                answer(&what, maps.create(&PostParams::default(), &map))
+                    .await?
                     .map_err(NotebookError::api(what))?;
             }
-            jobs.create(&PostParams::default(), &self.object())
-                .await
-                .map_err(NotebookError::api(format!(
-                    "create Job {namespace}/{}",
-                    self.name
-                )))
+            let what = format!("create Job {namespace}/{}", self.name);
+            answer(&what, jobs.create(&PostParams::default(), &self.object()))
+                .await?
+                .map_err(NotebookError::api(what))
         };
         let job = match attempt.await {
             Ok(job) => job,
             Err(error) => {
-                let ours = ListParams::default().labels(&self.selector());
-                if let Err(error) = maps
-                    .delete_collection(&DeleteParams::default(), &ours)
-                    .await
-                {
-                    tracing::warn!("cannot delete the ConfigMaps of {}: {error}", self.name);
-                }
+                self.undo(client, &maps).await;
                 return Err(error);
             }
         };
@@ -148,18 +143,33 @@ impl Job {
             "apiVersion": "batch/v1", "kind": "Job", "name": self.name, "uid": job.uid().unwrap_or_default(),
         }]}});
         for map in self.config_maps() {
-            let patched = maps
-                .patch(
-                    &map.name_any(),
-                    &PatchParams::default(),
-                    &Patch::Merge(&owner),
-                )
-                .await;
-            if let Err(error) = patched {
-                tracing::warn!("ConfigMap {} will outlive its Job: {error}", map.name_any());
+            let name = map.name_any();
+            let (parameters, owner) = (PatchParams::default(), Patch::Merge(&owner));
+            let patched = answer("patch", maps.patch(&name, &parameters, &owner)).await;
+            if let Err(error) = patched.and_then(|done| done.map_err(NotebookError::api("patch"))) {
+                let why = with_causes(&error);
+                tracing::warn!("ConfigMap {name} will outlive its Job: {why}");
             }
         }
         Ok(())
+    }
+
+    /// Takes back what was created. A Job whose creation got no answer may be there.
+    async fn undo(&self, client: &Client, maps: &Api<ConfigMap>) {
+        let ours = ListParams::default().labels(&self.selector());
+        let parameters = DeleteParams::default();
+        let undone = async {
+            self.delete(client).await?;
+            maps.delete_collection(&parameters, &ours)
+                .await
+                .map_err(NotebookError::api("delete its ConfigMaps"))
+        };
+        let why = match tokio::time::timeout(UNDO, undone).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => with_causes(&error),
+            Err(_) => "the API server does not answer".to_owned(),
+        };
+        tracing::warn!("something of {} is left: {why}", self.name);
     }
 
     /// Deletes the Job, and with it its pod and `ConfigMaps`.
