@@ -37,7 +37,9 @@ pub async fn to_its_end(
 ) -> Result<Verdict, NotebookError> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &job.place.namespace);
     let (sender, receiver) = watch::channel(Progress::default());
-    let shown = AbortOnDropHandle::new(tokio::spawn(log::show(pods.clone(), receiver)));
+    let log = log::Kept::default();
+    let showing = log::show(pods.clone(), receiver, log.clone());
+    let shown = AbortOnDropHandle::new(tokio::spawn(showing));
     let reserve = RESERVE.min(deadline.remaining() / 4);
     let until = deadline.within(deadline.remaining().saturating_sub(reserve));
     match until_ended(client, job, until, &sender).await {
@@ -49,9 +51,12 @@ pub async fn to_its_end(
                 }
             };
             let last_lines = deadline.within(LAST_LINES);
-            let (fetched, log) = tokio::join!(fetched, last_lines.bound(shown));
+            let (fetched, shown) = tokio::join!(fetched, last_lines.bound(shown));
+            if shown.is_err() {
+                tracing::warn!("the last lines of the log did not come");
+            }
             results::release(&pods, &ended.pod, ended.sidecar, deadline).await;
-            let log = log.ok().and_then(Result::ok).unwrap_or_default();
+            let log = log.lines();
             Ok(match kind {
                 Kind::Notebook => verdict::of_notebook(&ended, fetched),
                 Kind::Python | Kind::Sh | Kind::Bash => verdict::of_script(suite, &ended, &log),
