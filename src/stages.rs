@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod extend;
 pub mod gather_logs;
 pub mod install_kind;
+mod outputs;
 pub mod provision_ec2;
 pub mod reap;
 pub mod run;
@@ -29,6 +30,9 @@ pub mod teardown;
 #[cfg(test)]
 mod tests;
 mod visit;
+
+pub use outputs::Outputs;
+use outputs::own_first;
 
 /// The six stages of the chain and what stands beside it; each is an action, a subcommand and a file of this folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,27 +176,6 @@ impl Context {
         if let Err(error) = self.files.summary(markdown) {
             tracing::warn!("cannot write the job summary: {error}");
         }
-    }
-}
-
-/// The outputs of a stage by name; each is one of [`Stage::outputs`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outputs(pub Vec<(&'static str, String)>);
-
-impl Outputs {
-    /// Adds one.
-    #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.0.push((name, value.into()));
-        self
-    }
-
-    /// One by name.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value.as_str())
     }
 }
 

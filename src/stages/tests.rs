@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::record::RecordError;
 
 pub(super) fn context(dir: &Path) -> Context {
     let env = Environment::default();
@@ -30,6 +31,21 @@ async fn a_panic_ends_its_stage_and_not_the_chain() {
         failure.cause
     );
     assert_eq!(context.store.record().stages[0].exit, Some(101));
+}
+
+#[test]
+fn a_full_disk_replaces_no_failure_and_makes_no_pass() {
+    let full = || RecordError::Io {
+        what: "write",
+        path: "junit.xml".into(),
+        source: io::ErrorKind::StorageFull.into(),
+    };
+    let failed = Err::<(), _>(Failure::new(Exit::TestFailed, "cell 3: ZeroDivisionError"));
+    let told = own_first(failed, Err::<(), _>(full())).unwrap_err();
+    assert_eq!(told.cause, "cell 3: ZeroDivisionError");
+    let told = own_first(Ok(()), Err::<(), _>(full())).unwrap_err();
+    assert_eq!(told.exit, Exit::Infrastructure);
+    assert!(own_first(Ok(()), Ok(())).is_ok());
 }
 
 #[tokio::test]

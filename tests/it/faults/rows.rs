@@ -26,7 +26,7 @@ const fn row(
     }
 }
 
-pub(super) const ROWS: [Row; 34] = [
+pub(super) const ROWS: [Row; 35] = [
     row(
         "RequestLimitExceeded, Throttling, 5xx",
         "asked again with backoff until the deadline, then exit 3",
@@ -322,6 +322,15 @@ pub(super) const ROWS: [Row; 34] = [
             "src/notebook/follow_tests.rs::an_answer_that_is_lost_is_asked_for_again",
             "src/notebook/follow_tests.rs::a_server_that_hangs_is_silent_and_not_waited_for_until_the_limit",
             "src/notebook/place_tests.rs::a_server_that_hangs_before_the_test_is_named_with_what_was_asked_of_it",
+        ],
+        "",
+    ),
+    row(
+        "what is found cannot be written: results, bundle",
+        "no failure is replaced, no pass is made, and a bundle changes no verdict of the chain",
+        &[
+            "src/stages/tests.rs::a_full_disk_replaces_no_failure_and_makes_no_pass",
+            "src/stages/run.rs::logs_that_cannot_be_gathered_change_no_verdict_and_what_is_left_behind_does",
         ],
         "",
     ),
