@@ -22,7 +22,7 @@ use crate::{
     record::write_private,
     report::{Failure, Leftover},
     set::build::Rendered,
-    stages::{Context, Outputs},
+    stages::{Context, Outputs, own_first},
 };
 
 pub use source::build;
@@ -124,8 +124,8 @@ pub async fn deploy(
         journal: &journal,
         result: &result,
     };
-    let path = told.leave(context)?;
-    result?;
+    let left = told.leave(context);
+    let (_, path) = own_first(result, left)?;
     Ok(Outputs::default()
         .with("objects", plan.objects.len().to_string())
         .with("report", path.display().to_string()))
