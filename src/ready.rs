@@ -18,7 +18,6 @@ use crate::{api::ObjectId, cluster::view::View, pod::Why};
 use table::{Judge, Rule};
 
 pub use conditions::Condition;
-pub use pods::SOAK;
 
 /// What an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -203,11 +203,6 @@ impl Inventory {
         self.objects.get(id).map(|line| &line.sent)
     }
 
-    /// Whether nothing was ever sent under this name.
-    pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
-    }
-
     /// What was sent and is not in this set.
     pub fn left<'a>(&self, set: impl IntoIterator<Item = &'a ObjectId>) -> Vec<(ObjectId, Sent)> {
         let set: HashSet<&ObjectId> = set.into_iter().collect();

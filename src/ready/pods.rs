@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A container that cannot be asked, or that was restarted, counts as ready so long after its last start.
-pub const SOAK: SignedDuration = SignedDuration::from_secs(10);
+const SOAK: SignedDuration = SignedDuration::from_secs(10);
 /// An image that cannot be pulled, and room that is not there, may still come.
 const GRACE: SignedDuration = SignedDuration::from_mins(3);
 /// A container that ended so often does not wait for anything any more.

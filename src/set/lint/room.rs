@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
-pub use amounts::{Amounts, quantity, shown};
+pub use amounts::{Amounts, shown};
 pub use pods::{Wanted, asks};
 
 use crate::{
