@@ -15,7 +15,7 @@ use crate::{
     cluster,
     deploy::{
         DeployError, Plan, carry_out,
-        inventory::{Inventory, Need},
+        inventory::{Inventory, Necessity},
         prune, unchanged,
     },
     limits::{Deadline, Limit, humane},
@@ -77,9 +77,9 @@ pub async fn deploy(
     lint::tell(&findings, context);
     let reach = args.prune.reach();
     let need = if reach.is_some() {
-        Need::Must
+        Necessity::Must
     } else {
-        Need::May
+        Necessity::May
     };
     let mut inventory = Inventory::read(client, &args.inventory, need, deadline).await?;
     if args.dry_run {
@@ -115,7 +115,7 @@ pub async fn deploy(
     };
     findings.extend(images.end().await);
 
-    let told = report::Told {
+    let told = report::DeployReport {
         version: &connected.version,
         hash: &hash,
         legacy,
