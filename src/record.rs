@@ -190,6 +190,9 @@ pub struct StageRecord {
     /// One line of cause, empty when it passed.
     #[serde(default)]
     pub cause: String,
+    /// Objects of the cluster that the cause is about and does not name.
+    #[serde(default)]
+    pub about: Vec<String>,
 }
 
 /// The record and the directory it lives in, with everything else that a job keeps on the runner.

@@ -24,6 +24,7 @@ pub mod doctor;
 pub mod extend;
 pub mod gather_logs;
 pub mod install_kind;
+mod outputs;
 pub mod provision_ec2;
 pub mod reap;
 pub mod run;
@@ -34,6 +35,8 @@ pub mod teardown;
 mod tests;
 mod visit;
 
+pub use outputs::Outputs;
+use outputs::own_first;
 pub use stage::Stage;
 
 /// What a stage is given beside its arguments.
@@ -81,27 +84,6 @@ impl Context {
         if let Err(error) = self.files.summary(markdown) {
             tracing::warn!("cannot write the job summary: {error}");
         }
-    }
-}
-
-/// The outputs of a stage by name; each is one of [`Stage::outputs`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outputs(pub Vec<(&'static str, String)>);
-
-impl Outputs {
-    /// Adds one.
-    #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.0.push((name, value.into()));
-        self
-    }
-
-    /// One by name.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -218,6 +200,7 @@ where
             ended: None,
             exit: None,
             cause: String::new(),
+            about: Vec::new(),
         });
     });
     // A full disk must not keep anybody from collecting what there is, or from ending what costs.
@@ -240,15 +223,15 @@ where
     };
     let result = visit::after(stage, context, result).await;
     let result = result.map_err(|failure| out_of_time(failure, context.deadline));
-    let (exit, cause) = match &result {
-        Ok(_) => (Exit::Passed, String::new()),
-        Err(failure) => (failure.exit, failure.line()),
+    let (exit, cause, about) = match &result {
+        Ok(_) => (Exit::Passed, String::new(), Vec::new()),
+        Err(failure) => (failure.exit, failure.line(), failure.about.clone()),
     };
     let noted = context.store.update(|record| {
         if let Some(last) = record.stages.last_mut() {
             last.ended = Some(Timestamp::now());
             last.exit = Some(exit.code());
-            last.cause = cause;
+            (last.cause, last.about) = (cause, about);
         }
     });
     // After that: a runner that cancels waits for some seconds only, and the record is to be whole by then.

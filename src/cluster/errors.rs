@@ -51,8 +51,6 @@ pub struct Given {
 pub struct Refused<'a> {
     /// HTTP status.
     pub code: u16,
-    /// `reason` of the status object.
-    pub reason: &'a str,
     /// Its message.
     pub message: &'a str,
     /// Messages of its causes.

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::{api::list, ready::Sight, report::one_line};
+use crate::{api::list, ready::ClusterView, report::one_line};
 
 /// One condition of an object's status.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ impl<'a> Condition<'a> {
     }
 
     /// How long it has been so.
-    pub fn since(&self, sight: &Sight<'_>) -> SignedDuration {
-        sight.since(&self.0["lastTransitionTime"])
+    pub fn since(&self, cluster: &ClusterView<'_>) -> SignedDuration {
+        cluster.since(&self.0["lastTransitionTime"])
     }
 }

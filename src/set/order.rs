@@ -10,7 +10,7 @@ mod ranks;
 
 use std::collections::BTreeMap;
 
-pub use guards::{Guard, guarded};
+pub use guards::Guard;
 pub use ranks::{legacy_rank, rank};
 
 use crate::{

@@ -180,11 +180,11 @@ fn links(groups: &[Group], graph: &Graph) -> Vec<Link> {
             *found.entry(key).or_default() += 1;
         }
     }
-    let hard = Reach::new(
+    let hard = Reachable::new(
         groups,
         found.keys().filter(|(.., hold)| *hold == Hold::Hard),
     );
-    let any = Reach::new(groups, found.keys());
+    let any = Reachable::new(groups, found.keys());
     found
         .into_iter()
         .filter(|((first, then, hold), _)| match hold {
@@ -202,12 +202,12 @@ fn links(groups: &[Group], graph: &Graph) -> Vec<Link> {
 }
 
 /// What comes after each group, and what only by way of others.
-struct Reach {
+struct Reachable {
     next: Vec<BTreeSet<usize>>,
     all: Vec<BTreeSet<usize>>,
 }
 
-impl Reach {
+impl Reachable {
     fn new<'a>(groups: &[Group], edges: impl Iterator<Item = &'a (usize, usize, Hold)>) -> Self {
         let mut next = vec![BTreeSet::new(); groups.len()];
         for (first, then, _) in edges {
