@@ -7,13 +7,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{limits::Limit, stages::Stage};
 
 mod args;
+mod choices;
 mod doctor;
 mod iam;
 
 pub use args::{
-    Arch, DeployArgs, ExtendArgs, GatherArgs, InstallArgs, Market, NotebookArgs, Order,
-    ProviderKind, ProvisionArgs, Prune, ReapArgs, Scope, TeardownArgs, Whereabouts,
+    DeployArgs, ExtendArgs, GatherArgs, InstallArgs, NotebookArgs, ProvisionArgs, ReapArgs,
+    TeardownArgs, Whereabouts,
 };
+pub use choices::{Arch, Market, Order, ProviderKind, Prune, Scope};
 pub use doctor::DoctorArgs;
 pub use iam::{Action, Component, IamArgs, Role};
 
@@ -43,7 +45,7 @@ pub enum Command {
     DeployManifests(Staged<WithKubeconfig<DeployArgs>>),
     /// Run a notebook or a script as a Job and bring its results back
     RunMnistNotebookJob(Staged<WithKubeconfig<NotebookArgs>>),
-    /// Collect objects, events and logs in a bundle with a report
+    /// Collect objects, events and logs in a bundle with a report; it never changes the verdict
     GatherLogs(Staged<WithKubeconfig<GatherArgs>>),
     /// Remove everything of this run, found by its tags, and prove that it is gone
     Teardown(Staged<TeardownArgs>),
@@ -62,57 +64,6 @@ pub enum Command {
     Tunnel(TunnelArgs),
 }
 
-impl Command {
-    /// The stage that the command is, if it is one.
-    pub fn stage(&self) -> Option<Stage> {
-        Some(match self {
-            Self::ProvisionEc2(_) => Stage::ProvisionEc2,
-            Self::InstallKind(_) => Stage::InstallKind,
-            Self::DeployManifests(_) => Stage::DeployManifests,
-            Self::RunMnistNotebookJob(_) => Stage::RunMnistNotebookJob,
-            Self::GatherLogs(_) => Stage::GatherLogs,
-            Self::Teardown(_) => Stage::Teardown,
-            Self::Extend(_) => Stage::Extend,
-            Self::Reap(_) => Stage::Reap,
-            Self::Doctor(_) => Stage::Doctor,
-            Self::Run(_) | Self::Tunnel(_) | Self::IamPolicy(_) => return None,
-        })
-    }
-
-    /// The time limit of a stage.
-    pub fn timeout(&self) -> Limit {
-        match self {
-            Self::ProvisionEc2(staged) => staged.timeout,
-            Self::InstallKind(staged) => staged.timeout,
-            Self::DeployManifests(staged) => staged.timeout,
-            Self::RunMnistNotebookJob(staged) => staged.timeout,
-            Self::GatherLogs(staged) => staged.timeout,
-            Self::Teardown(staged) => staged.timeout,
-            Self::Extend(staged) => staged.timeout,
-            Self::Reap(staged) => staged.timeout,
-            Self::Doctor(staged) => staged.timeout,
-            Self::Run(_) | Self::Tunnel(_) | Self::IamPolicy(_) => Limit::secs(u64::from(u32::MAX)),
-        }
-    }
-
-    /// The level of the log, where the command has one.
-    pub fn log(&self) -> LogLevel {
-        match self {
-            Self::ProvisionEc2(staged) => staged.log,
-            Self::InstallKind(staged) => staged.log,
-            Self::DeployManifests(staged) => staged.log,
-            Self::RunMnistNotebookJob(staged) => staged.log,
-            Self::GatherLogs(staged) => staged.log,
-            Self::Teardown(staged) => staged.log,
-            Self::Extend(staged) => staged.log,
-            Self::Reap(staged) => staged.log,
-            Self::Doctor(staged) => staged.log,
-            Self::Run(run) => run.log,
-            Self::Tunnel(_) | Self::IamPolicy(_) => LogLevel::Info,
-        }
-    }
-}
-
 /// How much to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
@@ -127,6 +78,8 @@ pub enum LogLevel {
 
 /// The arguments of a stage, which has a time limit.
 pub trait StageArgs: Args {
+    /// Whose arguments they are.
+    const STAGE: Stage;
     /// Its default limit, as a user would write it.
     const LIMIT: &'static str;
 }
@@ -149,7 +102,7 @@ pub struct Staged<A: StageArgs> {
 /// The arguments of a stage that needs a cluster and nothing else.
 #[derive(Debug, Args)]
 pub struct WithKubeconfig<A: Args> {
-    /// Kubeconfig of the cluster; else $KUBECONFIG, else the cluster that install-kind made in this job
+    /// Kubeconfig of the cluster [default: `$KUBECONFIG`, else the cluster that install-kind made in this job]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// The stage's own.
@@ -158,7 +111,18 @@ pub struct WithKubeconfig<A: Args> {
 }
 
 impl<A: StageArgs> StageArgs for WithKubeconfig<A> {
+    const STAGE: Stage = A::STAGE;
     const LIMIT: &'static str = A::LIMIT;
+}
+
+/// How far `run` goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Until {
+    /// Up to the test; `gather-logs` and `teardown` are left to commands of their own
+    Test,
+    /// The whole chain
+    #[default]
+    Teardown,
 }
 
 /// Inputs of `run`: those of every stage.
@@ -167,6 +131,13 @@ pub struct RunArgs {
     /// File with inputs (YAML), names as the options; what is typed or set in the environment wins
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Last stage to carry out
+    #[arg(long, value_enum, default_value_t)]
+    pub until: Until,
+    /// Limit for all stages up to the test together, such as `45m` or `1h 30m`; `gather-logs` and `teardown` have limits
+    /// of their own
+    #[arg(long, default_value = Self::LIMIT)]
+    pub timeout: Limit,
     /// How much to say
     #[arg(long, value_enum, default_value_t)]
     pub log: LogLevel,
@@ -203,23 +174,26 @@ pub struct RunArgs {
     /// gather-logs' own.
     #[command(flatten)]
     pub gather: GatherArgs,
-    /// After a failure, keep the EC2 instance for so long, at most until its ttl
+    /// Time for which the EC2 instance of a failed job is kept, such as `30m`, at most until its `ttl` [default: none]
     #[arg(long, value_name = "SPAN")]
     pub keep_on_failure: Option<Limit>,
 }
 
 impl RunArgs {
-    /// What the stages may take together.
+    /// The default of `timeout`: what the stages up to the test may take by default, one after another.
+    pub const LIMIT: &'static str = "1h 30m";
+
+    /// What the whole chain may take.
     pub fn whole(&self) -> Duration {
         let limits = [
             self.provision_timeout,
             self.install_timeout,
             self.deploy_timeout,
             self.test_timeout,
-            self.gather_timeout,
-            self.teardown_timeout,
         ];
-        limits.into_iter().map(Limit::duration).sum()
+        let stages: Duration = limits.into_iter().map(Limit::duration).sum();
+        let ending = self.gather_timeout.duration() + self.teardown_timeout.duration();
+        stages.min(self.timeout.duration()) + ending
     }
 }
 
@@ -232,10 +206,13 @@ pub fn usual_run(first: Limit) -> Duration {
         GatherArgs::LIMIT,
         TeardownArgs::LIMIT,
     ];
-    let limits = limits
-        .iter()
-        .filter_map(|limit| limit.parse::<Limit>().ok());
-    first.duration() + limits.map(Limit::duration).sum::<Duration>()
+    let limits = limits.into_iter().map(default_limit);
+    first.duration() + limits.sum::<Duration>()
+}
+
+fn default_limit(text: &str) -> Duration {
+    let limit: Limit = text.parse().expect("a test reads each default");
+    limit.duration()
 }
 
 /// Arguments of the detached tunnel.
@@ -245,3 +222,6 @@ pub struct TunnelArgs {
     #[arg(long, value_name = "DIR")]
     pub state: PathBuf,
 }
+
+#[cfg(test)]
+mod tests;

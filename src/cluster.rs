@@ -1,27 +1,11 @@
-//! The cluster: kubeconfig, the objects of a set, their order, their application, their readiness.
+//! One door to an API server: connect, ask, list, watch. Knows no set.
 
-pub mod apply;
-pub mod build;
-pub mod cause;
-pub mod deploy;
-pub mod diff;
-pub mod draft;
-pub mod draw;
+pub mod discover;
 pub mod errors;
-pub mod facts;
-pub mod gate;
-pub mod images;
-pub mod inventory;
-pub mod kind;
 pub mod kubeconfig;
-pub mod lint;
 pub mod live;
-pub mod objects;
-pub mod order;
-pub mod prune;
-pub mod ready;
-pub mod served;
-pub mod up;
+pub mod request;
+pub mod survey;
 pub mod view;
 
 pub use kubeconfig::{Connected, KubeconfigError, connect};

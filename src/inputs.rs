@@ -9,7 +9,7 @@ use std::{
     str::FromStr,
 };
 
-use clap::Command;
+use clap::{Arg, Command};
 
 /// The environment of the process, taken once in `main`. No room reads the process's own.
 #[derive(Clone, Default)]
@@ -116,9 +116,9 @@ pub fn gather(
     }) else {
         return Ok(typed);
     };
-    let options: Vec<&str> = subcommand
+    let options: Vec<(&str, &Arg)> = subcommand
         .get_arguments()
-        .filter_map(clap::Arg::get_long)
+        .filter_map(|option| Some((option.get_long()?, option)))
         .collect();
     let is_typed = |name: &str| {
         typed[position + 1..]
@@ -134,13 +134,12 @@ pub fn gather(
             })
     };
     let mut added = Vec::new();
-    for name in options.iter().filter(|name| !is_typed(name)) {
-        let variable = format!("INPUT_{}", name.to_uppercase().replace('-', "_"));
-        if let Some(value) = env.get(&variable) {
-            added.push((*name, value.trim_end_matches(['\n', '\r']).to_owned()));
+    for (name, option) in options.iter().filter(|(name, _)| !is_typed(name)) {
+        if let Some(value) = env.get(&variable(name)) {
+            added.push((*name, trimmed(option, value)));
         }
     }
-    if options.contains(&"file") {
+    if options.iter().any(|(name, _)| *name == "file") {
         let file = typed_value(&typed[position + 1..], "file").or_else(|| {
             added
                 .iter()
@@ -152,12 +151,12 @@ pub fn gather(
             .transpose()?
             .unwrap_or_default()
         {
-            let known = options
+            let (known, option) = options
                 .iter()
-                .find(|known| **known == name)
+                .find(|(known, _)| *known == name)
                 .expect("read() checks names");
             if !is_typed(&name) && !added.iter().any(|(other, _)| *other == name) {
-                added.push((known, value));
+                added.push((known, trimmed(option, &value)));
             }
         }
     }
@@ -166,6 +165,21 @@ pub fn gather(
         arguments.insert(position + 1, format!("--{name}={value}").into());
     }
     Ok(arguments)
+}
+
+/// The environment variable of an option: `INPUT_INSTANCE_TYPES` of `instance-types`.
+pub fn variable(option: &str) -> String {
+    format!("INPUT_{}", option.to_uppercase().replace('-', "_"))
+}
+
+/// A value without the white space that YAML has put around it: at the end of any, and on both sides of one of a few.
+fn trimmed(option: &Arg, value: &str) -> String {
+    let value = if option.get_possible_values().is_empty() {
+        value.trim_end_matches(['\n', '\r'])
+    } else {
+        value.trim()
+    };
+    value.to_owned()
 }
 
 fn typed_value(words: &[OsString], name: &str) -> Option<String> {
@@ -299,8 +313,6 @@ impl FromStr for Pairs {
 
 #[cfg(test)]
 mod tests {
-    use clap::Arg;
-
     use super::*;
 
     fn words(words: &[&str]) -> Vec<OsString> {
@@ -312,7 +324,12 @@ mod tests {
             Command::new("deploy")
                 .arg(Arg::new("timeout").long("timeout"))
                 .arg(Arg::new("image-overrides").long("image-overrides"))
-                .arg(Arg::new("file").long("file")),
+                .arg(Arg::new("file").long("file"))
+                .arg(
+                    Arg::new("wait")
+                        .long("wait")
+                        .value_parser(clap::value_parser!(bool)),
+                ),
         )
     }
 
@@ -328,6 +345,23 @@ mod tests {
         let gathered =
             gather(words(&["x", "deploy", "--timeout", "1m"]), &command(), &env).unwrap();
         assert_eq!(gathered, words(&["x", "deploy", "--timeout", "1m"]));
+    }
+
+    #[test]
+    fn white_space_around_one_of_a_few_values_means_nothing() {
+        for value in ["true\n", " true ", "\ttrue\r\n"] {
+            let env = Environment::of([("INPUT_WAIT", value), ("INPUT_IMAGE_OVERRIDES", " a \n")]);
+            let gathered = gather(words(&["x", "deploy"]), &command(), &env).unwrap();
+            let expected = ["x", "deploy", "--image-overrides= a ", "--wait=true"];
+            assert_eq!(gathered, words(&expected), "{value:?}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("run.yaml");
+        std::fs::write(&file, "wait: |\n  false\n").unwrap();
+        let flag = format!("--file={}", file.display());
+        let typed = words(&["x", "deploy", &flag]);
+        let gathered = gather(typed, &command(), &Environment::default()).unwrap();
+        assert_eq!(gathered, words(&["x", "deploy", "--wait=false", &flag]));
     }
 
     #[test]

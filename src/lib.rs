@@ -25,7 +25,17 @@ pub mod provider;
 pub mod host;
 pub mod tools;
 
+pub mod kind;
+
+pub mod api;
+pub mod set;
+
 pub mod cluster;
+pub mod pod;
+pub mod ready;
+
+pub mod deploy;
+pub mod registry;
 
 pub mod notebook;
 

@@ -93,6 +93,8 @@ pub fn humane(span: Duration) -> String {
 pub struct Deadline {
     started: Instant,
     at: Instant,
+    /// The limit of the chain, where that is what ends this one.
+    chain: Option<Duration>,
 }
 
 /// The deadline passed before the future was done.
@@ -110,7 +112,26 @@ impl Deadline {
         Self {
             started,
             at: started + limit.0,
+            chain: None,
         }
+    }
+
+    /// This deadline of a stage, or that of the chain it is part of where that is sooner.
+    #[must_use]
+    pub fn under(self, chain: &Self) -> Self {
+        if self.at <= chain.at {
+            return self;
+        }
+        Self {
+            at: chain.at,
+            chain: Some(chain.limit()),
+            ..self
+        }
+    }
+
+    /// The limit of the whole chain, where it ends this stage before the stage's own limit does.
+    pub fn chain(&self) -> Option<Duration> {
+        self.chain
     }
 
     /// This deadline, or `span` from now where that is sooner.
@@ -120,6 +141,7 @@ impl Deadline {
         Self {
             started,
             at: self.at.min(started + span),
+            chain: self.chain,
         }
     }
 
@@ -194,6 +216,22 @@ mod tests {
             let error = text.parse::<Limit>().unwrap_err().to_string();
             assert!(error.contains(message), "{text}: {error}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stage_ends_by_its_own_limit_or_by_that_of_the_chain_whichever_is_sooner() {
+        let chain = Deadline::after(Limit::secs(90));
+        tokio::time::advance(Duration::from_secs(30)).await;
+        let short = Deadline::after(Limit::secs(20)).under(&chain);
+        assert_eq!(
+            (short.limit(), short.chain()),
+            (Duration::from_secs(20), None)
+        );
+        let long = Deadline::after(Limit::secs(70)).under(&chain);
+        assert_eq!(long.limit(), Duration::from_secs(60));
+        assert_eq!(long.chain(), Some(Duration::from_secs(90)));
+        tokio::time::advance(Duration::from_secs(100)).await;
+        assert!(Deadline::after(Limit::secs(70)).under(&chain).passed());
     }
 
     #[test]

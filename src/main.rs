@@ -5,10 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 use manifests_e2e::{
     cancel::{Answer, Cancel},
-    cli::{Cli, Command},
-    iam,
+    cli::Cli,
     inputs::{self, Environment},
-    progress,
     report::{self, Exit, Failure},
     stages,
 };
@@ -27,11 +25,6 @@ fn main() -> ExitCode {
     rustls::crypto::ring::default_provider()
         .install_default()
         .expect("no provider is installed before main");
-    progress::start(cli.command.log(), &env);
-    if let Command::IamPolicy(args) = &cli.command {
-        let policy = iam::print(args, &env).and_then(|text| text.ok_or_else(|| iam::nothing(args)));
-        return ExitCode::from(report::document(policy, &env).code());
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -52,7 +45,7 @@ fn arguments(env: &Environment) -> Result<Cli, u8> {
     };
     let words = inputs::gather(typed, &Cli::command(), env).map_err(|error| {
         let failure = Failure::new(Exit::BadInput, error.to_string());
-        report::print(None, &failure, env.on_runner());
+        stages::refuse(None, &failure, env);
         failure.exit.code()
     })?;
     Cli::try_parse_from(&words).map_err(|error| {
@@ -60,6 +53,9 @@ fn arguments(env: &Environment) -> Result<Cli, u8> {
             // Help and version; a closed pipe is the reader's business.
             drop(error.print());
             return 0;
+        }
+        if words.get(1).is_some_and(|word| word == "run") {
+            stages::run::nothing_begun(env);
         }
         stages::refuse(stage(&words), &report::bad_input(&error), env);
         Exit::BadInput.code()
@@ -69,10 +65,7 @@ fn arguments(env: &Environment) -> Result<Cli, u8> {
 async fn carry_out(cli: Cli, env: Environment) -> Exit {
     let cancelled = Cancel::default();
     tokio::spawn(watch_signals(cancelled.clone()));
-    match cli.command {
-        Command::Run(args) => stages::run::run(*args, env, cancelled).await,
-        stage => stages::one(stage, env, cancelled).await,
-    }
+    stages::start(cli.command, env, cancelled).await
 }
 
 #[expect(clippy::exit, reason = "the second signal means now")]

@@ -12,12 +12,14 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
+pub use crate::report::BadInput;
+
 use crate::{
     cli::{ProviderKind, ProvisionArgs, Whereabouts},
     inputs::Environment,
     limits::Deadline,
     record::{HostRecord, Record, Store},
-    report::{Exit, Explain, Failure},
+    report::{Exit, Failure},
     run::{Run, TAG_EXPIRES_AT},
 };
 
@@ -250,26 +252,4 @@ pub fn for_end(
             ProviderKind::Local => Box::new(local::Local::new(env)),
         },
     )
-}
-
-/// An input of the provider that cannot be.
-#[derive(Debug, thiserror::Error)]
-#[error("{input}: {reason}")]
-pub struct BadInput {
-    /// The input by its name.
-    pub input: &'static str,
-    /// What is wrong with it.
-    pub reason: String,
-    /// What to do about it.
-    pub remedy: Option<String>,
-}
-
-impl Explain for BadInput {
-    fn exit(&self) -> Exit {
-        Exit::BadInput
-    }
-
-    fn hint(&self) -> Option<String> {
-        self.remedy.clone()
-    }
 }

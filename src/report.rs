@@ -2,7 +2,11 @@
 //!
 //! Given a room's error; the only module beside `main` and `github` that prints.
 
+mod bad_input;
+
 use std::{error::Error, fmt, io::Write as _};
+
+pub use bad_input::BadInput;
 
 use crate::{
     github::commands, inputs::Environment, limits::humane, stages::Stage, wait::WaitError,
@@ -212,14 +216,17 @@ pub fn document(text: Result<String, Failure>, env: &Environment) -> Exit {
 pub fn print(stage: Option<Stage>, failure: &Failure, on_runner: bool) {
     eprint!("{}", text(stage, failure));
     if on_runner {
-        let title = stage.map_or("manifests-e2e", Stage::name);
         let mut message = failure.line();
         for part in failure.details.iter().chain(&failure.hint) {
             message.push('\n');
             message.push_str(part);
         }
-        commands::error(title, &message);
+        commands::error(title(stage), &message);
     }
+}
+
+fn title(stage: Option<Stage>) -> &'static str {
+    stage.map_or("manifests-e2e", Stage::name)
 }
 
 /// Prints what a stage was asked to show, to standard output; on a runner nothing in it is a command.
@@ -263,10 +270,10 @@ pub fn bad_input(error: &clap::Error) -> Failure {
 }
 
 /// The failure for a job summary, in Markdown.
-pub fn markdown(stage: Stage, failure: &Failure) -> String {
+pub fn markdown(stage: Option<Stage>, failure: &Failure) -> String {
     let mut text = format!(
         "### ❌ {}: {}\n",
-        stage.name(),
+        title(stage),
         escape_markdown(&failure.line())
     );
     if !failure.details.is_empty() {
@@ -319,6 +326,15 @@ pub fn with_causes(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// What is at the bottom of an error, on one line: in a client's error all above it only says that there was one.
+pub fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    one_line(&cause.to_string())
 }
 
 /// A text on one line, its white space folded.

@@ -7,10 +7,13 @@ use jiff::Timestamp;
 
 use crate::{
     cancel::Cancel,
-    cli::{self, Command},
+    cli::{self, Command, LogLevel, StageArgs, Staged},
     github::files::Files,
+    host::tunnel,
+    iam,
     inputs::Environment,
     limits::{Deadline, humane},
+    progress,
     record::{StageRecord, Store},
     report::{self, Exit, Failure, Leftover},
     run::Run,
@@ -25,107 +28,13 @@ pub mod provision_ec2;
 pub mod reap;
 pub mod run;
 pub mod run_mnist_notebook_job;
+mod stage;
 pub mod teardown;
 #[cfg(test)]
 mod tests;
 mod visit;
 
-/// The six stages of the chain and what stands beside it; each is an action, a subcommand and a file of this folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// `provision-ec2`
-    ProvisionEc2,
-    /// `install-kind`
-    InstallKind,
-    /// `deploy-manifests`
-    DeployManifests,
-    /// `run-mnist-notebook-job`
-    RunMnistNotebookJob,
-    /// `gather-logs`
-    GatherLogs,
-    /// `teardown`
-    Teardown,
-    /// `extend`, beside the chain
-    Extend,
-    /// `reap`, beside the chain
-    Reap,
-    /// `doctor`, before the chain
-    Doctor,
-}
-
-impl Stage {
-    /// All of them: those of the chain in its order, then the others.
-    pub const ALL: [Self; 9] = [
-        Self::ProvisionEc2,
-        Self::InstallKind,
-        Self::DeployManifests,
-        Self::RunMnistNotebookJob,
-        Self::GatherLogs,
-        Self::Teardown,
-        Self::Extend,
-        Self::Reap,
-        Self::Doctor,
-    ];
-
-    /// Whether it is one of the chain.
-    pub const fn in_chain(self) -> bool {
-        !matches!(self, Self::Extend | Self::Reap | Self::Doctor)
-    }
-
-    /// Whether it collects, ends or tells what there is: no full disk may keep it from that.
-    const fn must_run(self) -> bool {
-        matches!(
-            self,
-            Self::GatherLogs | Self::Teardown | Self::Reap | Self::Doctor
-        )
-    }
-
-    /// The one name of action, subcommand and stage.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ProvisionEc2 => "provision-ec2",
-            Self::InstallKind => "install-kind",
-            Self::DeployManifests => "deploy-manifests",
-            Self::RunMnistNotebookJob => "run-mnist-notebook-job",
-            Self::GatherLogs => "gather-logs",
-            Self::Teardown => "teardown",
-            Self::Extend => "extend",
-            Self::Reap => "reap",
-            Self::Doctor => "doctor",
-        }
-    }
-
-    /// The outputs of its action, beside `failure`.
-    pub const fn outputs(self) -> &'static [&'static str] {
-        match self {
-            Self::ProvisionEc2 => &[
-                "instance-id",
-                "public-ip",
-                "region",
-                "availability-zone",
-                "instance-type",
-                "market",
-                "ami",
-                "expires-at",
-                "run-id",
-            ],
-            Self::InstallKind => &[
-                "kubeconfig",
-                "context",
-                "kubernetes-version",
-                "kind-version",
-                "node-image",
-            ],
-            Self::DeployManifests => &["objects", "report", "diff"],
-            Self::RunMnistNotebookJob => &["verdict", "junit", "executed-notebook"],
-            Self::GatherLogs => &["bundle", "report", "cause", "s3-url"],
-            Self::Teardown => &["terminated", "leftovers", "kept-until"],
-            Self::Extend => &["expires-at"],
-            Self::Reap => &["terminated", "leftovers"],
-            Self::Doctor => &["missing", "warnings"],
-        }
-    }
-}
+pub use stage::Stage;
 
 /// What a stage is given beside its arguments.
 #[derive(Debug)]
@@ -136,7 +45,7 @@ pub struct Context {
     pub store: Store,
     /// When the stage gives up.
     pub deadline: Deadline,
-    /// Outputs and summary of the step.
+    /// Outputs and summary of the process.
     pub files: Files,
     /// Cancelled by the first signal. `main` drops the stage then; only `run` looks at it itself.
     pub cancelled: Cancel,
@@ -199,69 +108,98 @@ impl Outputs {
 /// Grace beyond a stage's deadline, for its own wait to end first with the better message.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Carries out one stage as a process of its own and reports it: outputs, summary, annotation, record.
-pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit {
-    let Some(stage) = command.stage() else {
-        let Command::Tunnel(args) = command else {
-            unreachable!("`run` has its own recipe, and `iam-policy` needs none");
-        };
-        return crate::host::tunnel::serve(&args.state).await;
-    };
-    let opened = visit::allowed(stage, &env).and_then(|()| Ok(Store::open(&env)?));
-    let store = match opened {
-        Ok(store) => store,
-        Err(failure) => {
-            refuse(Some(stage), &failure, &env);
-            return failure.exit;
-        }
-    };
-    let mut context = Context {
-        files: Files::new(&env),
-        env,
-        store,
-        deadline: Deadline::after(command.timeout()),
-        cancelled,
-    };
-    let result = carry_out(stage, &mut context, async |context| match command {
+/// Carries out the command of this process and reports how it ended.
+pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exit {
+    let process = Process { env, cancelled };
+    match command {
         Command::ProvisionEc2(staged) => {
             let whole = cli::usual_run(staged.timeout);
-            provision_ec2::run(&staged.args, whole, context).await
+            process
+                .carry_out(&staged, async |args, context| {
+                    provision_ec2::run(args, whole, context).await
+                })
+                .await
         }
-        Command::InstallKind(staged) => install_kind::run(&staged.args, context).await,
+        Command::InstallKind(staged) => process.carry_out(&staged, install_kind::run).await,
         Command::DeployManifests(staged) => {
-            deploy_manifests::run(
-                &staged.args.args,
-                staged.args.kubeconfig.as_deref(),
-                context,
-            )
-            .await
+            process
+                .carry_out(&staged, async |given, context| {
+                    deploy_manifests::run(&given.args, given.kubeconfig.as_deref(), context).await
+                })
+                .await
         }
         Command::RunMnistNotebookJob(staged) => {
-            run_mnist_notebook_job::run(
-                &staged.args.args,
-                staged.args.kubeconfig.as_deref(),
-                context,
-            )
-            .await
+            process
+                .carry_out(&staged, async |given, context| {
+                    run_mnist_notebook_job::run(&given.args, given.kubeconfig.as_deref(), context)
+                        .await
+                })
+                .await
         }
         Command::GatherLogs(staged) => {
-            gather_logs::run(
-                &staged.args.args,
-                staged.args.kubeconfig.as_deref(),
-                context,
-            )
-            .await
+            process
+                .carry_out(&staged, async |given, context| {
+                    gather_logs::run(&given.args, given.kubeconfig.as_deref(), context).await
+                })
+                .await
         }
-        Command::Teardown(staged) => teardown::run(&staged.args, context).await,
-        Command::Extend(staged) => extend::run(&staged.args, context).await,
-        Command::Reap(staged) => reap::run(&staged.args, context).await,
-        Command::Doctor(staged) => doctor::run(&staged.args, context).await,
-        Command::Run(_) | Command::Tunnel(_) | Command::IamPolicy(_) => {
-            unreachable!("these are no stages")
+        Command::Teardown(staged) => process.carry_out(&staged, teardown::run).await,
+        Command::Extend(staged) => process.carry_out(&staged, extend::run).await,
+        Command::Reap(staged) => process.carry_out(&staged, reap::run).await,
+        Command::Doctor(staged) => process.carry_out(&staged, doctor::run).await,
+        Command::Run(args) => {
+            progress::start(args.log, &process.env);
+            run::run(*args, process.env, process.cancelled).await
         }
-    })
-    .await;
-    conclude(stage, &context, &result)
+        Command::IamPolicy(args) => {
+            progress::start(LogLevel::default(), &process.env);
+            let policy = iam::print(&args, &process.env);
+            let policy = policy.and_then(|text| text.ok_or_else(|| iam::nothing(&args)));
+            report::document(policy, &process.env)
+        }
+        Command::Tunnel(args) => {
+            progress::start(LogLevel::default(), &process.env);
+            tunnel::serve(&args.state).await
+        }
+    }
+}
+
+/// A process that carries out one stage.
+struct Process {
+    env: Environment,
+    cancelled: Cancel,
+}
+
+impl Process {
+    /// Carries the stage of these arguments out and reports it: outputs, summary, annotation, record.
+    async fn carry_out<A, F>(self, staged: &Staged<A>, recipe: F) -> Exit
+    where
+        A: StageArgs,
+        F: AsyncFnOnce(&A, &mut Context) -> Result<Outputs, Failure>,
+    {
+        let Self { env, cancelled } = self;
+        progress::start(staged.log, &env);
+        let opened = visit::allowed(A::STAGE, &env).and_then(|()| Ok(Store::open(&env)?));
+        let store = match opened {
+            Ok(store) => store,
+            Err(failure) => {
+                refuse(Some(A::STAGE), &failure, &env);
+                return failure.exit;
+            }
+        };
+        let mut context = Context {
+            files: Files::new(&env),
+            env,
+            store,
+            deadline: Deadline::after(staged.timeout),
+            cancelled,
+        };
+        let result = carry_out(A::STAGE, &mut context, async |context| {
+            recipe(&staged.args, context).await
+        })
+        .await;
+        conclude(A::STAGE, &context, &result)
+    }
 }
 
 /// Runs a stage to its end, its deadline or a signal, and notes begin and end in the record.
@@ -301,6 +239,7 @@ where
         }
     };
     let result = visit::after(stage, context, result).await;
+    let result = result.map_err(|failure| out_of_time(failure, context.deadline));
     let (exit, cause) = match &result {
         Ok(_) => (Exit::Passed, String::new()),
         Err(failure) => (failure.exit, failure.line()),
@@ -326,6 +265,29 @@ where
     }
 }
 
+/// A stage ends at most this long before its deadline: it keeps some time to save what there is.
+const CLOSING: Duration = Duration::from_secs(20);
+
+/// Says that the limit of the whole chain ended the stage, where it did.
+fn out_of_time(mut failure: Failure, deadline: Deadline) -> Failure {
+    if let Some(limit) = deadline.chain()
+        && failure.exit == Exit::TimeLimit
+        && deadline.remaining() < CLOSING
+    {
+        let limit = humane(limit);
+        failure.cause = format!(
+            "the limit of the whole chain, {limit}, passed: {}",
+            failure.cause
+        );
+        let hint = "raise `timeout`, and the job's `timeout-minutes` with it";
+        failure.hint = Some(match failure.hint {
+            Some(other) => format!("{hint}; {other}"),
+            None => hint.to_owned(),
+        });
+    }
+    failure
+}
+
 /// A bug of ours in one stage must not keep the next from ending what costs.
 async fn unwinding<T>(body: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let caught = AssertUnwindSafe(body).catch_unwind().await;
@@ -349,7 +311,7 @@ pub fn conclude(stage: Stage, context: &Context, result: &Result<Outputs, Failur
         Ok(outputs) => {
             let set = outputs.0.iter().try_for_each(|(name, value)| {
                 debug_assert!(
-                    stage.outputs().contains(name),
+                    stage.outputs().iter().any(|(known, _)| known == name),
                     "{name} is no output of {}",
                     stage.name()
                 );
@@ -385,10 +347,10 @@ pub fn conclude(stage: Stage, context: &Context, result: &Result<Outputs, Failur
 /// Reports a failure: text, annotation, output `failure`, job summary.
 pub fn refuse(stage: Option<Stage>, failure: &Failure, env: &Environment) {
     report::print(stage, failure, env.on_runner());
-    let files = Files::new(env);
-    let Some(stage) = stage.filter(|_| env.on_runner()) else {
+    if !env.on_runner() {
         return;
-    };
+    }
+    let files = Files::new(env);
     let told = files
         .output("failure", &failure.line())
         .and_then(|()| files.summary(&report::markdown(stage, failure)));

@@ -5,6 +5,7 @@
 mod it {
     mod aws;
     mod capacity;
+    mod chain;
     mod deploy_faults;
     mod deploy_manifests;
     mod deploy_sets;
@@ -32,6 +33,7 @@ mod it {
     mod secrets;
     mod sessions;
     mod sets;
+    mod step;
     mod support;
     mod teardown;
     mod threats;

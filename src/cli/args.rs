@@ -2,89 +2,56 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 
-use super::StageArgs;
+use super::{
+    StageArgs,
+    choices::{Arch, Market, Order, ProviderKind, Prune, Scope},
+};
 use crate::{
-    cluster::prune::Reach,
     inputs::{Lines, List, Pairs},
     limits::Limit,
+    stages::Stage,
 };
 
 impl StageArgs for ProvisionArgs {
+    const STAGE: Stage = Stage::ProvisionEc2;
     const LIMIT: &'static str = "10m";
 }
 
 impl StageArgs for InstallArgs {
+    const STAGE: Stage = Stage::InstallKind;
     const LIMIT: &'static str = "15m";
 }
 
 impl StageArgs for DeployArgs {
+    const STAGE: Stage = Stage::DeployManifests;
     const LIMIT: &'static str = "45m";
 }
 
 impl StageArgs for NotebookArgs {
+    const STAGE: Stage = Stage::RunMnistNotebookJob;
     const LIMIT: &'static str = "20m";
 }
 
 impl StageArgs for GatherArgs {
+    const STAGE: Stage = Stage::GatherLogs;
     const LIMIT: &'static str = "5m";
 }
 
 impl StageArgs for TeardownArgs {
+    const STAGE: Stage = Stage::Teardown;
     const LIMIT: &'static str = "10m";
 }
 
 impl StageArgs for ExtendArgs {
+    const STAGE: Stage = Stage::Extend;
     const LIMIT: &'static str = "2m";
 }
 
 impl StageArgs for ReapArgs {
+    const STAGE: Stage = Stage::Reap;
     const LIMIT: &'static str = "20m";
-}
-
-/// Where the host comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ProviderKind {
-    /// A new EC2 instance
-    Ec2,
-    /// A host that you have, reached over SSH
-    Ssh,
-    /// This machine
-    Local,
-}
-
-impl ProviderKind {
-    /// The name as typed.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ec2 => "ec2",
-            Self::Ssh => "ssh",
-            Self::Local => "local",
-        }
-    }
-}
-
-/// What kind of capacity to buy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Market {
-    /// On-demand only
-    #[default]
-    OnDemand,
-    /// Spot only
-    Spot,
-    /// Spot where there is any, else on-demand
-    SpotThenOnDemand,
-}
-
-/// Processor architecture of the host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Arch {
-    /// x86-64
-    #[default]
-    Amd64,
-    /// 64-bit ARM
-    Arm64,
 }
 
 /// Inputs of `provision-ec2`.
@@ -93,61 +60,63 @@ pub struct ProvisionArgs {
     /// Where the host comes from [default: ec2; local for `run`]
     #[arg(long, value_enum)]
     pub provider: Option<ProviderKind>,
-    /// AWS region [default: $AWS_REGION, else us-east-1]
+    /// AWS region [default: `$AWS_REGION`, else `us-east-1`]
     #[arg(long)]
     pub region: Option<String>,
-    /// Instance types in order of preference, each with 8 vCPU and 32 GiB by default
+    /// Instance types to try in order of preference, separated by commas or line ends [default: types with 8 vCPU and 32 GiB]
     #[arg(long, value_name = "LIST")]
     pub instance_types: Option<List>,
-    /// Availability zones to try [default: all of the region that have the type]
+    /// Availability zones to try, separated by commas or line ends [default: all of the region that have the type]
     #[arg(long, value_name = "LIST")]
     pub availability_zones: Option<List>,
-    /// Subnets to launch into [default: those of the default VPC]
+    /// Subnets to launch into, separated by commas or line ends [default: those of the default VPC]
     #[arg(long, value_name = "LIST")]
     pub subnet_ids: Option<List>,
-    /// Security group to use instead of one made for this job
+    /// Security group to use [default: one made for this job, with port 22 open to `ssh-cidr` alone]
     #[arg(long, value_name = "ID")]
     pub security_group_id: Option<String>,
-    /// Role that is assumed with the workflow's OIDC token, and again before the session ends
+    /// Role that is assumed with the workflow's OIDC token, and again before the session ends and for the teardown; needs
+    /// `id-token: write` and no other credentials
     #[arg(long, value_name = "ARN")]
     pub role_arn: Option<String>,
-    /// Who may reach port 22 [default: this runner's address]
+    /// Who may reach port 22, such as `203.0.113.7/32` [default: this runner's address]
     #[arg(long, value_name = "CIDR")]
     pub ssh_cidr: Option<String>,
     /// What kind of capacity to buy
     #[arg(long, value_enum, default_value_t)]
     pub market: Market,
-    /// How often all types, zones and markets are asked for before there is no capacity
+    /// How often all types, zones and markets are tried, with a growing random pause between, before there is no
+    /// capacity
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=20))]
     pub capacity_rounds: u8,
-    /// Ubuntu release; its newest image of Canonical is taken
+    /// Ubuntu release; Canonical's newest image of it is used
     #[arg(long, default_value = "24.04", value_name = "RELEASE")]
     pub ubuntu: String,
-    /// Processor architecture
+    /// Processor architecture of the host
     #[arg(long, value_enum, default_value_t)]
     pub arch: Arch,
     /// Image to launch instead of the newest Ubuntu
     #[arg(long, value_name = "ID")]
     pub ami: Option<String>,
-    /// Size of the root volume in GiB
+    /// Size of the encrypted root volume in GiB
     #[arg(long, default_value_t = 80, value_name = "GIB", value_parser = clap::value_parser!(i32).range(8..=16384))]
     pub disk_gib: i32,
-    /// The host powers itself off and is terminated after this time, whatever happens here
+    /// The host terminates itself after this time, whatever happens to this workflow
     #[arg(long, default_value_t = Limit::secs(3 * 3600))]
     pub ttl: Limit,
-    /// Further tags, `key=value`, one a line
+    /// Further tags for everything that is created, `key=value`, one a line
     #[arg(long, value_name = "PAIRS")]
     pub tags: Option<Pairs>,
-    /// Public keys that may log in too, one a line as in a .pub file, for a look at a host that was kept
+    /// Public keys that may log in too, one a line as in a `.pub` file, to look at a host that was kept
     #[arg(long, value_name = "LINES")]
     pub ssh_public_keys: Option<Lines>,
-    /// The host for provider ssh: user@address or user@address:port
+    /// For provider `ssh`: the host, `user@address` or `user@address:port`
     #[arg(long, value_name = "USER@ADDRESS")]
     pub host: Option<String>,
-    /// The host's key for provider ssh, as in a .pub file [default: your known_hosts]
+    /// For provider `ssh`: the host's public key, as in a `.pub` file [default: the one in `~/.ssh/known_hosts`]
     #[arg(long, value_name = "KEY")]
     pub host_key: Option<String>,
-    /// File with the private key for provider ssh [default: the agent, then your id_ed25519]
+    /// For provider `ssh`: path of the file with the private key [default: the agent, then `~/.ssh/id_ed25519`]
     #[arg(long, value_name = "FILE")]
     pub private_key: Option<PathBuf>,
 }
@@ -169,60 +138,28 @@ pub struct InstallArgs {
     /// Name of the cluster
     #[arg(long, default_value = "kind", value_name = "NAME")]
     pub cluster: String,
-    /// Version of kind, one of kind/versions.json unless tools-dir has it
+    /// Version of kind: one of `kind/versions.json`, or the one in `tools-dir` [default: `v0.33.0`]
     #[arg(long, value_name = "VERSION")]
     pub kind_version: Option<String>,
-    /// Kubernetes version, `v1.35.8` or `1.35`; picks the node image from kind/versions.json
+    /// Kubernetes version, such as `1.35` or `v1.35.4`; picks the node image from `kind/versions.json` [default: `v1.35.8`]
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<String>,
-    /// Node image to use instead
+    /// Node image to use instead of the one for `kubernetes-version`
     #[arg(long, value_name = "IMAGE")]
     pub node_image: Option<String>,
     /// Worker nodes beside the control plane; 0 is one node that does both
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
     pub workers: u8,
-    /// KinD configuration to use instead of the templates
+    /// Path of a KinD configuration to use instead of ours
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Registry mirrors, one a line: `docker.io=https://mirror.gcr.io`, or a bare URL for all registries
     #[arg(long, value_name = "LINES")]
     pub registry_mirrors: Option<Lines>,
-    /// Directory with kind (and kustomize) to use instead of a download, for a host without a way out
+    /// Directory on the runner with kind and kustomize, for hosts that reach no download [default: they are found or
+    /// fetched, and verified]
     #[arg(long, value_name = "DIR")]
     pub tools_dir: Option<PathBuf>,
-}
-
-/// In which order objects are applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Order {
-    /// By what each object needs, webhooks proven reachable before what they guard
-    #[default]
-    Gated,
-    /// By kind, as kustomize sorts them
-    Legacy,
-}
-
-/// What is deleted of that which an earlier deploy sent and the set no longer has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Prune {
-    /// Nothing
-    #[default]
-    False,
-    /// What holds nothing but itself
-    True,
-    /// Namespaces, definitions of kinds and volumes too, with all they hold
-    All,
-}
-
-impl Prune {
-    /// How far it reaches, if anything is to be deleted.
-    pub const fn reach(self) -> Option<Reach> {
-        match self {
-            Self::False => None,
-            Self::True => Some(Reach::Plain),
-            Self::All => Some(Reach::All),
-        }
-    }
 }
 
 /// Inputs of `deploy-manifests`.
@@ -231,28 +168,29 @@ pub struct DeployArgs {
     /// Kustomize directories, files or URLs, one a line
     #[arg(long, value_name = "LINES")]
     pub manifests: Option<Lines>,
-    /// In which order objects are applied
+    /// Order of the objects
     #[arg(long, value_enum, default_value_t)]
     pub order: Order,
-    /// Wait until everything is ready; false ends once each object is accepted
-    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    /// Wait until everything is ready; `false` ends once each object is accepted
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub wait: bool,
     /// Images to use in place of others, `old=new`, one a line
     #[arg(long, value_name = "PAIRS")]
     pub image_overrides: Option<Pairs>,
-    /// Show what would change and end; nothing is written
-    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    /// Show what would change, as the server sees it, and end; nothing is written
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub dry_run: bool,
-    /// Delete what an earlier deploy sent and the manifests no longer have
-    #[arg(long, value_enum, default_value_t, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Delete what an earlier deploy of the same `inventory` sent and the manifests no longer have
+    #[arg(long, value_enum, default_value_t, num_args = 0..=1, default_missing_value = "true")]
     pub prune: Prune,
-    /// Under which name the cluster keeps what was sent, for prune and for the next deploy
+    /// Under which name the cluster keeps what was sent; sets that are deployed side by side and pruned have one each
     #[arg(long, default_value = "default", value_name = "NAME", value_parser = inventory_name)]
     pub inventory: String,
-    /// Say all that would go wrong, and end; nothing is written
-    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    /// Report everything that would go wrong (kinds, duplicates, Services of webhooks, room, images), and end; nothing is
+    /// written
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub lint_only: bool,
-    /// Draw what waits for what into this file: `graph.svg` for people, `graph.dot` for Graphviz
+    /// File to draw the dependency graph into: `graph.svg` for people, `graph.dot` for Graphviz [default: none]
     #[arg(long, value_name = "FILE")]
     pub graph: Option<PathBuf>,
 }
@@ -274,25 +212,25 @@ fn inventory_name(text: &str) -> Result<String, String> {
 /// Inputs of `run-mnist-notebook-job`.
 #[derive(Clone, Debug, Args)]
 pub struct NotebookArgs {
-    /// Notebook to run [default: a small digit classifier that needs no Kubeflow]
+    /// Path of the notebook to run [default: a small digit classifier that needs no Kubeflow]
     #[arg(long, value_name = "FILE")]
     pub notebook: Option<PathBuf>,
-    /// Python or shell file to run instead of a notebook
+    /// Path of a Python or shell file to run instead of a notebook
     #[arg(long, value_name = "FILE", conflicts_with = "notebook")]
     pub script: Option<PathBuf>,
-    /// Namespace of the Job; made where it does not exist, and kept for gather-logs
+    /// Namespace of the Job; created where it does not exist, and kept for gather-logs
     #[arg(long, default_value = "kubeflow-user-example-com")]
     pub namespace: String,
-    /// Image with Jupyter
+    /// Image to run in; for a notebook it needs Jupyter
     #[arg(long, default_value = "quay.io/jupyter/scipy-notebook:2025-12-31")]
     pub image: String,
-    /// Service account of the Job [default: default-editor where it exists, else default]
+    /// Service account of the Job [default: `default-editor` where it exists, else `default`]
     #[arg(long, value_name = "NAME")]
     pub service_account: Option<String>,
-    /// Parameters of the notebook (environment of a script), `name=value`, one a line
+    /// Parameters of the notebook, or the environment of a script, `name=value`, one a line
     #[arg(long, value_name = "PAIRS")]
     pub parameters: Option<Pairs>,
-    /// Python packages to install before the run, one a line, as in a requirements file
+    /// Python packages to install first, one a line, as in a requirements file
     #[arg(long, value_name = "LINES")]
     pub requirements: Option<Lines>,
 }
@@ -300,40 +238,30 @@ pub struct NotebookArgs {
 /// Inputs of `gather-logs`.
 #[derive(Clone, Debug, Args)]
 pub struct GatherArgs {
-    /// Name of the bundle [default: made of run and job]
+    /// Name of the bundle, and so of its artifact [default: made of the run and the job]
     #[arg(long)]
     pub name: Option<String>,
-    /// Directory for the bundle and the report [default: a directory of this job's state]
+    /// Directory for the bundle and the report [default: one in the directory of this job's state]
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
-    /// Days that the artifact is kept, 1 to 90
+    /// Days for which the artifacts are kept, 1 to 90
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=90))]
     pub retention_days: u8,
-    /// Where to put the bundle in S3 too: `s3://bucket/prefix`
+    /// Where to put the bundle in S3 too, such as `s3://bucket/prefix` [default: nowhere]
     #[arg(long, value_name = "URI")]
     pub s3_uri: Option<String>,
-}
-
-/// How far teardown reaches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Scope {
-    /// What this job made
-    #[default]
-    Job,
-    /// What any job and attempt of the run made
-    Run,
 }
 
 /// Inputs of `teardown`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TeardownArgs {
-    /// How far it reaches
+    /// What to remove
     #[arg(long, value_enum, default_value_t)]
     pub scope: Scope,
-    /// Run to tear down [default: this one]
+    /// Run whose remains are removed [default: this one]
     #[arg(long, value_name = "ID")]
     pub run_id: Option<String>,
-    /// After a failed job, keep its EC2 instance for so long, at most until its ttl
+    /// Time for which the EC2 instance of a failed job is kept, such as `30m`, at most until its `ttl` [default: none]
     #[arg(long, value_name = "SPAN")]
     pub keep_on_failure: Option<Limit>,
     /// Where to look.
@@ -344,7 +272,7 @@ pub struct TeardownArgs {
 /// Inputs of `extend`.
 #[derive(Clone, Debug, Args)]
 pub struct ExtendArgs {
-    /// From now on the host lives so long, at most 24 hours from its launch
+    /// From now on the host lives this long, at most 24 hours from its launch
     #[arg(long, default_value_t = Limit::secs(3600))]
     pub ttl: Limit,
 }
@@ -352,19 +280,19 @@ pub struct ExtendArgs {
 /// Inputs of `reap`.
 #[derive(Clone, Debug, Args)]
 pub struct ReapArgs {
-    /// Only say what would be done
-    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    /// Only report what would be done; `false` marks and ends
+    #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub dry_run: bool,
-    /// AWS regions to look in [default: every one that the account has]
+    /// AWS regions to look in, separated by commas or line ends [default: every one that the account has]
     #[arg(long, value_name = "LIST")]
     pub regions: Option<List>,
-    /// Whose remains: owner/name, owner/*, or * for all and those of laptops [default: this repository's]
+    /// Whose remains: `owner/name`, `owner/*`, or `*` for all and those of laptops [default: this repository's]
     #[arg(long, value_name = "LIST")]
     pub repositories: Option<List>,
-    /// Role that is assumed with the workflow's OIDC token
+    /// Role that is assumed with the workflow's OIDC token; needs `id-token: write` and no other credentials
     #[arg(long, value_name = "ARN")]
     pub role_arn: Option<String>,
-    /// What an earlier pass has marked is ended once the mark is so old
+    /// What an earlier pass has marked, and is still left behind, is ended once the mark is this old
     #[arg(long, default_value_t = Limit::secs(600))]
     pub grace: Limit,
 }
@@ -372,13 +300,14 @@ pub struct ReapArgs {
 /// Where a teardown without a record looks; in a chain the record and `provision-ec2`'s inputs tell.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Whereabouts {
-    /// Where the host came from [default: as recorded, else ec2]
+    /// Where the host came from, for a job that has not made it itself [default: as recorded, else `ec2`]
     #[arg(long, value_enum)]
     pub provider: Option<ProviderKind>,
-    /// AWS region [default: as recorded, else every region of the account]
+    /// AWS region to look in [default: as recorded, else every region of the account]
     #[arg(long)]
     pub region: Option<String>,
-    /// Role that is assumed with the workflow's OIDC token [default: as recorded]
+    /// Role that is assumed with the workflow's OIDC token, for a job that has not launched the host itself; needs
+    /// `id-token: write` [default: as recorded]
     #[arg(long, value_name = "ARN")]
     pub role_arn: Option<String>,
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{ProvisionArgs, StageArgs};
-use crate::limits::Limit;
+use crate::{limits::Limit, stages::Stage};
 
 impl StageArgs for DoctorArgs {
+    const STAGE: Stage = Stage::Doctor;
     const LIMIT: &'static str = "3m";
 }
 
@@ -17,7 +18,7 @@ pub struct DoctorArgs {
     /// How long a run may take; the credentials have to last for it
     #[arg(long, default_value = "1h 45m", value_name = "SPAN")]
     pub budget: Limit,
-    /// Where gather-logs would put the bundle in S3: `s3://bucket/prefix`
+    /// Where gather-logs would put the bundle in S3, such as `s3://bucket/prefix`
     #[arg(long, value_name = "URI")]
     pub s3_uri: Option<String>,
     /// Directory with kind and kustomize to use instead of a download

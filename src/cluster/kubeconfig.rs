@@ -19,7 +19,7 @@ use crate::{
     inputs::Environment,
     limits::Deadline,
     record::Store,
-    report::{Exit, Explain, one_line},
+    report::{Exit, Explain, innermost, one_line},
     wait::{self, Every, Status},
 };
 
@@ -31,10 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// A cluster that answered.
 #[derive(Clone)]
 pub struct Connected {
-    /// The client.
+    /// The client. It tries once: whoever asks tells refusals apart, and waits as he sees fit.
     pub client: Client,
-    /// A client that tries once: for whoever tells refusals apart, and waits as he sees fit.
-    pub once: Client,
     /// What `KUBECONFIG` of another program has to be: a file, or several with colons in between.
     pub kubeconfig: String,
     /// The context in use.
@@ -163,13 +161,12 @@ pub async fn connect(
     if config.cluster_url.host().is_none() {
         return Err(unusable(format!("its server `{server}` is no URL")));
     }
-    let client = Client::try_from(config.clone()).map_err(|error| unusable(said(&error)))?;
+    // Kube's own retries would hide for minutes what was refused, and answer `Retry-After` out of our sight.
     config.default_retry = false;
-    let once = Client::try_from(config).map_err(|error| unusable(said(&error)))?;
-    let version = answer(&once, &server, &shown, deadline).await?;
+    let client = Client::try_from(config).map_err(|error| unusable(innermost(&error)))?;
+    let version = answer(&client, &server, &shown, deadline).await?;
     Ok(Connected {
         client,
-        once,
         kubeconfig: shown,
         context,
         server,
@@ -210,8 +207,8 @@ async fn answer(
                     Err(refused(one_line(&status.message)))
                 }
                 Err(kube::Error::Auth(error)) => Err(refused(one_line(&error.to_string()))),
-                Err(error) if is_certificate(&error) => Err(unreachable(said(&error))),
-                Err(error) => Ok(Status::NotYet(said(&error))),
+                Err(error) if is_certificate(&error) => Err(unreachable(innermost(&error))),
+                Err(error) => Ok(Status::NotYet(innermost(&error))),
             }
         },
     )
@@ -266,15 +263,6 @@ fn same(a: &Path, b: &Path) -> bool {
     a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The innermost cause of a client's error: its own text is a tower of wrappers.
-fn said(error: &kube::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    one_line(&cause.to_string())
-}
-
 fn is_certificate(error: &kube::Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(this) = cause {
@@ -283,6 +271,6 @@ fn is_certificate(error: &kube::Error) -> bool {
         }
         cause = this.source();
     }
-    let text = said(error);
+    let text = innermost(error);
     text.contains("invalid peer certificate")
 }

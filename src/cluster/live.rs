@@ -9,10 +9,10 @@ use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
 use crate::{
+    api::list,
     cluster::{
-        apply::{MANAGER, METADATA, Refusal, answered},
         errors::{Class, Given},
-        facts::list,
+        request::{MANAGER, METADATA, Refusal, answered},
     },
     limits::Deadline,
     wait::{self, Every, Status, WaitError},
@@ -20,9 +20,11 @@ use crate::{
 
 /// How many objects a page of a list holds.
 const PAGE: usize = 500;
+/// How often a list that became too old is begun again.
+const MAX_RESTARTS: u32 = 3;
 /// A server that cannot answer for so long is given up.
 const PATIENCE: Duration = Duration::from_mins(2);
-const AGAIN: Every<'_> = Every::secs(1);
+const RETRY_PAUSE: Every<'_> = Every::secs(1);
 
 /// How much of an object is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,23 +65,39 @@ pub async fn get(client: &Client, path: &str, extent: Extent) -> Result<Option<V
     }
 }
 
-/// Every object below a path, page by page; `query` is what the server is to choose by.
+/// A document in one of the accepted forms.
 ///
 /// # Errors
 /// [`Refusal`].
-pub async fn all(
+pub async fn document(client: &Client, path: &str, accept: &'static str) -> Result<Value, Refusal> {
+    ask(client, Method::GET, path, accept, None).await
+}
+
+/// Every object below a path, page by page; `query` is what the server is to choose by, such as `&labelSelector=a`.
+///
+/// A list that becomes too old between two pages is begun again, a few times.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn pages(
     client: &Client,
     path: &str,
     query: &str,
     extent: Extent,
 ) -> Result<Vec<Value>, Refusal> {
     let mut objects = Vec::new();
-    let mut from = String::new();
+    let (mut from, mut restarts) = (String::new(), 0);
     loop {
         let page = format!("{path}?limit={PAGE}{query}{from}");
         let mut answer = match ask(client, Method::GET, &page, extent.many(), None).await {
             Ok(answer) => answer,
             Err(refusal) if refusal.code == 404 => return Ok(objects),
+            Err(refusal) if refusal.code == 410 && restarts < MAX_RESTARTS => {
+                restarts += 1;
+                objects.clear();
+                from.clear();
+                continue;
+            }
             Err(refusal) => return Err(refusal),
         };
         if let Some(Value::Array(items)) = answer.get_mut("items").map(Value::take) {
@@ -189,7 +207,7 @@ where
             }
         }
     };
-    wait::until(what, deadline.within(PATIENCE), AGAIN, look)
+    wait::until(what, deadline.within(PATIENCE), RETRY_PAUSE, look)
         .await
         .map_err(|error| match error {
             WaitError::Failed(refusal) => refusal,
@@ -199,6 +217,38 @@ where
                 message: last,
                 retry_after: None,
             },
+        })
+}
+
+/// Tries a call of kube's own until the server answers for good: "too many requests" and "unavailable" are no answers.
+///
+/// # Errors
+/// What the last try met.
+pub async fn until_answered<T, F>(
+    what: &str,
+    deadline: Deadline,
+    mut attempt: impl FnMut() -> F,
+) -> kube::Result<T>
+where
+    F: Future<Output = kube::Result<T>>,
+{
+    let patience = deadline.within(PATIENCE);
+    let look = || {
+        let attempt = attempt();
+        async {
+            match attempt.await {
+                Err(kube::Error::Api(status)) if matches!(status.code, 429 | 503 | 504) => {
+                    Ok(Status::NotYet(status.message.clone()))
+                }
+                done => done.map(Status::Ready),
+            }
+        }
+    };
+    wait::until(what, patience, RETRY_PAUSE, look)
+        .await
+        .map_err(|error| match error {
+            WaitError::Failed(error) => error,
+            WaitError::TimedOut { last, .. } => kube::Error::Service(last.into()),
         })
 }
 
@@ -221,5 +271,51 @@ pub fn keeps(object: &Value) -> String {
         "it is being deleted".to_owned()
     } else {
         format!("it waits for {}", finalizers.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::*;
+
+    /// A server whose second pages are too old for the first `expired` times.
+    async fn listed(expired: usize) -> Result<usize, Refusal> {
+        let tries = Arc::new(AtomicUsize::new(0));
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            let (code, answer) = if !query.contains("continue=") {
+                (
+                    200,
+                    json!({"metadata": {"continue": "x/y"}, "items": [{}, {}]}),
+                )
+            } else if tries.fetch_add(1, Ordering::SeqCst) < expired {
+                (
+                    410,
+                    json!({"message": "The provided continue parameter is too old", "reason": "Expired"}),
+                )
+            } else {
+                (200, json!({"metadata": {}, "items": [{}]}))
+            };
+            async move {
+                let body = Body::from(answer.to_string().into_bytes());
+                let answer = http::Response::builder().status(code).body(body);
+                answer.map_err(tower::BoxError::from)
+            }
+        });
+        let client = Client::new(service, "default");
+        let objects = pages(&client, "/api/v1/pods", "", Extent::Whole).await?;
+        Ok(objects.len())
+    }
+
+    #[tokio::test]
+    async fn a_list_that_became_too_old_is_begun_again_but_not_for_ever() {
+        assert_eq!(listed(0).await.unwrap(), 3);
+        assert_eq!(listed(2).await.unwrap(), 3);
+        assert_eq!(listed(usize::MAX).await.unwrap_err().code, 410);
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use futures::{StreamExt as _, future::try_join_all};
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, NotUsed, Object as Slim},
+    api::{ApiResource, DynamicObject, GroupVersionKind, NotUsed, Object as Slim},
     core::PartialObjectMeta,
     runtime::watcher,
 };
@@ -21,8 +21,11 @@ use serde_json::Value;
 use tokio::{sync::Notify, task::JoinSet, time::Instant};
 
 use crate::{
-    cluster::{apply::innermost, served::Resource},
-    report::one_line,
+    api::Resource,
+    cluster::{
+        live::{self, Extent},
+        request::{ClientHandle, Refusal},
+    },
     wait,
 };
 
@@ -38,11 +41,13 @@ const SECRETS: &str = "Secret.";
 const EVENTS: &str = "Event.";
 /// Of all events only those of pods that could not be made.
 const TOLD_EVENTS: &str = "reason=FailedCreate";
+/// The same as a part of a query.
+const LISTED_EVENTS: &str = "&fieldSelector=reason%3DFailedCreate";
 
 /// Objects of one kind by namespace (empty for none) and name.
 type Objects = HashMap<(String, String), Arc<Value>>;
 
-/// A copy of some kinds, by group and kind as [`ObjectId::group_kind`](crate::cluster::objects::ObjectId::group_kind).
+/// A copy of some kinds, by group and kind as [`ObjectId::group_kind`](crate::api::ObjectId::group_kind).
 #[derive(Debug, Default)]
 pub struct View {
     kinds: HashMap<String, Objects>,
@@ -113,20 +118,11 @@ fn key(value: &Value) -> (String, String) {
 /// The watches that keep a view; they end with it.
 #[derive(Debug)]
 pub struct Watches {
-    client: Client2,
+    client: ClientHandle,
     view: Arc<Mutex<View>>,
     changed: Arc<Notify>,
-    watched: HashMap<String, ApiResource>,
+    watched: HashMap<String, Resource>,
     tasks: JoinSet<()>,
-}
-
-/// A client that can be shown.
-struct Client2(Client);
-
-impl std::fmt::Debug for Client2 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("client")
-    }
 }
 
 /// A client whose answers begin in time, or which fails: a watch may last, but not its begin.
@@ -152,7 +148,7 @@ impl Watches {
     /// A view of nothing as yet; `changed` is told of each change.
     pub fn new(client: Client, changed: Arc<Notify>) -> Self {
         Self {
-            client: Client2(prompt(client)),
+            client: ClientHandle(prompt(client)),
             view: Arc::default(),
             changed,
             watched: HashMap::new(),
@@ -173,7 +169,7 @@ impl Watches {
         }
         let gvk = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
         let api = ApiResource::from_gvk_with_plural(&gvk, &resource.plural);
-        self.watched.insert(group_kind.clone(), api.clone());
+        self.watched.insert(group_kind.clone(), resource.clone());
         let (client, view, changed) = (
             self.client.0.clone(),
             self.view.clone(),
@@ -206,15 +202,12 @@ impl Watches {
         let kinds = self.watched.clone().into_iter();
         let lists = kinds
             .filter(|(group_kind, _)| group_kind != DEFINITIONS)
-            .map(move |(group_kind, api)| {
+            .map(move |(group_kind, resource)| {
                 let client = client.clone();
                 async move {
-                    match list(client, &group_kind, &api).await {
+                    match list(&client, &group_kind, &resource).await {
                         Ok(values) => Ok((group_kind, values)),
-                        Err(error) => Err(format!(
-                            "listing {group_kind}: {}",
-                            one_line(&innermost(&error))
-                        )),
+                        Err(refusal) => Err(format!("listing {group_kind}: {}", refusal.message)),
                     }
                 }
             });
@@ -232,19 +225,23 @@ impl Watches {
     }
 }
 
-async fn list(client: Client, group_kind: &str, api: &ApiResource) -> kube::Result<Vec<Value>> {
-    let mut wanted = ListParams::default();
-    if group_kind == EVENTS {
-        wanted = wanted.fields(TOLD_EVENTS);
+async fn list(
+    client: &Client,
+    group_kind: &str,
+    resource: &Resource,
+) -> Result<Vec<Value>, Refusal> {
+    let (query, extent) = match group_kind {
+        EVENTS => (LISTED_EVENTS, Extent::Whole),
+        SECRETS => ("", Extent::Metadata),
+        _ => ("", Extent::Whole),
+    };
+    let mut values = live::pages(client, &resource.path(None, None), query, extent).await?;
+    for value in &mut values {
+        if let Some(metadata) = value["metadata"].as_object_mut() {
+            metadata.remove("managedFields");
+        }
     }
-    let api = Api::<DynamicObject>::all_with(client, api);
-    Ok(if group_kind == SECRETS {
-        let list = api.list_metadata(&wanted).await?;
-        list.items.into_iter().map(plain).collect()
-    } else {
-        let list = api.list(&wanted).await?;
-        list.items.into_iter().map(plain).collect()
-    })
+    Ok(values)
 }
 
 async fn follow<K>(api: Api<K>, group_kind: String, view: Arc<Mutex<View>>, changed: Arc<Notify>)

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::snapshot::{Object, Snapshot, text};
+use super::snapshot::{Object, Snapshot};
+use crate::pod::brief;
 
 /// What kind of trouble; the order is that of causes before their symptoms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -165,11 +166,6 @@ fn owner(snapshot: &Snapshot, object: &Object) -> String {
     format!("{kind} {namespace}/{name}")
 }
 
-/// A message on one line, short enough for a sentence.
-fn brief(message: &str) -> String {
-    cut(message, 240)
-}
-
 /// A message on one line as evidence, which may be long.
 fn whole(message: &str) -> String {
     cut(message, 1200)
@@ -181,21 +177,6 @@ fn cut(message: &str, longest: usize) -> String {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
     }
-}
-
-/// The newest event of an object with that reason whose message holds a text.
-fn event<'a>(
-    snapshot: &'a Snapshot,
-    object: &Object,
-    reason: &str,
-    holding: &str,
-) -> Option<&'a str> {
-    snapshot
-        .events_of(object)
-        .into_iter()
-        .rev()
-        .find(|event| event.text("/reason") == reason && event.text("/message").contains(holding))
-        .map(|event| text(&event.value, "/message"))
 }
 
 #[cfg(test)]

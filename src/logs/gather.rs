@@ -29,10 +29,7 @@ use super::{
     snapshot::{Gap, Object, Snapshot, event_time},
 };
 use crate::{
-    cluster::{Connected, deploy::REPORT},
-    inputs::Environment,
-    limits::Deadline,
-    record::Store,
+    cluster::Connected, deploy::REPORT, inputs::Environment, limits::Deadline, record::Store,
     report::Failure,
 };
 

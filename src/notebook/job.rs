@@ -19,6 +19,8 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
+    cluster::live::until_answered,
+    limits::Deadline,
     notebook::{
         NotebookError,
         place::{POD_DEFAULT, Place},
@@ -112,18 +114,20 @@ impl Job {
     ///
     /// # Errors
     /// [`NotebookError::Api`] naming the object.
-    pub async fn create(&self, client: &Client) -> Result<(), NotebookError> {
+    pub async fn create(&self, client: &Client, deadline: Deadline) -> Result<(), NotebookError> {
+        let params = PostParams::default();
         let namespace = &self.place.namespace;
         let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
         let jobs: Api<v1::Job> = Api::namespaced(client.clone(), namespace);
         let attempt = async {
             for map in self.config_maps() {
                 let what = format!("create ConfigMap {namespace}/{}", map.name_any());
-                maps.create(&PostParams::default(), &map)
+                until_answered("the ConfigMaps", deadline, || maps.create(&params, &map))
                     .await
                     .map_err(NotebookError::api(what))?;
             }
-            jobs.create(&PostParams::default(), &self.object())
+            let job = self.object();
+            until_answered("the Job", deadline, || jobs.create(&params, &job))
                 .await
                 .map_err(NotebookError::api(format!(
                     "create Job {namespace}/{}",
@@ -148,13 +152,12 @@ impl Job {
             "apiVersion": "batch/v1", "kind": "Job", "name": self.name, "uid": job.uid().unwrap_or_default(),
         }]}});
         for map in self.config_maps() {
-            let patched = maps
-                .patch(
-                    &map.name_any(),
-                    &PatchParams::default(),
-                    &Patch::Merge(&owner),
-                )
-                .await;
+            let (name, params) = (map.name_any(), PatchParams::default());
+            let patch = Patch::Merge(&owner);
+            let patched = until_answered("the ConfigMaps", deadline, || {
+                maps.patch(&name, &params, &patch)
+            })
+            .await;
             if let Err(error) = patched {
                 tracing::warn!("ConfigMap {} will outlive its Job: {error}", map.name_any());
             }

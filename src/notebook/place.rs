@@ -12,6 +12,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
+    cluster::live::until_answered,
     limits::Deadline,
     notebook::{NotebookError, job::MANAGED_BY},
     report::one_line,
@@ -64,17 +65,22 @@ pub async fn prepare(
     }
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-    let found = match namespaces.get_opt(namespace).await {
-        Ok(found) => found,
-        // Who may not look may still be allowed to use it.
-        Err(error) if is_forbidden(&error) => Some(Namespace::default()),
-        Err(error) => {
-            return Err(NotebookError::api(format!("read namespace {namespace}"))(
-                error,
-            ));
-        }
-    };
-    let exists = async |name: &str| match accounts.get_opt(name).await {
+    let found =
+        match until_answered("the namespace", deadline, || namespaces.get_opt(namespace)).await {
+            Ok(found) => found,
+            // Who may not look may still be allowed to use it.
+            Err(error) if is_forbidden(&error) => Some(Namespace::default()),
+            Err(error) => {
+                return Err(NotebookError::api(format!("read namespace {namespace}"))(
+                    error,
+                ));
+            }
+        };
+    let exists = async |name: &str| match until_answered("the service account", deadline, || {
+        accounts.get_opt(name)
+    })
+    .await
+    {
         Ok(account) => Ok(account.is_some()),
         Err(error) => Err(NotebookError::api(format!(
             "read service account {namespace}/{name}"
@@ -102,7 +108,12 @@ pub async fn prepare(
             "metadata": { "name": namespace, "labels": { MANAGED_BY.0: MANAGED_BY.1 } }
         }))
         .expect("this is a namespace");
-        match namespaces.create(&PostParams::default(), &new).await {
+        let params = PostParams::default();
+        match until_answered("the namespace", deadline, || {
+            namespaces.create(&params, &new)
+        })
+        .await
+        {
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             done => {
                 done.map_err(NotebookError::api(format!("create namespace {namespace}")))?;
@@ -120,6 +131,9 @@ pub async fn prepare(
                     Ok(Some(_)) => Ok(Status::Ready(())),
                     Err(error) if is_forbidden(&error) => Ok(Status::Ready(())),
                     Ok(None) => Ok(Status::NotYet("it does not exist".to_owned())),
+                    Err(kube::Error::Api(status)) if matches!(status.code, 429 | 503 | 504) => {
+                        Ok(Status::NotYet(status.message.clone()))
+                    }
                     Err(error) => Err(error),
                 }
             },
@@ -155,10 +169,8 @@ pub async fn pod_default(
     probe: &Pod,
     deadline: Deadline,
 ) -> Result<(), NotebookError> {
-    let served = match client
-        .list_api_group_resources("kubeflow.org/v1alpha1")
-        .await
-    {
+    let kinds = || client.list_api_group_resources("kubeflow.org/v1alpha1");
+    let served = match until_answered("the kinds of kubeflow.org", deadline, kinds).await {
         Ok(list) => list
             .resources
             .iter()
@@ -183,7 +195,9 @@ pub async fn pod_default(
     let defaults: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let object: DynamicObject =
         serde_json::from_value(manifest(namespace)).expect("this is an object");
-    match defaults.create(&PostParams::default(), &object).await {
+    let params = PostParams::default();
+    let create = || defaults.create(&params, &object);
+    match until_answered("the PodDefault", deadline, create).await {
         Ok(_) => tracing::info!("created PodDefault {namespace}/{POD_DEFAULT}"),
         // Somebody's own: it is theirs to say what it gives.
         Err(kube::Error::Api(status)) if status.code == 409 => {}

@@ -7,7 +7,11 @@ use k8s_openapi::api::{
     core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodCondition, PodStatus},
 };
 
-use crate::{notebook::job::TEST, report::one_line};
+use crate::{
+    notebook::job::TEST,
+    pod::{self, Why},
+    report::one_line,
+};
 
 /// How the test's container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,16 +72,6 @@ impl Trouble {
     }
 }
 
-/// What registries say when another try will not help.
-const DEFINITE: &[&str] = &[
-    "not found",
-    "manifest unknown",
-    "does not exist",
-    "unauthorized",
-    "denied",
-    "no match for platform",
-];
-
 /// Judges a test by its pod, its Job and the warnings about both; `seen` is whether there was a pod before.
 pub(super) fn judge(
     pod: Option<&Pod>,
@@ -115,23 +109,20 @@ fn condition_failed(job: &Job) -> Option<String> {
 }
 
 fn not_created(warning: &str) -> State {
-    let (patience, hint) = if warning.contains("violates PodSecurity") {
-        (
+    let (patience, hint) = match pod::not_created(warning) {
+        Why::PodSecurity => (
             0,
             "use an image whose user is not root and a namespace that lets it run",
-        )
-    } else if warning.contains("exceeded quota") || warning.contains("must specify") {
-        (
+        ),
+        Why::Quota => (
             60,
             "raise the quota of the namespace or use another namespace",
-        )
-    } else if warning.contains("webhook") {
-        (
+        ),
+        Why::Webhook => (
             120,
             "an admission webhook has to let the pod through: is its server ready?",
-        )
-    } else {
-        (60, "the event says what the API server wants")
+        ),
+        _ => (60, "the event says what the API server wants"),
     };
     let reason = warning.trim_start_matches("FailedCreate: ");
     State::Trouble(Trouble::new(
@@ -166,7 +157,7 @@ fn judge_pod(pod: &Pod) -> State {
         )),
         (Some(ended), None) => State::Ended(end(name, ended, pod)),
         (None, None) if test.is_some_and(is_running) => State::Running,
-        (None, None) => judge_pending(status),
+        (None, None) => judge_pending(pod, status),
     }
 }
 
@@ -218,7 +209,7 @@ fn end(pod: String, ended: &ContainerStateTerminated, object: &Pod) -> Ended {
     }
 }
 
-fn judge_pending(status: &PodStatus) -> State {
+fn judge_pending(pod: &Pod, status: &PodStatus) -> State {
     if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
         let initial = status.init_container_statuses.iter().flatten();
         let failed = initial
@@ -234,21 +225,10 @@ fn judge_pending(status: &PodStatus) -> State {
             None => "it ended before the test began".to_owned(),
         });
     }
-    if let Some(unscheduled) = condition(status, "PodScheduled").filter(|c| c.status == "False") {
-        let message = unscheduled.message.as_deref().unwrap_or("no node takes it");
-        // Long enough for a cluster that grows by itself.
-        return State::Trouble(Trouble::new(
-            "no node takes the pod of the test".to_owned(),
-            message,
-            300,
-            "give the cluster a node with room for it",
-        ));
-    }
-    let all = [&status.init_container_statuses, &status.container_statuses];
-    all.into_iter()
-        .flatten()
-        .flatten()
-        .find_map(waiting_trouble)
+    let value = serde_json::to_value(pod).unwrap_or_default();
+    pod::troubles(&value, &[])
+        .into_iter()
+        .find_map(lasting)
         .map_or_else(|| State::Waiting(pending_words(status)), State::Trouble)
 }
 
@@ -262,30 +242,45 @@ fn pending_words(status: &PodStatus) -> String {
     .to_owned()
 }
 
-fn waiting_trouble(container: &ContainerStatus) -> Option<Trouble> {
-    let waiting = container.state.as_ref()?.waiting.as_ref()?;
-    let reason = waiting.reason.as_deref()?;
-    let message = waiting.message.as_deref().unwrap_or("no message");
-    match reason {
-        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => {
-            let definite = DEFINITE.iter().any(|word| message.contains(word));
-            let patience = match reason {
-                "InvalidImageName" => 0,
-                _ if definite => 30,
+/// What keeps a test from beginning, for how long it may, and what can be done; none for what passes.
+fn lasting(trouble: pod::Trouble) -> Option<Trouble> {
+    let container = trouble.container.unwrap_or_default();
+    let message = trouble.message.as_str();
+    let said = if message.is_empty() {
+        "no message"
+    } else {
+        message
+    };
+    match trouble.why {
+        Why::NoRoom | Why::Claim | Why::Gated => Some(Trouble::new(
+            "no node takes the pod of the test".to_owned(),
+            if message.is_empty() {
+                "no node takes it"
+            } else {
+                message
+            },
+            // Long enough for a cluster that grows by itself.
+            300,
+            "give the cluster a node with room for it",
+        )),
+        why if why.is_pull() => {
+            let patience = match why {
+                Why::ImageName => 0,
+                Why::ImageGone | Why::ImagePlatform | Why::RegistryDenies => 30,
                 // A misspelt registry, or a resolver that hiccups.
-                _ if message.contains("no such host") => 60,
+                Why::RegistryUnknown => 60,
                 _ => 180,
             };
-            let what = format!("cannot pull image {}", container.image);
+            let what = format!("cannot pull image {}", trouble.image);
             let hint = "is its name right, and may the cluster pull it?";
-            let cause = message.rsplit("ErrImagePull: ").next().unwrap_or(message);
-            let mut trouble = Trouble::new(what, cause, patience, hint);
-            trouble.vague = reason == "ImagePullBackOff" && !definite && !message.contains("Err");
-            Some(trouble)
+            let cause = said.rsplit("ErrImagePull: ").next().unwrap_or(said);
+            let mut found = Trouble::new(what, cause, patience, hint);
+            // A pull that backs off may no longer say why.
+            found.vague = why == Why::ImagePull && cause.starts_with("Back-off pulling image");
+            Some(found)
         }
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            let what = format!("cannot start container {}", container.name);
-            let (patience, hint) = if message.contains("runAsNonRoot") {
+        Why::Configuration | Why::RunsAsRoot => {
+            let (patience, hint) = if trouble.why == Why::RunsAsRoot {
                 (
                     0,
                     "the namespace lets no pod run as root: use an image whose user is not root",
@@ -293,7 +288,8 @@ fn waiting_trouble(container: &ContainerStatus) -> Option<Trouble> {
             } else {
                 (60, "the message says what the container lacks")
             };
-            Some(Trouble::new(what, message, patience, hint))
+            let what = format!("cannot start container {container}");
+            Some(Trouble::new(what, said, patience, hint))
         }
         _ => None,
     }

@@ -12,16 +12,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     cli::{DeployArgs, Order},
-    cluster::{
-        self,
-        build::Rendered,
-        deploy::{DeployError, Plan, carry_out, unchanged},
+    cluster,
+    deploy::{
+        DeployError, Plan, carry_out,
         inventory::{Inventory, Need},
-        prune,
+        prune, unchanged,
     },
     limits::{Deadline, Limit, humane},
     record::write_private,
     report::{Failure, Leftover},
+    set::build::Rendered,
     stages::{Context, Outputs},
 };
 
@@ -66,7 +66,7 @@ pub async fn deploy(
 
     let deadline = context.deadline;
     let connected = cluster::connect(kubeconfig, &context.env, &context.store, deadline).await?;
-    let client = &connected.once;
+    let client = &connected.client;
     let legacy = args.order == Order::Legacy;
     let draft = lint::read(&connected, objects, args, context).await?;
     let graph = draft.graph(legacy);

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::{
     cli::InstallArgs,
-    cluster::{self, kind, up},
+    cluster,
     host::{engine::Engine, tunnel},
+    kind::{self, up},
     limits::Deadline,
     provider::{BadInput, clusters},
     record::{ClusterRecord, HostKind, HostRecord, write_private},

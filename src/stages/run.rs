@@ -1,15 +1,15 @@
-//! `run`: the whole chain in one process. Logs are gathered and the host is torn down whatever happens.
+//! `run`: the chain in one process. Logs are gathered and the host is torn down whatever happens, here or, with
+//! `--until test`, by commands of their own.
 
 use std::{io::Write as _, path::PathBuf};
 
 use super::{
     Context, Outputs, Stage, carry_out, conclude, deploy_manifests, gather_logs, install_kind,
-    provision_ec2, refuse, run_mnist_notebook_job, teardown,
+    out_of_time, provision_ec2, refuse, run_mnist_notebook_job, teardown,
 };
 use crate::{
     cancel::Cancel,
-    cli::{ProviderKind, RunArgs, TeardownArgs},
-    cluster::build::Rendered,
+    cli::{ProviderKind, RunArgs, TeardownArgs, Until},
     github::files::Files,
     inputs::Environment,
     limits::{Deadline, Limit, humane},
@@ -17,22 +17,27 @@ use crate::{
     record::{RecordError, Store, state_directory},
     report::{Exit, Failure, Leftover},
     run::Run,
+    set::build::Rendered,
 };
+
+/// The output of the root action's first step by which the others know that there is nothing to gather and nothing to
+/// end. It is `false` or absent: a step that was killed says nothing, and then they run.
+const BEGUN: &str = "begun";
 
 /// Carries out every stage and ends with the first failure's exit code, or teardown's.
 pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> Exit {
+    let whole = Deadline::after(args.timeout);
     let provider = &mut args.provision.provider;
     provider.get_or_insert(ProviderKind::Local);
     // The chain's own cluster, whatever cluster the caller's shell speaks to.
     env.set("KUBECONFIG", "");
-    let store = match open(&env) {
+    let store = match open(&env, args.until) {
         Ok(store) => store,
         Err(error) => {
-            refuse(None, &error.into(), &env);
+            refuse_all(None, &error.into(), &env);
             return Exit::Infrastructure;
         }
     };
-    let whole = Deadline::after(Limit::secs(u64::from(u32::MAX)));
     let mut chain = Chain {
         context: Context {
             files: Files::new(&env),
@@ -41,6 +46,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             deadline: whole,
             cancelled,
         },
+        whole,
         exit: Exit::Passed,
     };
     let cancelled = chain.context.cancelled.clone();
@@ -54,21 +60,34 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
         match checked.map_err(|(stage, failure)| (stage, failure.leaving(Leftover::None))) {
             Ok(rendered) => rendered,
             Err((stage, failure)) => {
-                refuse(Some(stage), &failure, &chain.context.env);
+                refuse_all(Some(stage), &failure, &chain.context.env);
                 return failure.exit;
             }
         };
 
     if args.deploy.lint_only {
-        // Nothing is launched to look at a set: what that alone tells is told.
+        // `lint-only` needs no host.
+        nothing_begun(&chain.context.env);
         let limit = args.deploy_timeout;
         let lint = async |context: &mut Context| {
             deploy_manifests::deploy(rendered, &args.deploy, None, context).await
         };
-        chain.always(Stage::DeployManifests, limit, lint).await;
+        chain.stage(Stage::DeployManifests, limit, lint).await;
         finish(chain.exit, None, whole);
         return chain.exit;
     }
+    to_the_test(&mut chain, &args, rendered).await;
+    let gathered = match args.until {
+        Until::Test => None,
+        Until::Teardown => end(&mut chain, &args).await,
+    };
+    let report = gathered.as_ref().and_then(|outputs| outputs.get("report"));
+    finish(chain.exit, report, whole);
+    chain.exit
+}
+
+/// Launches a host, makes a cluster, deploys, tests.
+async fn to_the_test(chain: &mut Chain, args: &RunArgs, rendered: Rendered) {
     let limit = args.provision_timeout;
     chain
         .stage(Stage::ProvisionEc2, limit, async |context| {
@@ -96,7 +115,10 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             })
             .await;
     }
+}
 
+/// Gathers logs and tears down; gives what was gathered.
+async fn end(chain: &mut Chain, args: &RunArgs) -> Option<Outputs> {
     chain.shield_from_cancel();
     let limit = args.gather_timeout;
     let gathered = chain
@@ -115,38 +137,44 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             teardown::run(&teardown_args, context).await
         })
         .await;
-
-    finish(
-        chain.exit,
-        gathered.as_ref().and_then(|outputs| outputs.get("report")),
-        whole,
-    );
-    chain.exit
+    gathered
 }
 
 struct Chain {
     context: Context,
+    /// The limit of all stages up to the test.
+    whole: Deadline,
     exit: Exit,
 }
 
 impl Chain {
-    /// A stage that is left out once another has failed.
+    /// A stage up to the test, under the limit of them all. It is left out once another has failed.
     async fn stage<F>(&mut self, stage: Stage, limit: Limit, body: F)
     where
         F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
     {
         if self.exit == Exit::Passed {
-            self.always(stage, limit, body).await;
+            let deadline = Deadline::after(limit).under(&self.whole);
+            self.carry_out(stage, deadline, body).await;
         }
     }
 
-    /// A stage that runs whatever happened before.
+    /// A stage that runs whatever happened before, and has its time whatever the others took.
     async fn always<F>(&mut self, stage: Stage, limit: Limit, body: F) -> Option<Outputs>
     where
         F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
     {
+        let deadline = Deadline::after(limit);
+        self.carry_out(stage, deadline, body).await
+    }
+
+    async fn carry_out<F>(&mut self, stage: Stage, deadline: Deadline, body: F) -> Option<Outputs>
+    where
+        F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
+    {
+        let limit = humane(deadline.limit());
         tracing::info!("── {} (at most {limit})", stage.name());
-        self.context.deadline = Deadline::after(limit);
+        self.context.deadline = deadline;
         let result = carry_out(stage, &mut self.context, body).await;
         let exit = conclude(stage, &self.context, &result);
         if self.exit == Exit::Passed {
@@ -186,19 +214,35 @@ async fn check(args: &RunArgs, context: &mut Context) -> Result<Rendered, (Stage
     install_kind::check(&args.install).map_err(at(Stage::InstallKind))?;
     run_mnist_notebook_job::read(&args.notebook).map_err(at(Stage::RunMnistNotebookJob))?;
     gather_logs::check(&args.gather).map_err(at(Stage::GatherLogs))?;
-    context.deadline = Deadline::after(args.deploy_timeout);
+    context.deadline = Deadline::after(args.deploy_timeout).under(&context.deadline);
     let built = deploy_manifests::build(&args.deploy, context).await;
+    let built = built.map_err(|failure| out_of_time(failure, context.deadline));
     built.map_err(at(Stage::DeployManifests))
 }
 
-/// On a runner the record of the job; on a laptop a run of its own, beside the others.
-fn open(env: &Environment) -> Result<Store, RecordError> {
-    let dir = state_directory(env)?;
-    if let Some(run) = Run::of_workflow(env) {
-        return Store::open_in(dir, Some(run));
+/// Reports a failure before the first stage: nothing was begun.
+fn refuse_all(stage: Option<Stage>, failure: &Failure, env: &Environment) {
+    nothing_begun(env);
+    refuse(stage, failure, env);
+}
+
+/// Tells the steps after this one that there is nothing for them to do.
+pub fn nothing_begun(env: &Environment) {
+    if env.on_runner()
+        && let Err(error) = Files::new(env).output(BEGUN, "false")
+    {
+        tracing::warn!("cannot set the output `{BEGUN}`: {error}");
+    }
+}
+
+/// The record of the job, where later commands look for it; on a laptop, for a whole chain, a run of its own beside the
+/// others.
+fn open(env: &Environment, until: Until) -> Result<Store, RecordError> {
+    if until == Until::Test || Run::of_workflow(env).is_some() {
+        return Store::open(env);
     }
     let run = Run::random();
-    let own: PathBuf = dir.join("runs").join(&run.id);
+    let own: PathBuf = state_directory(env)?.join("runs").join(&run.id);
     Store::open_in(own, Some(run))
 }
 

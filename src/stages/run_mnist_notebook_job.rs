@@ -49,7 +49,7 @@ pub async fn run(
     let (image, limit) = (&args.image, deadline.limit());
     let job = Job::new(context.run(), place, source, image, &requirements.0, limit);
     place::pod_default(&client, &args.namespace, &job.probe(), deadline).await?;
-    job.create(&client).await?;
+    job.create(&client, deadline).await?;
     context
         .store
         .achieve("run a test", json!({ "job": job.name }))?;

@@ -11,7 +11,7 @@ use backon::{ExponentialBuilder, Retryable as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{Tool, ToolError, arch_name, versions};
-use crate::{cli::Arch, inputs::Environment, limits::Deadline, record::Store, report::one_line};
+use crate::{cli::Arch, inputs::Environment, limits::Deadline, record::Store, report::innermost};
 
 /// Where releases come from; a mirror with the same paths stands in by `MANIFESTS_E2E_DOWNLOADS`.
 const RELEASES: &str = "https://github.com";
@@ -102,13 +102,13 @@ pub(super) async fn look(
         url: url.clone(),
         reason,
     };
-    let client = client().map_err(|error| failed(said(&error)))?;
+    let client = client().map_err(|error| failed(innermost(&error)))?;
     let asked = client.head(&url).timeout(Duration::from_secs(20)).send();
     let answer = deadline
         .bound(asked)
         .await
         .map_err(|passed| failed(passed.to_string()))?;
-    let status = answer.map_err(|error| failed(said(&error)))?.status();
+    let status = answer.map_err(|error| failed(innermost(&error)))?.status();
     if status.is_success() {
         Ok(format!("comes from {url}"))
     } else {
@@ -185,7 +185,7 @@ async fn download(url: &str, deadline: Deadline) -> Result<Vec<u8>, ToolError> {
         url: url.to_owned(),
         reason,
     };
-    let client = client().map_err(|error| failed(said(&error)))?;
+    let client = client().map_err(|error| failed(innermost(&error)))?;
     let attempts = (|| attempt(&client, url))
         .retry(
             ExponentialBuilder::default()
@@ -205,7 +205,7 @@ async fn download(url: &str, deadline: Deadline) -> Result<Vec<u8>, ToolError> {
 
 async fn attempt(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, DownloadFailure> {
     let network = |error: reqwest::Error| DownloadFailure {
-        reason: said(&error),
+        reason: innermost(&error),
         again: true,
     };
     let mut response = client.get(url).send().await.map_err(network)?;
@@ -227,15 +227,6 @@ async fn attempt(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Downloa
         }
     }
     Ok(bytes)
-}
-
-/// The innermost cause: reqwest's own text names only the URL.
-fn said(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    one_line(&cause.to_string())
 }
 
 fn sha256(bytes: &[u8]) -> String {

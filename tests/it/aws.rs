@@ -8,14 +8,18 @@
 )]
 
 use std::{
+    ffi::OsStr,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use super::support::binary;
 
 /// A job: its environment and its state directory.
 pub(crate) struct Job {
@@ -70,10 +74,10 @@ impl Job {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        self.command_of(env!("CARGO_BIN_EXE_manifests-e2e"), words)
+        self.command_of(binary(), words)
     }
 
-    fn command_of(&self, program: &str, words: &[&str]) -> Command {
+    fn command_of(&self, program: impl AsRef<OsStr>, words: &[&str]) -> Command {
         let mut command = Command::new(program);
         let own =
             |name: &str| name == "PATH" || name == "INPUT_SSH_CIDR" || name.starts_with("AWS_");
@@ -101,7 +105,8 @@ impl Job {
 
     /// As [`Self::step`], where a file is everybody's unless something is done about it.
     pub(crate) fn loosely(&self, words: &[&str]) -> Step {
-        let program = env!("CARGO_BIN_EXE_manifests-e2e");
+        let program = binary();
+        let program = program.to_str().unwrap();
         let words = [&["-c", "umask 000; exec \"$0\" \"$@\"", program], words].concat();
         Step::of(self.command_of("bash", &words))
     }
@@ -183,6 +188,21 @@ impl Step {
     }
 }
 
+/// Does something with each, four at a time as the sandbox's two cores bear it; fails where one of them does.
+pub(crate) fn at_once<T: Send>(all: impl IntoIterator<Item = T>, each: impl Fn(T) + Sync) {
+    let queue: Mutex<Vec<T>> = Mutex::new(all.into_iter().collect());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                while let Some(one) = next() {
+                    each(one);
+                }
+            });
+        }
+    });
+}
+
 /// Looks until something is there, for a minute.
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "a test outside of tokio")]
@@ -199,24 +219,54 @@ pub(crate) fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() 
 
 /// A call of EC2 by the sandbox's own client, in us-east-1 or in `Region`.
 pub(crate) fn cloud(call: &str, mut arguments: Value) -> Value {
-    let script = "import boto3, json, sys
-answer = getattr(boto3.client('ec2', region_name=sys.argv[3]), sys.argv[1])(**json.loads(sys.argv[2]))
-print(json.dumps(answer, default=str))";
     let region = arguments.as_object_mut().unwrap().remove("Region");
-    let region = region
-        .as_ref()
-        .and_then(Value::as_str)
-        .unwrap_or("us-east-1");
-    let output = Command::new(python())
-        .args(["-c", script, call, &arguments.to_string(), region])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{call}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
+    let region = region.unwrap_or_else(|| json!("us-east-1"));
+    let answer = Client::ask(&json!([call, arguments, region]));
+    let [said, refused] = &answer;
+    assert!(refused.is_null(), "{call}: {refused}");
+    said.clone()
+}
+
+/// boto3 in a process of its own that answers line by line: started for each look it took a second of a core.
+struct Client {
+    process: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Client {
+    const PROGRAM: &str = "import boto3, functools, json, sys
+client = functools.cache(lambda region: boto3.client('ec2', region_name=region))
+for line in sys.stdin:
+    call, arguments, region = json.loads(line)
+    try:
+        answer = [getattr(client(region), call)(**arguments), None]
+    except Exception as error:
+        answer = [None, str(error)]
+    print(json.dumps(answer, default=str), flush=True)";
+
+    fn start() -> Self {
+        let mut process = Command::new(python())
+            .args(["-c", Self::PROGRAM])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        Self { process, answers }
+    }
+
+    /// The answer and the error of a call, one of them null. A slow call holds nobody up: each caller has a client to itself.
+    fn ask(call: &Value) -> [Value; 2] {
+        static IDLE: Mutex<Vec<Client>> = Mutex::new(Vec::new());
+        let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle().pop();
+        let mut client = taken.unwrap_or_else(Self::start);
+        writeln!(client.process.stdin.as_mut().unwrap(), "{call}").unwrap();
+        let mut line = String::new();
+        client.answers.read_line(&mut line).unwrap();
+        idle().push(client);
+        serde_json::from_str(&line).unwrap()
+    }
 }
 
 /// The sandbox's Python, which has boto3.

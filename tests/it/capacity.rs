@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{
-    aws::{Job, Step, cloud, fault, left, living},
-    support::sandbox,
+    aws::{Job, Step, at_once, cloud, fault, left, living},
+    support::{Lane, sandbox},
 };
 
 /// Two types in two zones.
@@ -49,12 +49,12 @@ fn default_group() -> String {
 
 #[test]
 fn sandbox_what_no_other_candidate_helps_ends_at_once_with_its_remedy() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let group = format!("--security-group-id={}", default_group());
     let standard = "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances";
-    for (code, exit, says) in [
+    let table = [
         ("VcpuLimitExceeded", 3, standard),
         ("InstanceLimitExceeded", 3, "quotas/L-1216C47A"),
         (
@@ -72,7 +72,8 @@ fn sandbox_what_no_other_candidate_helps_ends_at_once_with_its_remedy() {
         ("InvalidAMIID.NotFound", 2, "InvalidAMIID.NotFound"),
         ("InvalidParameterValue", 2, "set by a test"),
         ("SomethingNew", 3, "SomethingNew: set by a test"),
-    ] {
+    ];
+    at_once(table, |(code, exit, says)| {
         let job = Job::new();
         fault(refusal(code, 400, 99), &job.tag());
         let mut words = FOUR.to_vec();
@@ -92,14 +93,14 @@ fn sandbox_what_no_other_candidate_helps_ends_at_once_with_its_remedy() {
         let row = format!("| m7i.2xlarge | us-east-1a | on-demand | 1 | {code} |");
         assert!(job.summary().contains(&row), "{}", job.summary());
         assert_eq!(left(&job.tag()), Vec::<String>::new());
-    }
+    });
 }
 
 #[test]
 fn sandbox_each_lack_of_capacity_leads_to_the_next_candidate() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let codes = [
         ("InsufficientInstanceCapacity", 500),
         ("InsufficientHostCapacity", 500),
@@ -144,9 +145,9 @@ fn sandbox_each_lack_of_capacity_leads_to_the_next_candidate() {
 
 #[test]
 fn sandbox_all_are_asked_again_in_another_round() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     fault(refusal("InsufficientInstanceCapacity", 500, 4), &job.tag());
     job.step(&FOUR).exits(0).says("round 2 of 4");
@@ -158,14 +159,15 @@ fn sandbox_all_are_asked_again_in_another_round() {
 
 #[test]
 fn sandbox_spot_that_may_not_be_had_is_bought_on_demand() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
-    for code in [
+    };
+    let codes = [
         "MaxSpotInstanceCountExceeded",
         "SpotMaxPriceTooLow",
         "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
-    ] {
+    ];
+    at_once(codes, |code| {
         let job = Job::new();
         let mut closed = refusal(code, 400, 99);
         closed["match"]["InstanceMarketOptions.MarketType"] = json!("spot");
@@ -191,14 +193,14 @@ fn sandbox_spot_that_may_not_be_had_is_bought_on_demand() {
         );
         assert_eq!(job.output("market").as_deref(), Some("on-demand"));
         job.ends_clean();
-    }
+    });
 }
 
 #[test]
 fn sandbox_a_throttled_launch_is_asked_for_again_under_one_token() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     // The SDK asks three times each. A code that nobody knows counts by its status.
     fault(refusal("RequestLimitExceeded", 503, 6), &job.tag());
@@ -227,9 +229,9 @@ fn sandbox_a_throttled_launch_is_asked_for_again_under_one_token() {
 
 #[test]
 fn sandbox_throttled_to_the_end_is_a_fault_of_the_infrastructure() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Waits) else {
         return;
-    }
+    };
     let job = Job::new();
     fault(refusal("RequestLimitExceeded", 503, 999), &job.tag());
     let group = format!("--security-group-id={}", default_group());
@@ -248,16 +250,26 @@ fn death(code: &str, after: u32, times: u32) -> Value {
 
 #[test]
 fn sandbox_a_launch_that_dies_at_once_is_replaced_once_and_its_reason_told() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
-    for (code, after) in [
-        ("Server.InternalError", 0),
-        ("Client.VolumeLimitExceeded", 0),
-        ("Server.InsufficientInstanceCapacity", 1),
-    ] {
+    };
+    let deaths = [
+        ("Server.InternalError", 0, 1),
+        ("Client.VolumeLimitExceeded", 0, 1),
+        ("Server.InsufficientInstanceCapacity", 1, 1),
+        ("Server.InternalError", 0, 9),
+    ];
+    at_once(deaths, |(code, after, times)| {
         let job = Job::new();
-        fault(death(code, after, 1), &job.tag());
+        fault(death(code, after, times), &job.tag());
+        if times > 1 {
+            job.step(&FOUR)
+                .exits(3)
+                .says("ended before it could be used: Server.InternalError")
+                .says("AWS's side");
+            assert_eq!(attempts(&job).len(), 2, "one replacement, no more");
+            return job.ends_clean();
+        }
         job.step(&FOUR)
             .exits(0)
             .says(code)
@@ -275,13 +287,5 @@ fn sandbox_a_launch_that_dies_at_once_is_replaced_once_and_its_reason_told() {
             job.summary()
         );
         job.ends_clean();
-    }
-    let job = Job::new();
-    fault(death("Server.InternalError", 0, 9), &job.tag());
-    job.step(&FOUR)
-        .exits(3)
-        .says("ended before it could be used: Server.InternalError")
-        .says("AWS's side");
-    assert_eq!(attempts(&job).len(), 2, "one replacement, no more");
-    job.ends_clean();
+    });
 }

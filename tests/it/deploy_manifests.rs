@@ -8,13 +8,13 @@ use std::{
 
 use crate::it::{
     redeploy::one_manager_each,
-    support::{cluster, sandbox},
+    support::{Lane, binary, cluster, sandbox},
 };
 
 /// Runs the stage as a step would, with a state directory of its own; its output, and how long it took.
 pub(crate) fn deploy(state: &Path, arguments: &[&str]) -> (Output, Duration) {
     let started = Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_manifests-e2e"))
+    let output = Command::new(binary())
         .arg("deploy-manifests")
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -83,9 +83,9 @@ fn bad_input_is_refused_before_a_cluster_is_asked() {
 /// Everything of the sample is ready, also what crashes until another is up, and is as it was written.
 #[test]
 fn sandbox_the_sample_is_deployed_once_and_whole() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let state = tempfile::tempdir().unwrap();
     let (output, _) = on_cluster(state.path(), &["--manifests=e2e/sample", "--timeout=4m"]);
     assert!(output.status.success(), "{}", said(&output));
@@ -136,9 +136,9 @@ fn sandbox_the_sample_is_deployed_once_and_whole() {
 
 #[test]
 fn sandbox_what_is_not_ready_at_the_limit_is_named() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let state = tempfile::tempdir().unwrap();
     let arguments = ["--manifests=tests/manifests/missing-image", "--timeout=15s"];
     let (output, took) = on_cluster(state.path(), &arguments);
@@ -161,9 +161,9 @@ fn sandbox_what_is_not_ready_at_the_limit_is_named() {
 
 #[test]
 fn sandbox_a_kind_that_nobody_serves_is_refused_before_anything_is_written() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let state = tempfile::tempdir().unwrap();
     let (_dir, argument) = manifests(
         "{apiVersion: v1, kind: Namespace, metadata: {name: never-made}}\n---\n\

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::it::{
     sets::{Deployed, Set, definition, deployment, python},
-    support::{cluster, sandbox},
+    support::{Lane, cluster, sandbox},
 };
 
 /// Answers reviews over TLS; denies what sets `forbidden`. LATE seconds after its start it listens, and for BAD seconds
@@ -91,9 +91,9 @@ fn passed(deployed: &Deployed) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sandbox_webhooks_that_come_late_or_with_a_bad_certificate_are_waited_for() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let plain = || vec![json!({}), json!({}), json!({})];
     let late = guarded("set-late", 40, 0, plain());
     let badly = guarded("set-badly", 0, 20, plain());
@@ -183,9 +183,9 @@ fn with_a_database() -> Set {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sandbox_what_another_makes_or_has_to_be_up_for_is_waited_for() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let (maker, database) = (with_a_maker(), with_a_database());
     let (maker, database) = tokio::join!(
         maker.deploy(cluster(), "3m"),
@@ -219,9 +219,9 @@ fn told(deployed: &Deployed, cause: &str, tree: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sandbox_what_cannot_come_is_named_with_all_that_waits_for_it() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let name = "set-claim";
     let mut database = deployment(name, "db", &python("import time; time.sleep(3600)"));
     database["kind"] = json!("StatefulSet");

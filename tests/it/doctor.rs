@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     aws::{Job, Step, calls, fault_of, left, living, permit},
     github::{GitHub, Repository, TOKEN},
-    support::sandbox,
+    support::{Lane, sandbox},
 };
 
 /// A job on a runner that finds all it needs of tools and GitHub, with a checkout that has a janitor unless `bare`.
@@ -144,9 +144,9 @@ fn a_tool_that_cannot_be_had_is_missing() {
 
 #[test]
 fn sandbox_doctor_tries_everything_and_makes_nothing() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let github = GitHub::start();
     let job = job(&github, false);
     let before = calls().matches("\"DryRun\": \"true\"").count();
@@ -169,9 +169,9 @@ fn sandbox_doctor_tries_everything_and_makes_nothing() {
 
 #[test]
 fn sandbox_doctor_says_what_a_policy_lacks_and_is_right() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (github, key) = (GitHub::start(), key());
     let scope = PolicyScope::default();
     let whole: Value = serde_json::to_value(iam::of_chain(&scope)).unwrap();
@@ -231,9 +231,9 @@ fn sandbox_doctor_says_what_a_policy_lacks_and_is_right() {
 
 #[test]
 fn sandbox_the_chain_runs_on_the_least_policy_and_doctor_sees_all_of_it_beside_a_host() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (github, key) = (GitHub::start(), key());
     let scope = PolicyScope {
         region: Some("us-east-1".to_owned()),
@@ -273,9 +273,9 @@ fn sandbox_the_chain_runs_on_the_least_policy_and_doctor_sees_all_of_it_beside_a
 
 #[test]
 fn sandbox_doctor_asks_iam_for_spot_and_s3_for_the_bundle() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (github, key) = (GitHub::start(), key());
     let job = || job(&github, false).with("AWS_ACCESS_KEY_ID", &key);
     let bucket = format!("doctor-{:08x}", rand::random::<u32>());
@@ -326,9 +326,9 @@ fn sandbox_doctor_asks_iam_for_spot_and_s3_for_the_bundle() {
 
 #[test]
 fn sandbox_what_ec2_says_of_credentials_and_subnets_is_told() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let github = GitHub::start();
     let region = "sa-east-1";
     let fault = json!({"action": "DescribeRegions", "region": region, "code": "AuthFailure", "status": 401, "times": 1,

@@ -7,8 +7,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{
-    aws::{Job, cloud, eventually, fault_of, left, living, signal, tag_of},
-    support::sandbox,
+    aws::{Job, at_once, cloud, eventually, fault_of, left, living, signal, tag_of},
+    support::{Lane, sandbox},
 };
 
 /// Waits for the instance of a launch that goes on.
@@ -40,14 +40,15 @@ fn on_host(instance: &str, line: &str) -> String {
 
 #[test]
 fn sandbox_a_signal_ends_a_launch_within_seconds_and_a_second_one_the_process_at_once() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
-    for (first, stuck) in [
+    };
+    let ways = [
         (Signal::INT, false),
         (Signal::TERM, false),
         (Signal::INT, true),
-    ] {
+    ];
+    at_once(ways, |(first, stuck)| {
         let job = Job::new();
         let mut child = job.start(&["provision-ec2"]);
         let id = launched(&job);
@@ -101,14 +102,14 @@ fn sandbox_a_signal_ends_a_launch_within_seconds_and_a_second_one_the_process_at
             .step(&["teardown", "--region=us-east-1"])
             .exits(0);
         assert_eq!(left(&job.tag()), Vec::<String>::new());
-    }
+    });
 }
 
 #[test]
 fn sandbox_teardowns_at_the_same_time_are_both_clean() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     let mut child = job.start(&["provision-ec2"]);
     launched(&job);
@@ -126,34 +127,38 @@ fn sandbox_teardowns_at_the_same_time_are_both_clean() {
 }
 
 #[test]
-fn sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too() {
-    if !sandbox() {
+fn sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too() {
+    let Some(_turn) = sandbox(Lane::Waits) else {
         return;
-    }
-    let job = Job::new().with("INPUT_TTL", "75s");
-    job.step(&["provision-ec2"]).exits(0);
-    let id = job.output("instance-id").unwrap();
-    let expires: Timestamp = job.output("expires-at").unwrap().parse().unwrap();
-    cloud("reboot_instances", json!({"InstanceIds": [id]}));
-    eventually("the timer after the boot", Duration::from_secs(30), || {
-        (on_host(&id, "systemctl is-active manifests-e2e-ttl.timer") == "active").then_some(())
+    };
+    at_once([false, true], |reboots| {
+        let job = Job::new().with("INPUT_TTL", "100s");
+        job.step(&["provision-ec2"]).exits(0);
+        let id = job.output("instance-id").unwrap();
+        let expires: Timestamp = job.output("expires-at").unwrap().parse().unwrap();
+        if reboots {
+            cloud("reboot_instances", json!({"InstanceIds": [id]}));
+        }
+        eventually("its timer", Duration::from_secs(30), || {
+            (on_host(&id, "systemctl is-active manifests-e2e-ttl.timer") == "active").then_some(())
+        });
+        assert_eq!(living(&job.tag()).len(), 1, "a reboot keeps it");
+        let rest = expires.duration_since(Timestamp::now());
+        let rest = Duration::try_from(rest).unwrap_or_default() + Duration::from_secs(20);
+        eventually("the end of its own accord", rest, || {
+            living(&job.tag()).is_empty().then_some(())
+        });
+        assert!(Timestamp::now() >= expires, "not before its time");
+        job.ends_clean();
     });
-    assert_eq!(living(&job.tag()).len(), 1, "a reboot keeps it");
-    let rest = expires.duration_since(Timestamp::now());
-    let rest = Duration::try_from(rest).unwrap_or_default() + Duration::from_secs(20);
-    eventually("the end of its own accord", rest, || {
-        living(&job.tag()).is_empty().then_some(())
-    });
-    assert!(Timestamp::now() >= expires, "not before its time");
-    job.ends_clean();
 }
 
 #[test]
 fn sandbox_an_extended_host_outlives_its_ttl() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Waits) else {
         return;
-    }
-    let job = Job::new().with("INPUT_TTL", "50s");
+    };
+    let job = Job::new().with("INPUT_TTL", "90s");
     job.step(&["provision-ec2"]).exits(0);
     let id = job.output("instance-id").unwrap();
     let first: Timestamp = job.output("expires-at").unwrap().parse().unwrap();
@@ -175,9 +180,9 @@ fn sandbox_an_extended_host_outlives_its_ttl() {
 
 #[test]
 fn sandbox_a_kept_host_lets_people_in_and_ends_when_it_was_said() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Waits) else {
         return;
-    }
+    };
     let job = Job::new()
         .with("INPUT_TTL", "10m")
         .with("JOB_STATUS", "failure");

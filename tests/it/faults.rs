@@ -9,7 +9,7 @@ use serde_json::json;
 use self::rows::ROWS;
 use super::{
     aws::{Job, cloud, fault_of, left},
-    support::{proof, sandbox},
+    support::{Lane, proof, sandbox},
     teardown::volume,
 };
 
@@ -35,9 +35,9 @@ fn teardown(job: &Job, region: &str, limit: &str) -> super::aws::Step {
 
 #[test]
 fn sandbox_an_api_in_trouble_is_asked_again_and_named_in_the_end() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let region = "sa-east-1";
     for (code, status, action) in [
         ("RequestLimitExceeded", 503, "DescribeVolumes"),
@@ -60,9 +60,9 @@ fn sandbox_an_api_in_trouble_is_asked_again_and_named_in_the_end() {
 
 #[test]
 fn sandbox_what_was_just_made_may_be_unknown_for_a_while() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let region = "ca-central-1";
     for (action, code) in [
         ("DescribeInstances", "InvalidInstanceID.NotFound"),
@@ -85,10 +85,11 @@ fn sandbox_what_was_just_made_may_be_unknown_for_a_while() {
 
 #[test]
 fn sandbox_an_api_that_is_frozen_for_more_than_a_minute_costs_a_launch_that_minute() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Waits) else {
         return;
-    }
-    let region = "ap-south-1";
+    };
+    // A region where no other test counts instances.
+    let region = "ap-south-2";
     fault_of(json!({"action": "AuthorizeSecurityGroupIngress", "region": region, "delay": 63}));
     let job = Job::new().with("AWS_REGION", region);
     let began = Instant::now();
@@ -99,9 +100,9 @@ fn sandbox_an_api_that_is_frozen_for_more_than_a_minute_costs_a_launch_that_minu
 
 #[test]
 fn sandbox_a_record_that_is_broken_old_or_ahead_hides_nothing() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let ahead = json!({
         "version": 1,
         "run": {"id": "7-1", "job": "e2e", "attempt": 1, "repository": "o/r", "url": null, "actor": null},
@@ -133,9 +134,9 @@ fn sandbox_a_record_that_is_broken_old_or_ahead_hides_nothing() {
 
 #[test]
 fn sandbox_a_group_in_use_is_asked_again_and_in_the_end_told() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     let tags = json!([{"Key": "manifests-e2e/run", "Value": job.tag()}]);
     let group = cloud(
@@ -174,9 +175,9 @@ fn instance(tag: &str, region: &str) -> String {
 
 #[test]
 fn sandbox_what_may_be_seen_is_ended_though_others_may_not() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     // A region that no other test looks at.
     let region = "eu-west-2";
     let job = Job::new();
@@ -196,9 +197,9 @@ fn sandbox_what_may_be_seen_is_ended_though_others_may_not() {
 
 #[test]
 fn sandbox_what_may_not_be_ended_is_told_by_its_id() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     let id = &instance(&job.tag(), "us-east-1");
     fault_of(

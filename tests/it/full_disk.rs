@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     aws::{Job, eventually, fault, left},
-    support::sandbox,
+    support::{Lane, sandbox},
 };
 
 /// A megabyte of disk at a place, until it is dropped.
@@ -44,9 +44,9 @@ fn outputs_that_cannot_be_set_are_no_pass_and_the_file_is_named() {
 
 #[test]
 fn sandbox_a_bundle_that_finds_no_room_is_said_in_words_of_our_own() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     let disk = Disk::at(job.path("out"));
     disk.fill();
@@ -60,9 +60,9 @@ fn sandbox_a_bundle_that_finds_no_room_is_said_in_words_of_our_own() {
 
 #[test]
 fn sandbox_a_launch_whose_record_finds_no_room_is_ended() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     let disk = Disk::at(job.path("manifests-e2e"));
     fault(

@@ -56,7 +56,7 @@ impl Job {
             "AWS_ACCESS_KEY_ID",
             "AWS_SECRET_ACCESS_KEY",
         ];
-        Command::new(env!("CARGO_BIN_EXE_manifests-e2e"))
+        Command::new(support::binary())
             .arg("gather-logs")
             .args(words)
             .env_clear()
@@ -115,9 +115,9 @@ fn passed(output: &Output) {
 
 #[test]
 fn sandbox_a_planted_secret_is_nowhere_and_every_log_is_there() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Cluster) else {
         return;
-    }
+    };
     let namespace = Namespace("gather-logs-trouble");
     kubectl(&["create", "namespace", namespace.0], None);
     kubectl(&["apply", "-f", "-"], Some(&trouble(namespace.0)));
@@ -296,9 +296,9 @@ fn only_bad_input_and_a_bundle_that_cannot_be_written_fail() {
 
 #[tokio::test]
 async fn sandbox_a_copy_goes_to_s3() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Cluster) else {
         return;
-    }
+    };
     let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap();
     let http = aws_smithy_http_client::Builder::new().build_http();
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest())

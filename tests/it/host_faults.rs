@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::{
     aws::{Job, cloud, eventually, left},
-    support::sandbox,
+    support::{Lane, sandbox},
 };
 
 /// The sandbox's gateway: where this machine comes from.
@@ -80,9 +80,9 @@ fn ended(job: &Job, since: Instant) -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_its_key() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Machine) else {
         return;
-    }
+    };
     let job = Job::new();
     job.step(&["provision-ec2"]).exits(0);
     let id = job.output("instance-id").unwrap();
@@ -126,9 +126,9 @@ async fn sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_
 
 #[test]
 fn sandbox_ninety_seconds_without_a_network_cost_a_stage_nothing_but_time() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Machine) else {
         return;
-    }
+    };
     let job = Job::new().with("INPUT_CLUSTER", "ses");
     let job = with_sandbox(job);
     job.step(&["provision-ec2"]).exits(0);
@@ -149,9 +149,9 @@ fn sandbox_ninety_seconds_without_a_network_cost_a_stage_nothing_but_time() {
 
 #[test]
 fn sandbox_a_host_that_is_killed_is_named_and_no_fault_of_a_test() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Machine) else {
         return;
-    }
+    };
     let job = with_sandbox(Job::new());
     job.step(&["provision-ec2"]).exits(0);
     let (id, address) = (
@@ -195,9 +195,9 @@ fn tools() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sandbox_a_runner_with_a_new_address_is_let_in_and_the_old_one_no_longer() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Machine) else {
         return;
-    }
+    };
     let moved = Arc::new(AtomicBool::new(false));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

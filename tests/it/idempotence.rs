@@ -6,8 +6,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{
-    aws::{Job, cloud, eventually, fault, left, living, signal},
-    support::sandbox,
+    aws::{Job, at_once, cloud, eventually, fault, left, living, signal},
+    support::{Lane, sandbox},
 };
 
 /// A job that was killed with its instance launched and the answer unheard.
@@ -45,9 +45,9 @@ fn answer(job: &Job) -> String {
 
 #[test]
 fn sandbox_a_launch_whose_answer_was_not_heard_is_taken_over_by_the_next() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (job, id) = killed_before_the_answer();
     job.step(&["provision-ec2"]).exits(0);
     assert_eq!(job.output("instance-id"), Some(id.clone()));
@@ -58,9 +58,9 @@ fn sandbox_a_launch_whose_answer_was_not_heard_is_taken_over_by_the_next() {
 
 #[test]
 fn sandbox_a_token_that_was_used_for_other_inputs_leads_to_what_was_launched() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (job, id) = killed_before_the_answer();
     // Another disk is another request: EC2 answers IdempotentParameterMismatch.
     job.step(&["provision-ec2", "--disk-gib=100"])
@@ -74,11 +74,11 @@ fn sandbox_a_token_that_was_used_for_other_inputs_leads_to_what_was_launched() {
 
 #[test]
 fn sandbox_the_token_of_an_instance_that_is_no_more_is_not_used_again() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     // EC2 answers with the instance that is no more, or with an error.
-    for refused in [false, true] {
+    at_once([false, true], |refused| {
         let (job, id) = killed_before_the_answer();
         cloud("terminate_instances", json!({"InstanceIds": [id]}));
         if refused {
@@ -90,14 +90,14 @@ fn sandbox_the_token_of_an_instance_that_is_no_more_is_not_used_again() {
         assert!(launched.is_some() && launched != Some(id), "{launched:?}");
         assert_eq!(living(&job.tag()).len(), 1);
         job.ends_clean();
-    }
+    });
 }
 
 #[test]
 fn sandbox_what_is_not_wanted_any_more_but_was_launched_is_not_forgotten() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (job, id) = killed_before_the_answer();
     job.step(&["provision-ec2", "--instance-types=m5.4xlarge"])
         .exits(2)
@@ -108,9 +108,9 @@ fn sandbox_what_is_not_wanted_any_more_but_was_launched_is_not_forgotten() {
 
 #[test]
 fn sandbox_a_teardown_while_the_instance_is_pending_ends_it_and_the_launch() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     let pending = json!({"action": "RunInstances", "dies": {"code": "Server.InternalError", "after": 60}, "match": {}});
     fault(pending, &job.tag());

@@ -35,7 +35,7 @@ fn install(dir: &Path, arguments: &[&str]) -> std::process::Output {
 }
 
 fn command(dir: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_manifests-e2e"));
+    let mut command = Command::new(support::binary());
     command.arg("install-kind").args(arguments);
     for name in [
         "GITHUB_ACTIONS",
@@ -51,9 +51,9 @@ fn command(dir: &Path, arguments: &[&str]) -> Command {
 
 #[tokio::test]
 async fn sandbox_a_local_cluster_is_ready_found_by_name_and_gone() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Machine) else {
         return;
-    }
+    };
     let dir = tempfile::tempdir().unwrap();
     let (run, provider) = job(dir.path()).await;
     let output = install(dir.path(), &["--cluster", "it"]);
@@ -103,9 +103,9 @@ async fn sandbox_a_local_cluster_is_ready_found_by_name_and_gone() {
 
 #[tokio::test]
 async fn sandbox_a_creation_that_outlives_its_killed_parent_is_found_and_ended() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Machine) else {
         return;
-    }
+    };
     let dir = tempfile::tempdir().unwrap();
     let (run, provider) = job(dir.path()).await;
     let owner = Owner::run(&run.id);
@@ -132,9 +132,9 @@ async fn sandbox_a_creation_that_outlives_its_killed_parent_is_found_and_ended()
 
 #[tokio::test]
 async fn sandbox_what_cannot_be_is_said_before_anything_is_made() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Machine) else {
         return;
-    }
+    };
     let dir = tempfile::tempdir().unwrap();
     let (run, provider) = job(dir.path()).await;
     for (arguments, exit, said) in [

@@ -1,52 +1,27 @@
 //! One name per thing: action, subcommand, stage, input, output, and the tables of README.
 //!
-//! `UPDATE=1 cargo test --test it layout` writes README's tables anew from the actions.
+//! `UPDATE=1 cargo test --test it layout` writes each `action.yml` and README's tables anew.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use clap::CommandFactory as _;
-use manifests_e2e::{cli::Cli, stages::Stage};
+use clap::Parser as _;
+use manifests_e2e::{
+    cli::{Cli, Command},
+    inputs::variable,
+    stages::Stage,
+};
 use serde_yaml::Value;
 
-/// Inputs of an action by name, with default and description.
-struct Action {
-    name: String,
-    yaml: Value,
-}
+mod actions;
+mod inputs;
 
-impl Action {
-    fn read(path: &str) -> Self {
-        let text = fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
-        Self {
-            name: path.to_owned(),
-            yaml: serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}")),
-        }
-    }
-
-    fn of(stage: Stage) -> Self {
-        Self::read(&format!("actions/{}/action.yml", stage.name()))
-    }
-
-    fn table(&self, key: &str) -> BTreeMap<String, Value> {
-        let table = self
-            .yaml
-            .get(key)
-            .cloned()
-            .unwrap_or(Value::Mapping(serde_yaml::Mapping::default()));
-        serde_yaml::from_value(table).unwrap_or_else(|e| panic!("{}: {key}: {e}", self.name))
-    }
-
-    fn names(&self, key: &str) -> Vec<String> {
-        self.table(key).into_keys().collect()
-    }
-
-    fn steps(&self) -> Vec<Value> {
-        self.yaml["runs"]["steps"]
-            .as_sequence()
-            .expect("a composite has steps")
-            .clone()
-    }
-}
+use actions::{Action, NOT_OF_A_CHAIN, Output};
+use inputs::{Input, name, options};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -60,146 +35,65 @@ fn text(value: &Value, key: &str) -> String {
         .to_owned()
 }
 
-/// The options of a subcommand by name, with their default, as clap knows them.
-fn options(subcommand: &str) -> BTreeMap<String, String> {
-    let command = Cli::command();
-    let command = command
-        .find_subcommand(subcommand)
-        .unwrap_or_else(|| panic!("no subcommand {subcommand}"));
-    command
-        .get_arguments()
-        .filter_map(|argument| {
-            let defaults = argument.get_default_values().iter();
-            let default = defaults
-                .map(|value| value.to_string_lossy().into_owned())
-                .collect::<Vec<_>>()
-                .join(",");
-            Some((argument.get_long()?.to_owned(), default))
-        })
-        .filter(|(name, _)| name != "help")
-        .collect()
-}
-
-fn sorted(names: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
-    let mut names: Vec<String> = names.into_iter().map(Into::into).collect();
-    names.sort();
-    names
-}
-
 #[test]
-fn an_action_is_named_as_its_subcommand_and_its_recipe() {
+fn an_action_is_named_as_its_recipe() {
     for stage in Stage::ALL {
         let recipe = format!("src/stages/{}.rs", stage.name().replace('-', "_"));
         assert!(root().join(&recipe).is_file(), "{recipe} is missing");
-        let inputs = Action::of(stage).names("inputs");
-        assert_eq!(
-            inputs,
-            sorted(options(stage.name()).into_keys()),
-            "inputs of {}",
-            stage.name()
-        );
     }
 }
 
-#[test]
-fn an_action_has_the_outputs_of_its_stage_and_failure() {
-    for stage in Stage::ALL {
-        let action = Action::of(stage);
-        let known = sorted(stage.outputs().iter().copied().chain(["failure"]));
-        assert_eq!(
-            action.names("outputs"),
-            known,
-            "outputs of {}",
-            stage.name()
-        );
-        for (name, output) in action.table("outputs") {
-            assert_eq!(
-                text(&output, "value"),
-                format!("${{{{ steps.run.outputs.{name} }}}}"),
-                "{}",
-                stage.name()
-            );
-        }
-    }
-}
-
-#[test]
-fn a_default_is_the_same_in_action_and_binary() {
-    for stage in Stage::ALL {
-        let options = options(stage.name());
-        for (name, input) in Action::of(stage).table("inputs") {
-            let default = text(&input, "default");
-            if !default.is_empty() && !options[&name].is_empty() {
-                assert_eq!(default, options[&name], "{}: {name}", stage.name());
-            }
-        }
-    }
+/// The steps of an action as its file has them.
+fn steps(path: &str) -> Vec<Value> {
+    let text = fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let yaml: Value = serde_yaml::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let steps = yaml["runs"]["steps"].as_sequence();
+    steps.expect("a composite has steps").clone()
 }
 
 #[test]
 fn inputs_reach_the_binary_by_env_alone() {
-    let mut actions: Vec<(Action, String)> = Stage::ALL
-        .map(|stage| {
-            (
-                Action::of(stage),
-                "$GITHUB_ACTION_PATH/../run.sh".to_owned(),
-            )
-        })
-        .into();
-    actions.push((
-        Action::read("action.yml"),
-        "$GITHUB_ACTION_PATH/actions/run.sh".to_owned(),
-    ));
-    for (action, script) in actions {
-        for step in action.steps() {
+    let stages = Stage::ALL.map(|stage| {
+        let path = format!("actions/{}/action.yml", stage.name());
+        (path, "$GITHUB_ACTION_PATH/../run.sh")
+    });
+    let chain = (
+        "action.yml".to_owned(),
+        "$GITHUB_ACTION_PATH/actions/run.sh",
+    );
+    for (path, script) in stages.into_iter().chain([chain]) {
+        for step in steps(&path) {
             let run = text(&step, "run");
             assert!(
                 !run.contains("${{"),
-                "{}: an expression in a script: {run}",
-                action.name
+                "{path}: an expression in a script: {run}"
             );
-            if let Some(stage) = run.strip_prefix(&format!("exec \"{script}\" ")) {
-                let env: BTreeMap<String, Value> =
-                    serde_yaml::from_value(step["env"].clone()).unwrap();
-                let given = |name: &String| {
-                    env.contains_key(&format!("INPUT_{}", name.to_uppercase().replace('-', "_")))
-                };
-                // The chain tears down its own run, and speaks to its own cluster alone.
-                let own = |name: &String| {
-                    action.name == "action.yml"
-                        && ["kubeconfig", "scope", "run-id"].contains(&name.as_str())
-                };
-                let options = options(stage.trim());
-                let missing: Vec<&String> = options
-                    .keys()
-                    .filter(|name| !given(name) && !own(name))
-                    .collect();
-                assert!(
-                    missing.is_empty(),
-                    "{}: {stage} is not given {missing:?}",
-                    action.name
-                );
-                if action.name == "action.yml" && options.contains_key("kubeconfig") {
-                    assert_eq!(
-                        env.get("KUBECONFIG").and_then(Value::as_str),
-                        Some(""),
-                        "{stage}"
-                    );
-                }
-                for variable in ["MATRIX", "JOB_STATUS"] {
-                    assert!(
-                        env.contains_key(variable),
-                        "{}: {stage} is not given {variable}",
-                        action.name
-                    );
-                }
-            } else {
+            let Some(words) = run.strip_prefix(&format!("exec \"{script}\" ")) else {
                 let uses = text(&step, "uses");
                 let hash = uses.split('@').nth(1).unwrap_or_default();
                 assert!(
                     hash.len() == 40,
-                    "{}: neither our script nor pinned by hash: {step:?}",
-                    action.name
+                    "{path}: neither our script nor pinned by hash: {step:?}"
+                );
+                continue;
+            };
+            let words: Vec<&str> = words.split(' ').collect();
+            let env: BTreeMap<String, Value> = serde_yaml::from_value(step["env"].clone()).unwrap();
+            for option in options(words[0]) {
+                let name = name(&option);
+                let own = path == "action.yml"
+                    && (NOT_OF_A_CHAIN.contains(&name.as_str()) || name == "file");
+                let given = env.contains_key(&variable(&name))
+                    || words.contains(&format!("--{name}").as_str());
+                assert!(given || own, "{path}: {words:?} is not given {name}");
+                if path == "action.yml" && name == "kubeconfig" {
+                    assert_eq!(env.get("KUBECONFIG").and_then(Value::as_str), Some(""));
+                }
+            }
+            for known in ["MATRIX", "JOB_CHECK_RUN_ID", "JOB_STATUS"] {
+                assert!(
+                    env.contains_key(known),
+                    "{path}: {words:?} is not given {known}"
                 );
             }
         }
@@ -207,19 +101,72 @@ fn inputs_reach_the_binary_by_env_alone() {
 }
 
 #[test]
-fn the_whole_chain_knows_the_inputs_of_every_stage() {
-    let chain = Action::read("action.yml").names("inputs");
-    for stage in Stage::ALL.into_iter().filter(|stage| stage.in_chain()) {
-        // The chain has a limit per stage, finds its own cluster and tears down its own run.
-        let own = ["timeout", "log", "kubeconfig", "scope", "run-id"];
-        for name in Action::of(stage).names("inputs") {
+fn what_collects_and_ends_runs_in_a_job_that_was_cancelled() {
+    for path in [
+        "actions/gather-logs/action.yml",
+        "actions/teardown/action.yml",
+        "action.yml",
+    ] {
+        for step in steps(path) {
+            let ends = ["gather-logs", "teardown"]
+                .iter()
+                .any(|stage| text(&step, "run").ends_with(stage));
+            let condition = text(&step, "if");
             assert!(
-                own.contains(&name.as_str()) || chain.contains(&name),
+                !ends || condition.starts_with("always()"),
+                "{path}: {condition}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_whole_chain_knows_the_inputs_and_outputs_of_every_stage() {
+    let chain = Action::of_the_chain();
+    for stage in Stage::ALL.into_iter().filter(|stage| stage.in_chain()) {
+        let action = Action::of(stage);
+        for (name, _) in &action.inputs {
+            let own = NOT_OF_A_CHAIN.contains(&name.as_str());
+            let known = chain.inputs.iter().any(|(known, _)| known == name);
+            assert!(own || known, "action.yml lacks {name} of {}", stage.name());
+        }
+        for (name, output) in &action.outputs {
+            let known = chain
+                .outputs
+                .iter()
+                .any(|(_, known)| known.description == output.description);
+            assert!(
+                known || name == "failure",
                 "action.yml lacks {name} of {}",
                 stage.name()
             );
         }
     }
+    let mut names: Vec<&String> = chain.outputs.iter().map(|(name, _)| name).collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all, "one name for two outputs: {names:?}");
+}
+
+#[test]
+fn the_job_of_readme_outlives_the_limits_of_the_chain() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, minutes) = readme
+        .split_once("timeout-minutes: ")
+        .expect("the job has a limit");
+    let minutes: u64 = minutes.lines().next().unwrap_or_default().parse().unwrap();
+    let Command::Run(args) = Cli::try_parse_from(["manifests-e2e", "run"])
+        .unwrap()
+        .command
+    else {
+        panic!("another command");
+    };
+    // Without a release, the binary is built first.
+    assert!(
+        minutes * 60 >= args.whole().as_secs() + 15 * 60,
+        "{minutes}"
+    );
 }
 
 #[test]
@@ -227,10 +174,10 @@ fn readme_tables_are_those_of_the_actions() {
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
     let mut fresh = readme.clone();
-    for stage in Stage::ALL {
+    let mut fill = |name: &str, table: &str| {
         let (begin, end) = (
-            format!("<!-- begin {} -->\n", stage.name()),
-            format!("<!-- end {} -->", stage.name()),
+            format!("<!-- begin {name} -->\n"),
+            format!("<!-- end {name} -->"),
         );
         let from = fresh
             .find(&begin)
@@ -240,8 +187,33 @@ fn readme_tables_are_those_of_the_actions() {
             + fresh[from..]
                 .find(&end)
                 .unwrap_or_else(|| panic!("README.md lacks {end}"));
-        fresh.replace_range(from..to, &tables(&Action::of(stage)));
+        fresh.replace_range(from..to, table);
+    };
+    let mut inputs: BTreeMap<String, Input> = BTreeMap::new();
+    let mut outputs: BTreeMap<String, String> = BTreeMap::new();
+    for stage in Stage::ALL {
+        let action = Action::of(stage);
+        fill(stage.name(), &tables(&action.inputs, &action.outputs));
+        if stage.in_chain() {
+            // `timeout` is that of a stage there, and that of the chain here.
+            inputs.extend(
+                action
+                    .inputs
+                    .into_iter()
+                    .filter(|(name, _)| name != "timeout"),
+            );
+            let named = |(name, output): (String, Output)| (name, output.description);
+            outputs.extend(action.outputs.into_iter().map(named));
+        }
     }
+    let Action {
+        inputs: mut more,
+        outputs: mut and,
+        ..
+    } = Action::of_the_chain();
+    more.retain(|(name, _)| !inputs.contains_key(name));
+    and.retain(|(name, output)| outputs.get(name) != Some(&output.description));
+    fill("chain", &tables(&more, &and));
     if std::env::var("UPDATE").is_ok() {
         fs::write(&path, &fresh).unwrap();
     } else {
@@ -252,36 +224,127 @@ fn readme_tables_are_those_of_the_actions() {
     }
 }
 
-fn tables(action: &Action) -> String {
-    let cell = |text: String| {
-        text.split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .replace('|', "\\|")
-    };
-    let mut table = "| input | default | what it is |\n|---|---|---|\n".to_owned();
-    for (name, input) in action.table("inputs") {
-        let default = cell(text(&input, "default"));
-        let default = if default.is_empty() {
-            String::new()
-        } else {
-            format!("`{default}`")
+fn tables(inputs: &[(String, Input)], outputs: &[(String, Output)]) -> String {
+    let cell = |text: &str| text.replace('|', "\\|");
+    let inputs: BTreeMap<&String, &Input> = inputs.iter().map(|(name, one)| (name, one)).collect();
+    let outputs: BTreeMap<&String, &Output> =
+        outputs.iter().map(|(name, one)| (name, one)).collect();
+    let mut text = "| input | default | what it is |\n|---|---|---|\n".to_owned();
+    for (name, input) in inputs {
+        let default = match cell(&input.default) {
+            default if default.is_empty() => default,
+            default => format!("`{default}`"),
         };
-        writeln!(
-            table,
-            "| `{name}` | {default} | {} |",
-            cell(text(&input, "description"))
-        )
-        .expect("a String takes everything");
+        let description = cell(&input.description);
+        writeln!(text, "| `{name}` | {default} | {description} |")
+            .expect("a String takes everything");
     }
-    table.push_str("\n| output | what it is |\n|---|---|\n");
-    for (name, output) in action.table("outputs") {
-        writeln!(
-            table,
-            "| `{name}` | {} |",
-            cell(text(&output, "description"))
-        )
-        .expect("a String takes everything");
+    text.push_str("\n| output | what it is |\n|---|---|\n");
+    for (name, output) in outputs {
+        writeln!(text, "| `{name}` | {} |", cell(&output.description))
+            .expect("a String takes everything");
     }
-    table
+    text
+}
+
+/// What a room of the cluster's side may name beside itself, and whether kube is among it.
+const WALLS: [(&str, &[&str], bool); 8] = [
+    ("api", &[], false),
+    ("set", &["api", "inputs", "limits", "report", "wait"], false),
+    ("registry", &["limits", "report", "set"], false),
+    (
+        "cluster",
+        &[
+            "api", "host", "inputs", "limits", "record", "report", "wait",
+        ],
+        true,
+    ),
+    ("pod", &["api", "report"], false),
+    ("ready", &["api", "cluster", "pod", "report"], false),
+    (
+        "deploy",
+        &[
+            "api", "cluster", "limits", "pod", "progress", "ready", "registry", "report", "set",
+            "wait",
+        ],
+        true,
+    ),
+    ("kind", &["host", "limits", "report", "wait"], true),
+];
+
+#[test]
+fn a_room_of_the_clusters_side_names_only_what_its_walls_let_through() {
+    for (room, allowed, kube) in WALLS {
+        for file in sources(room) {
+            let text = fs::read_to_string(&file).unwrap();
+            for other in named(&text) {
+                assert!(
+                    other == room || allowed.contains(&other.as_str()),
+                    "{}: {room} names {other}",
+                    file.display()
+                );
+            }
+            let names_kube = text
+                .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+                .any(|word| word.starts_with("kube::") || word.starts_with("k8s_openapi"));
+            assert!(kube || !names_kube, "{}: {room} names kube", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_path_is_seen_however_it_is_written() {
+    let text =
+        "use crate::a::b;\npub use crate::{c::{d, e}, f, g::h as i};\nfn x() { crate::j::k(); }";
+    assert_eq!(named(text), ["a", "c", "f", "g", "j"]);
+}
+
+/// The files of a room.
+fn sources(room: &str) -> Vec<PathBuf> {
+    let mut files = vec![root().join(format!("src/{room}.rs"))];
+    let mut directories = vec![root().join(format!("src/{room}"))];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+/// The rooms that a file names.
+fn named(text: &str) -> Vec<String> {
+    let word = |text: &str| -> String {
+        let text = text.trim_start();
+        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_'));
+        text[..end.unwrap_or(text.len())].to_owned()
+    };
+    let mut rooms = Vec::new();
+    for (_, rest) in text
+        .match_indices("crate::")
+        .map(|(at, it)| (at, &text[at + it.len()..]))
+    {
+        let Some(group) = rest.strip_prefix('{') else {
+            rooms.push(word(rest));
+            continue;
+        };
+        let mut depth = 0_usize;
+        let mut starts = vec![0];
+        for (at, c) in group.char_indices() {
+            match c {
+                '}' if depth == 0 => break,
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => starts.push(at + 1),
+                _ => {}
+            }
+        }
+        rooms.extend(starts.into_iter().map(|at| word(&group[at..])));
+    }
+    rooms.retain(|room| !room.is_empty());
+    rooms
 }

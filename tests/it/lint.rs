@@ -7,10 +7,10 @@ use std::{
     process::{Command, Output},
 };
 
-use crate::it::support::{cluster, sandbox};
+use crate::it::support::{Lane, binary, cluster, sandbox};
 
 fn lint(state: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_manifests-e2e"))
+    Command::new(binary())
         .args(["deploy-manifests", "--lint-only", "--timeout=1m"])
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -133,9 +133,9 @@ fn sandbox_registry() -> String {
 
 #[test]
 fn sandbox_all_findings_are_told_before_anything_is_written() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let (state, registry) = (tempfile::tempdir().unwrap(), sandbox_registry());
     let set = [
         "{apiVersion: v1, kind: Namespace, metadata: {name: never-made}}\n".to_owned(),
@@ -181,9 +181,9 @@ fn sandbox_all_findings_are_told_before_anything_is_written() {
 
 #[test]
 fn sandbox_the_sample_has_nothing_that_would_go_wrong() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let state = tempfile::tempdir().unwrap();
     let kubeconfig = format!("--kubeconfig={}", cluster().display());
     let drawn = state.path().join("graph.dot");

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use serde_json::json;
 
 use super::{
-    aws::{Job, cloud, eventually, fault, left, living, signal},
-    support::sandbox,
+    aws::{Job, cloud, fault, left, living},
+    support::{Lane, sandbox},
 };
 
 #[test]
@@ -49,9 +48,9 @@ fn no_credentials_is_one_line_with_the_remedy() {
 
 #[test]
 fn sandbox_a_host_answers_with_all_that_was_asked_for_and_is_gone_after_a_teardown_elsewhere() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     job.step(&["provision-ec2", "--tags=team=a"]).exits(0);
     let id = job.output("instance-id").unwrap();
@@ -125,9 +124,9 @@ fn sandbox_a_host_answers_with_all_that_was_asked_for_and_is_gone_after_a_teardo
 
 #[test]
 fn sandbox_an_answer_that_was_lost_is_one_instance_all_the_same() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new();
     fault(
         json!({"action": "RunInstances", "drop": true, "times": 1, "match": {}}),
@@ -140,9 +139,9 @@ fn sandbox_an_answer_that_was_lost_is_one_instance_all_the_same() {
 
 #[test]
 fn sandbox_no_capacity_means_the_next_candidate_and_in_the_end_a_list_of_all() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let none = |kind: &str| {
         json!({"action": "RunInstances", "code": "InsufficientInstanceCapacity", "status": 500, "times": 99,
                "match": {"InstanceType": kind}})
@@ -171,48 +170,10 @@ fn sandbox_no_capacity_means_the_next_candidate_and_in_the_end_a_list_of_all() {
 }
 
 #[test]
-fn sandbox_an_interrupt_asks_for_the_end_within_five_seconds() {
-    if !sandbox() {
-        return;
-    }
-    let job = Job::new();
-    let mut child = job.start(&["provision-ec2"]);
-    eventually("the launch", Duration::from_secs(30), || {
-        job.record()["launch"]["instance_id"]
-            .as_str()
-            .map(str::to_owned)
-    });
-    signal(&child, Signal::INT);
-    let interrupted = Instant::now();
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert!(
-        interrupted.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        interrupted.elapsed()
-    );
-    assert_eq!(living(&job.tag()).len(), 0);
-    job.ends_clean();
-}
-
-#[test]
-fn sandbox_the_host_ends_by_itself() {
-    if !sandbox() {
-        return;
-    }
-    let job = Job::new().with("INPUT_TTL", "45s");
-    job.step(&["provision-ec2"]).exits(0);
-    assert_eq!(living(&job.tag()).len(), 1);
-    eventually("the end of its own accord", Duration::from_secs(90), || {
-        living(&job.tag()).is_empty().then_some(())
-    });
-    job.ends_clean();
-}
-
-#[test]
 fn sandbox_no_default_vpc_names_the_input_that_helps() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     // A region that no other test uses.
     let region = "ap-northeast-3";
     let subnets = cloud("describe_subnets", json!({"Region": region}));

@@ -4,14 +4,14 @@ use std::process::Command;
 
 use crate::it::{
     redeploy::{SECOND, Set, exists, kubectl},
-    support::sandbox,
+    support::{Lane, sandbox},
 };
 
 #[test]
 fn sandbox_what_left_the_set_goes_as_far_as_was_asked() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     // Where an earlier run of this test ended midway.
     let free =
         || kubectl("-n pruned patch configmap stays -p {\"metadata\":{\"finalizers\":null}}");
@@ -80,9 +80,9 @@ fn sandbox_what_left_the_set_goes_as_far_as_was_asked() {
 /// As many objects as Kubeflow has, none of which runs: sent once, then not at all, then all gone.
 #[test]
 fn sandbox_a_set_of_the_shape_of_kubeflow_comes_stays_and_goes() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let set = Set::new("shape");
     let generated = Command::new("e2e/bench/kubeflow-like")
         .arg("--small")

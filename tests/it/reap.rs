@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     aws::{Job, Step, cloud, eventually, fault_of, left, living, signal, tag_of},
     github::{Answer, GitHub, TOKEN},
-    support::sandbox,
+    support::{Lane, sandbox},
 };
 
 /// A job of a repository that no other test has: a reaper looks at the whole account.
@@ -103,9 +103,9 @@ fn nothing_says_whose_remains_is_refused() {
 
 #[test]
 fn sandbox_a_host_whose_runner_was_lost_is_marked_then_ended() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (repository, github) = (repository(), GitHub::start());
     let job = Job::new().with("GITHUB_REPOSITORY", &repository);
     let mut child = job.start(&["provision-ec2"]);
@@ -170,9 +170,9 @@ fn sandbox_a_host_whose_runner_was_lost_is_marked_then_ended() {
 
 #[test]
 fn sandbox_a_run_that_goes_on_after_all_loses_its_mark() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (repository, github, run) = (repository(), GitHub::start(), run_id());
     let id = group(&repository, &run, &[]);
     let words = ["--dry-run=false", "--grace=1s"];
@@ -197,9 +197,9 @@ fn sandbox_a_run_that_goes_on_after_all_loses_its_mark() {
 
 #[test]
 fn sandbox_what_is_foreign_kept_or_unclear_is_not_touched() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (ours, github) = (repository(), GitHub::start());
     let words = ["--dry-run=false", "--grace=1s"];
     let past = ("expires-at", "2020-01-01T00:00:00Z");
@@ -245,9 +245,9 @@ fn sandbox_what_is_foreign_kept_or_unclear_is_not_touched() {
 
 #[test]
 fn sandbox_a_clock_that_is_hours_off_ends_nothing() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (ours, github) = (repository(), GitHub::start());
     // A region that no other test looks at.
     let region = "eu-north-1";

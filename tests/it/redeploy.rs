@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::it::{
     deploy_manifests::{on_cluster, said},
-    support::{cluster, sandbox},
+    support::{Lane, cluster, sandbox},
 };
 
 /// A set that is deployed again and again under an inventory of its own.
@@ -182,9 +182,9 @@ rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]
 
 #[test]
 fn sandbox_a_redeploy_sends_what_changed_and_what_others_changed() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let set = Set::new("redeployed");
     let (code, lines, _) = set.deploy(FIRST, &[]);
     assert_eq!(code, Some(0), "{lines}");
@@ -286,9 +286,9 @@ metadata: {name: oak, namespace: NAME}
 
 #[test]
 fn sandbox_a_dry_run_shows_what_would_change_and_writes_nothing() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     let set = Set::new("shown");
     let (code, lines, _) = set.deploy(FIRST, &[]);
     assert_eq!(code, Some(0), "{lines}");

@@ -22,7 +22,7 @@ use axum::{
 
 use crate::it::{
     redeploy::{Set, exists, kubectl},
-    support::{cluster, sandbox},
+    support::{Lane, binary, cluster, sandbox},
 };
 
 const BASE: &str = "
@@ -156,7 +156,7 @@ fn killed_at(set: &Set, text: &str, upstream: &Upstream, write: usize) -> bool {
          users: [{{name: a, user: {{}}}}], contexts: [{{name: a, context: {{cluster: a, user: a}}}}]}}"
     );
     std::fs::write(&kubeconfig, text_of).unwrap();
-    let mut process = Command::new(env!("CARGO_BIN_EXE_manifests-e2e"))
+    let mut process = Command::new(binary())
         .args([
             "deploy-manifests",
             &set.write(text),
@@ -188,9 +188,9 @@ fn killed_at(set: &Set, text: &str, upstream: &Upstream, write: usize) -> bool {
 
 #[test]
 fn sandbox_a_redeploy_killed_after_any_write_is_taken_up_by_the_next() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
-    }
+    };
     drop(rustls::crypto::ring::default_provider().install_default());
     let set = Set::new("killed");
     let upstream = Upstream::start();

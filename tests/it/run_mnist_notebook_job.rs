@@ -29,7 +29,7 @@ impl Run {
         let state = tempfile::tempdir().expect("a directory can be made");
         let began = Instant::now();
         let image = std::env::var("INPUT_IMAGE").unwrap_or_else(|_| "sandbox/notebook".to_owned());
-        let output = Command::new(env!("CARGO_BIN_EXE_manifests-e2e"))
+        let output = Command::new(support::binary())
             .arg("run-mnist-notebook-job")
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -151,9 +151,9 @@ fn what_can_be_no_test_is_refused_before_the_cluster_is_asked() {
 
 #[test]
 fn sandbox_the_default_notebook_passes_and_is_brought_back() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Cluster) else {
         return;
-    }
+    };
     let run = Run::of(&[("INPUT_PARAMETERS", "epochs=20\nminimum_accuracy=0.9")]);
     run.ends_with(0);
     assert_eq!(run.output("verdict"), "passed");
@@ -186,9 +186,9 @@ fn sandbox_the_default_notebook_passes_and_is_brought_back() {
 
 #[test]
 fn sandbox_the_cell_that_raises_is_named_and_its_traceback_kept() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Cluster) else {
         return;
-    }
+    };
     let run = Run::of(&[("INPUT_NOTEBOOK", &fixture("third-cell-raises.ipynb"))]);
     run.ends_with(1);
     let cause =
@@ -217,9 +217,9 @@ fn sandbox_the_cell_that_raises_is_named_and_its_traceback_kept() {
 
 #[test]
 fn sandbox_at_the_limit_what_was_saved_is_fetched() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Cluster) else {
         return;
-    }
+    };
     let notebook = fixture("never-ends.ipynb");
     let run = Run::of(&[("INPUT_NOTEBOOK", &notebook), ("INPUT_TIMEOUT", "30s")]);
     run.ends_with(124);
@@ -237,9 +237,9 @@ fn sandbox_at_the_limit_what_was_saved_is_fetched() {
 
 #[test]
 fn sandbox_a_script_is_one_case_and_its_code_decides() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Cluster) else {
         return;
-    }
+    };
     let dir = tempfile::tempdir().unwrap();
     let script = |name: &str, text: &str| {
         let path = dir.path().join(name);
@@ -279,9 +279,9 @@ fn sandbox_a_script_is_one_case_and_its_code_decides() {
 
 #[test]
 fn sandbox_what_keeps_a_test_from_beginning_is_no_failure_of_it() {
-    if !support::sandbox() {
+    let Some(_turn) = support::sandbox(support::Lane::Cluster) else {
         return;
-    }
+    };
     let image = Run::of(&[("INPUT_IMAGE", "sandbox/no-such-image:1")]);
     image.ends_with(3);
     assert!(

@@ -20,7 +20,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use super::{
     aws::{Job, Step},
     host_faults::with_sandbox,
-    support::sandbox,
+    support::{Lane, sandbox},
 };
 
 /// Of a runner: each is found again by its value.
@@ -132,9 +132,9 @@ fn what_is_kept_is_its_owners_alone_whatever_the_umask() {
 
 #[test]
 fn sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Machine) else {
         return;
-    }
+    };
     let job = CANARIES
         .iter()
         .fold(with_sandbox(Job::new()), |job, (name, value)| {

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::{
     aws::{Job, Step, calls, eventually, fault_of, left, living},
-    support::sandbox,
+    support::{Lane, sandbox},
 };
 
 /// What a job proves itself with at the endpoint.
@@ -191,9 +191,9 @@ fn a_job_that_gets_no_token_is_told_what_it_lacks() {
 
 #[test]
 fn sandbox_a_session_that_ends_in_the_middle_of_a_launch_is_renewed_and_again_for_the_teardown() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (issuer, role) = (Issuer::start(), role(3));
     let job = issuer.job(&role);
     let step = job.step(&["provision-ec2"]).exits(0);
@@ -215,9 +215,9 @@ fn sandbox_a_session_that_ends_in_the_middle_of_a_launch_is_renewed_and_again_fo
 
 #[test]
 fn sandbox_without_renewal_such_a_session_would_end_the_launch() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (issuer, role) = (Issuer::start(), role(3));
     // The second token never comes.
     let job = issuer.job(&role);
@@ -238,9 +238,9 @@ fn sandbox_without_renewal_such_a_session_would_end_the_launch() {
 
 #[test]
 fn sandbox_a_token_endpoint_in_trouble_is_waited_for_and_else_what_there_was_serves() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let (issuer, role) = (Issuer::start(), role(60));
     let job = issuer.job(&role);
     issuer.fails(3, 503);
@@ -260,9 +260,9 @@ fn sandbox_a_token_endpoint_in_trouble_is_waited_for_and_else_what_there_was_ser
 
 #[test]
 fn sandbox_a_role_that_does_not_trust_the_workflow_is_named_with_what_it_lacks() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let issuer = Issuer::start();
     let job = issuer.job("arn:aws:iam::123456789012:role/denied");
     let step = job
@@ -284,9 +284,9 @@ fn keeps_secrets_of_tokens(step: &Step, issuer: &Issuer) {
 
 #[test]
 fn sandbox_a_clock_that_is_off_spoils_no_session() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     for off in [-7200, 7200] {
         let (issuer, role) = (Issuer::start(), role(60));
         fault_of(

@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::it::support::cluster;
+use crate::it::support::{binary, cluster};
 
 /// Objects, and the cluster-wide ones among them that have to go afterwards.
 pub(crate) struct Set {
@@ -82,7 +82,7 @@ impl Set {
     pub(crate) async fn deploy(&self, kubeconfig: &Path, limit: &str) -> Deployed {
         let started = Instant::now();
         let file = |name: &str| self.dir.path().join(name);
-        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_manifests-e2e"))
+        let output = tokio::process::Command::new(binary())
             .arg("deploy-manifests")
             .arg(format!("--manifests={}", file("objects.yaml").display()))
             .arg(format!("--kubeconfig={}", kubeconfig.display()))

@@ -2,17 +2,90 @@
 
 use std::{
     fs::File,
+    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{Condvar, Mutex, OnceLock, PoisonError},
+    time::Instant,
 };
 
 /// Name of the cluster that the tests share; whoever ran them deletes it.
 const CLUSTER: &str = "manifests-e2e-test";
 
-/// Whether the sandbox is there; says so loudly where it is not. In CI it has to be.
+/// What a sandbox test keeps busy. Tests of one lane take turns; the lanes run side by side.
+///
+/// Run all tests at once (`--test-threads` above their number): each waits for its turn here, and only what works counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lane {
+    /// The cloud: launches and teardowns of instances that only boot.
+    Cloud,
+    /// A cluster inside an instance, or one of the test's own: it takes a whole core for a minute.
+    Machine,
+    /// The cluster that the tests share.
+    Cluster,
+    /// Timers of a minute and longer: asleep nearly all the time, so all may wait at once.
+    Waits,
+}
+
+impl Lane {
+    /// How many of its tests may run at once, on two cores.
+    const fn width(self) -> usize {
+        match self {
+            Self::Cloud => 3,
+            Self::Machine | Self::Cluster => 2,
+            Self::Waits => 16,
+        }
+    }
+
+    fn state(self) -> &'static (Mutex<usize>, Condvar) {
+        static STATES: [(Mutex<usize>, Condvar); 4] =
+            [const { (Mutex::new(0), Condvar::new()) }; 4];
+        &STATES[self as usize]
+    }
+}
+
+/// The turn of a test in its lane, until it is dropped; then its time is noted.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    lane: Lane,
+    began: Instant,
+}
+
+impl Turn {
+    fn take(lane: Lane) -> Self {
+        let (busy, freed) = lane.state();
+        let busy = busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut busy = freed
+            .wait_while(busy, |busy| *busy >= lane.width())
+            .unwrap_or_else(PoisonError::into_inner);
+        *busy += 1;
+        Self {
+            lane,
+            began: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let (busy, freed) = self.lane.state();
+        *busy.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        freed.notify_one();
+        // `.ci/run` prints the slowest. The test harness cannot tell them: it counts the wait for the turn, too.
+        let Some(file) = std::env::var_os("MANIFESTS_E2E_TEST_TIMES") else {
+            return;
+        };
+        let thread = std::thread::current();
+        let seconds = self.began.elapsed().as_secs_f64();
+        let line = format!("{seconds:.1} {}\n", thread.name().unwrap_or_default());
+        let opened = File::options().append(true).create(true).open(file);
+        drop(opened.and_then(|mut file| file.write_all(line.as_bytes())));
+    }
+}
+
+/// The turn of a sandbox test, where the sandbox is there; says so loudly where it is not. In CI it has to be.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-pub(crate) fn sandbox() -> bool {
+pub(crate) fn sandbox(lane: Lane) -> Option<Turn> {
     let there = std::env::var("MANIFESTS_E2E_SANDBOX").is_ok_and(|v| v == "1");
     assert!(
         there || std::env::var("CI").is_err() || std::env::var("MANIFESTS_E2E_SANDBOX").is_ok(),
@@ -23,7 +96,15 @@ pub(crate) fn sandbox() -> bool {
             "SKIPPED: needs the sandbox; run `eval \"$(e2e/sandbox/up)\"` and set MANIFESTS_E2E_SANDBOX=1"
         );
     }
-    there
+    there.then(|| Turn::take(lane))
+}
+
+/// The binary that is tested: the one that ships where `.ci/run` has built it, else the one that cargo built beside the tests.
+pub(crate) fn binary() -> PathBuf {
+    std::env::var_os("MANIFESTS_E2E_TEST_BINARY").map_or_else(
+        || PathBuf::from(env!("CARGO_BIN_EXE_manifests-e2e")),
+        PathBuf::from,
+    )
 }
 
 /// Kubeconfig of a `KinD` cluster that all tests of all rooms share: made by the first that asks, in any process,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     aws::{Job, cloud, eventually, fault, fault_of, left, living, signal},
-    support::sandbox,
+    support::{Lane, sandbox},
 };
 
 #[test]
@@ -23,9 +23,9 @@ fn nothing_says_which_run_is_refused() {
 
 #[test]
 fn sandbox_a_launch_that_was_killed_is_found_from_an_empty_directory() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     // Killed with the request on its way, and with the answer just on disk.
     for answered in [false, true] {
         let job = Job::new();
@@ -71,9 +71,9 @@ fn requested(job: &Job) -> bool {
 
 #[test]
 fn sandbox_scope_job_leaves_siblings_alone_and_never_reports_about_the_wrong_job() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let one = Job::new();
     one.step(&["provision-ec2"]).exits(0);
     let other = Job::of(&one.run, "other");
@@ -105,9 +105,9 @@ fn sandbox_scope_job_leaves_siblings_alone_and_never_reports_about_the_wrong_job
 
 #[test]
 fn sandbox_an_answer_that_cannot_be_trusted_is_no_proof() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new().with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     job.step(&["teardown", "--region=us-east-1", "--timeout=1m"])
         .exits(3)
@@ -130,9 +130,9 @@ pub(crate) fn volume(tag: &str) -> String {
 
 #[test]
 fn sandbox_one_region_is_no_proof_where_the_others_may_not_be_listed() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new().with("AWS_REGION", "eu-south-1");
     volume(&job.tag());
     // Denied to this test alone.
@@ -150,9 +150,9 @@ fn sandbox_one_region_is_no_proof_where_the_others_may_not_be_listed() {
 
 #[test]
 fn sandbox_what_is_found_first_ends_while_other_regions_are_searched() {
-    if !sandbox() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
-    }
+    };
     let job = Job::new().with("AWS_REGION", "us-east-1");
     volume(&job.tag());
     fault_of(json!({"action": "DescribeInstances", "region": "eu-west-3", "delay": 15}));

@@ -72,7 +72,7 @@ const THREATS: [Threat; 16] = [
         proofs: &[
             "tests/it/provision_ec2.rs::what_cannot_be_is_refused_before_any_request",
             "tests/it/host_faults.rs::sandbox_a_runner_with_a_new_address_is_let_in_and_the_old_one_no_longer",
-            "src/cluster/kind.rs::the_template_takes_workers_and_stays_on_the_loopback",
+            "src/kind.rs::the_template_takes_workers_and_stays_on_the_loopback",
             "src/host/tunnel.rs::only_the_port_of_the_server_changes",
         ],
         open: "",
@@ -158,8 +158,8 @@ const THREATS: [Threat; 16] = [
         feared: "somebody runs up costs",
         defence: "a host ends itself at its ttl, whatever becomes of the runner; an extension has a hard cap; a second host of a job is refused",
         proofs: &[
-            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too",
-            "tests/it/provision_ec2.rs::sandbox_the_host_ends_by_itself",
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
         ],
         open: "how many run at a time is the workflow's `concurrency:` and the account's quota",
     },

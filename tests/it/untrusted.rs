@@ -3,16 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
     sync::Mutex,
 };
 
 use manifests_e2e::stages::Stage;
-use serde_yaml::Value;
 use tempfile::TempDir;
+
+use super::step::Step;
 
 /// Each would leave a file `pwned` where a shell took it for more than text.
 const CORPUS: [&str; 3] = [
@@ -25,75 +24,6 @@ const HEAD: &str = "1234567890abcdef1234567890abcdef12345678";
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn yaml(path: &Path) -> Value {
-    serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-}
-
-/// The step of an action that runs us, as a runner would: each expression replaced by what it stands for.
-struct Step {
-    script: String,
-    env: BTreeMap<String, String>,
-    action: PathBuf,
-}
-
-impl Step {
-    fn of(stage: Stage) -> Self {
-        let action = root().join("actions").join(stage.name());
-        let yaml = yaml(&action.join("action.yml"));
-        let step = &yaml["runs"]["steps"][0];
-        let env: BTreeMap<String, String> = serde_yaml::from_value(step["env"].clone()).unwrap();
-        let default = |name: &str| {
-            let default = yaml["inputs"][name]["default"].as_str();
-            default.unwrap_or_default().to_owned()
-        };
-        let meant = |value: &str| {
-            let inner = value.trim_start_matches("${{ ").trim_end_matches(" }}");
-            match inner.strip_prefix("inputs.") {
-                Some(name) => default(name),
-                None if inner == "job.status" => "failure".to_owned(),
-                None => "null".to_owned(),
-            }
-        };
-        Self {
-            script: step["run"].as_str().unwrap().to_owned(),
-            env: env
-                .iter()
-                .map(|(name, value)| (name.clone(), meant(value)))
-                .collect(),
-            action,
-        }
-    }
-
-    fn run(&self, dir: &Path, more: &[(&str, &str)]) -> Output {
-        Command::new("timeout")
-            .args(["20", "bash", "-e", "-c", &self.script])
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", dir)
-            .env("RUNNER_TEMP", dir)
-            .env("GITHUB_OUTPUT", dir.join("output"))
-            .env("GITHUB_STEP_SUMMARY", dir.join("summary"))
-            .env("GITHUB_WORKSPACE", dir)
-            .env("GITHUB_ACTIONS", "true")
-            .env("GITHUB_REPOSITORY", "o/r")
-            .env("GITHUB_REPOSITORY_ID", "7")
-            .env("GITHUB_RUN_ID", "1")
-            .env("GITHUB_JOB", "e2e")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-            .env("GITHUB_API_URL", "http://127.0.0.1:9")
-            .env("GITHUB_ACTION_PATH", &self.action)
-            .env("MANIFESTS_E2E_BINARY", env!("CARGO_BIN_EXE_manifests-e2e"))
-            .envs(&self.env)
-            .env("INPUT_TIMEOUT", "5s")
-            .envs(more.iter().copied())
-            .current_dir(dir)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
 }
 
 /// Every file below a directory that a command of the corpus would have made.
@@ -110,15 +40,20 @@ fn pwned(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The first step of a stage's action, or of the root action.
+fn step(stage: Option<Stage>) -> Step {
+    stage.map_or_else(|| Step::of_the_chain("run"), Step::of)
+}
+
 #[test]
 fn text_of_a_pull_request_reaches_no_shell() {
     let mut work = Vec::new();
-    for stage in Stage::ALL {
-        let names: Vec<String> = Step::of(stage).env.into_keys().collect();
+    for stage in Stage::ALL.map(Some).into_iter().chain([None]) {
+        let names: Vec<String> = step(stage).env.into_keys().collect();
+        // The way of an input does not depend on its name: each meets one text, and each stage meets all of them.
         for name in names.into_iter().filter(|name| name != "INPUT_TIMEOUT") {
-            for text in CORPUS {
-                work.push((stage, name.clone(), text));
-            }
+            let text = CORPUS[work.len() % CORPUS.len()];
+            work.push((stage, name, text));
         }
     }
     let whole = work.len();
@@ -133,11 +68,13 @@ fn text_of_a_pull_request_reaches_no_shell() {
                     };
                     let dir = TempDir::new().unwrap();
                     let event = root().join("tests/events/pull_request_target-own.json");
-                    let output = Step::of(stage).run(
+                    let output = step(stage).run(
                         dir.path(),
                         &[
                             // This machine, so that what is meant for a host's shell gets to one.
                             ("INPUT_PROVIDER", "local"),
+                            // Of the whole chain no more than may be tried here.
+                            ("INPUT_LINT_ONLY", if stage.is_none() { "true" } else { "" }),
                             ("GITHUB_HEAD_REF", text),
                             ("GITHUB_REF_NAME", text),
                             ("GITHUB_ACTOR", text),
@@ -171,8 +108,12 @@ fn a_text_that_a_shell_does_run_would_be_seen() {
     assert_eq!(pwned(dir.path()).len(), 1, "the test above can fail");
 }
 
-/// A step under an event of `tests/events`.
+/// A stage's step under an event of `tests/events`.
 fn under(event: &str, stage: Stage, more: &[(&str, &str)]) -> (Option<i32>, String) {
+    run_under(event, &Step::of(stage), more)
+}
+
+fn run_under(event: &str, step: &Step, more: &[(&str, &str)]) -> (Option<i32>, String) {
     let dir = TempDir::new().unwrap();
     let checkout = more.iter().find(|(name, _)| *name == "CHECKOUT");
     if let Some((_, at)) = checkout {
@@ -187,7 +128,7 @@ fn under(event: &str, stage: Stage, more: &[(&str, &str)]) -> (Option<i32>, Stri
         ("GITHUB_SHA", "0000000000000000000000000000000000000000"),
         ("INPUT_PROVIDER", "local"),
     ];
-    let output = Step::of(stage).run(dir.path(), &[&vars, more].concat());
+    let output = step.run(dir.path(), &[&vars, more].concat());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code(), said)
 }
@@ -210,6 +151,9 @@ fn code_of_a_fork_is_refused_where_our_secrets_are() {
             assert!(said.contains(&format!("is about commit {HEAD}")), "{said}");
             assert!(said.contains("MANIFESTS_E2E_FORK_SHA"), "{said}");
         }
+        let (code, said) = run_under(event, &Step::of_the_chain("run"), &[]);
+        assert_eq!(code, Some(2), "{event}: {said}");
+        assert!(said.contains(&format!("is about commit {HEAD}")), "{said}");
         // What ends things has to run.
         let (_, said) = under(event, Stage::Teardown, &[]);
         assert!(!said.contains("is about commit"), "{said}");

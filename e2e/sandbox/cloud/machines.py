@@ -5,6 +5,7 @@ powers off, and takes its volumes and interfaces with it when it goes.
 """
 
 import base64
+import itertools
 import json
 import shutil
 import subprocess
@@ -25,6 +26,8 @@ from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.ssm.models import ssm_backends
 
 LABEL = "sandbox.instance"
+# In turn: whoever still looks for a host that is gone must not meet the next one under its address.
+ADDRESSES = itertools.cycle(f"10.99.0.{n}" for n in range(10, 250))
 doom = threading.local()  # how an instance dies that the request of this thread launches
 
 
@@ -54,7 +57,7 @@ def boot(instance, user_data: bytes) -> None:
     (seed / "meta-data").write_text(f"instance-id: {instance.id}\nlocal-hostname: {instance.id}\n")
     (seed / "user-data").write_bytes(user_data or b"#cloud-config\n{}\n")
     kept = {i.sandbox_address for _, i in all_instances() if i.state != "terminated" and hasattr(i, "sandbox_address")}
-    for instance.sandbox_address in (f"10.99.0.{n}" for n in range(10, 250)):
+    for instance.sandbox_address in itertools.islice(ADDRESSES, 240):
         if instance.sandbox_address in kept:
             continue
         try:

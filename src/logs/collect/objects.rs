@@ -1,41 +1,23 @@
 //! Every object of every kind that the API server serves, by aggregated discovery and in pages.
 
-use std::sync::Mutex;
+use std::{collections::HashSet, sync::Mutex};
 
 use futures::{StreamExt as _, stream};
 use serde_json::Value;
 
 use super::{CONCURRENCY, RequestError, Server};
-use crate::logs::{
-    layout,
-    snapshot::{Gap, Object, Snapshot, list, text},
+use crate::{
+    api::Resource,
+    cluster::discover,
+    logs::{
+        layout,
+        snapshot::{Gap, Object, Snapshot, text},
+    },
 };
 
 /// Objects in one answer.
 const PAGE: usize = 250;
-/// Newest form first; servers before 1.30 know the second.
-const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
-    application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
 const JSON: &str = "application/json";
-
-/// A kind that can be listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Served {
-    pub(super) api_version: String,
-    pub(super) kind: String,
-    pub(super) plural: String,
-}
-
-impl Served {
-    fn path(&self) -> String {
-        let base = if self.api_version.contains('/') {
-            "/apis"
-        } else {
-            "/api"
-        };
-        format!("{base}/{}/{}", self.api_version, self.plural)
-    }
-}
 
 /// Fills the snapshot with all objects. What has come stays there when this future is dropped.
 pub async fn collect(server: &Server, snapshot: &Mutex<Snapshot>) {
@@ -50,8 +32,8 @@ pub async fn collect(server: &Server, snapshot: &Mutex<Snapshot>) {
     let root = layout::root(&context);
     let (version, core, groups) = futures::join!(
         server.json("/version", JSON),
-        server.json("/api", AGGREGATED),
-        server.json("/apis", AGGREGATED),
+        server.json("/api", discover::AGGREGATED),
+        server.json("/apis", discover::AGGREGATED),
     );
     let mut kinds = Vec::new();
     for (file, answer) in [("api.json", core), ("apis.json", groups)] {
@@ -86,7 +68,7 @@ pub async fn collect(server: &Server, snapshot: &Mutex<Snapshot>) {
             snapshot.objects.extend(objects);
             if let Some(error) = error {
                 snapshot.gaps.push(Gap {
-                    file: layout::kind(&context, &kind.api_version, &kind.kind),
+                    file: layout::kind(&context, &kind.api_version(), &kind.kind),
                     error: error.to_string(),
                 });
             }
@@ -96,40 +78,19 @@ pub async fn collect(server: &Server, snapshot: &Mutex<Snapshot>) {
 }
 
 /// The kinds to list, each in the version that the server prefers, and the groups that are not up.
-pub(super) fn served_kinds(discovery: &Value) -> (Vec<Served>, Vec<String>) {
-    let (mut kinds, mut stale): (Vec<Served>, Vec<String>) = (Vec::new(), Vec::new());
-    for group in list(discovery, "/items") {
-        let name = text(group, "/metadata/name");
-        // The same events are listed as those of the core.
-        if name == "events.k8s.io" {
-            continue;
-        }
-        let mut seen = Vec::new();
-        for version in list(group, "/versions") {
-            let number = text(version, "/version");
-            let api_version = if name.is_empty() {
-                number.to_owned()
-            } else {
-                format!("{name}/{number}")
-            };
-            if text(version, "/freshness") == "Stale" {
-                stale.push(api_version.clone());
-            }
-            for resource in list(version, "/resources") {
-                let plural = text(resource, "/resource");
-                let listable = list(resource, "/verbs").iter().any(|verb| verb == "list");
-                if listable && !seen.contains(&plural) {
-                    seen.push(plural);
-                    kinds.push(Served {
-                        api_version: api_version.clone(),
-                        kind: text(resource, "/responseKind/kind").to_owned(),
-                        plural: plural.to_owned(),
-                    });
-                }
-            }
-        }
-    }
-    (kinds, stale)
+pub(super) fn served_kinds(discovery: &Value) -> (Vec<Resource>, Vec<String>) {
+    let (mut kinds, mut stale) = discover::kinds(discovery);
+    // The same events are listed as those of the core.
+    stale.retain(|version| !version.starts_with("events.k8s.io/"));
+    let mut seen = HashSet::new();
+    kinds.retain(|kind| {
+        let resource = &kind.resource;
+        kind.listable
+            && resource.group != "events.k8s.io"
+            && seen.insert((resource.group.clone(), resource.plural.clone()))
+    });
+    let kinds = kinds.into_iter().map(|kind| kind.resource);
+    (kinds.collect(), stale)
 }
 
 fn importance(kind: &str) -> usize {
@@ -154,14 +115,15 @@ fn importance(kind: &str) -> usize {
 }
 
 /// All objects of a kind, page by page; after an error those that came before it.
-async fn list_all(server: &Server, kind: &Served) -> (Vec<Object>, Option<RequestError>) {
+async fn list_all(server: &Server, kind: &Resource) -> (Vec<Object>, Option<RequestError>) {
+    let api_version = kind.api_version();
     let mut objects = Vec::new();
     let mut next = String::new();
     let mut restarted = false;
     loop {
         let path = format!(
             "{}?limit={PAGE}&continue={}",
-            kind.path(),
+            kind.path(None, None),
             url::form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()
         );
         let mut page = match server.json(&path, JSON).await {
@@ -182,10 +144,10 @@ async fn list_all(server: &Server, kind: &Served) -> (Vec<Object>, Option<Reques
             .unwrap_or_default();
         objects.extend(items.into_iter().map(|mut value| {
             // Items of a list do not say what they are.
-            value["apiVersion"] = kind.api_version.clone().into();
+            value["apiVersion"] = api_version.clone().into();
             value["kind"] = kind.kind.clone().into();
             Object {
-                api_version: kind.api_version.clone(),
+                api_version: api_version.clone(),
                 kind: kind.kind.clone(),
                 value,
             }

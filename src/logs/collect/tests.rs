@@ -194,7 +194,7 @@ fn each_kind_is_listed_once_in_the_preferred_version() {
     let (kinds, stale) = served_kinds(&group);
     assert_eq!(kinds.len(), 1);
     assert_eq!(
-        (kinds[0].api_version.as_str(), kinds[0].kind.as_str()),
+        (kinds[0].api_version().as_str(), kinds[0].kind.as_str()),
         ("a.b/v1", "X")
     );
     assert_eq!(stale, ["a.b/v1beta1"]);

@@ -236,7 +236,7 @@ fn a_failed_job_is_told_by_its_container() {
     pod["metadata"]["ownerReferences"] = json!([{"kind": "Job", "name": "j", "controller": true}]);
     assert_eq!(
         lines(&snapshot(vec![job, pod])),
-        ["Job n/j: container c ended, last with exit code 3"]
+        ["Job n/j: container c ended with exit code 3"]
     );
 }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Class, Finding, brief, owner, whole};
-use crate::logs::snapshot::{Object, Snapshot, event_time, text};
+use crate::{
+    logs::snapshot::{Object, Snapshot, event_time, text},
+    pod::{self, Why},
+};
 
 pub(super) fn nodes(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -57,15 +60,16 @@ pub(super) fn refused(snapshot: &Snapshot) -> Vec<Finding> {
             continue;
         }
         let message = event.text("/message");
-        let (class, cause) = match between(message, "failed calling webhook \"", "\"") {
-            Some(webhook) => {
+        let (class, cause) = match pod::not_created(message) {
+            Why::Webhook => {
+                let webhook = between(message, "webhook \"", "\"").unwrap_or_default();
                 let reason = message.rsplit(": ").next().unwrap_or_default();
                 (
                     Class::Webhook,
                     format!("webhook {webhook} does not answer: {}", brief(reason)),
                 )
             }
-            None => (
+            _ => (
                 Class::Refused,
                 format!("the API server refuses its pods: {}", brief(message)),
             ),

@@ -4,9 +4,8 @@ use kube::Client;
 use serde_json::json;
 
 use crate::{
-    cluster::{
-        deploy::{Plan, REPORT},
-        diff,
+    deploy::{
+        Plan, REPORT, diff,
         inventory::Inventory,
         prune::{self, Reach},
     },

@@ -8,18 +8,18 @@ use url::Url;
 
 use crate::{
     cli::{DeployArgs, Order},
-    cluster::{
-        self, Connected, KubeconfigError,
-        deploy::REPORT,
-        draft::Draft,
+    cluster::{self, Connected, KubeconfigError},
+    deploy::{REPORT, draft::Draft, pulls},
+    kind,
+    record::write_private,
+    registry::Registries,
+    report::{self, Exit, Failure},
+    set::{
         draw::{self, Form},
-        kind,
-        lint::{Finding, LintError, Severity, markdown, pulls, registry::Registries},
+        lint::{Finding, LintError, Severity, markdown},
         objects::Object,
         order::Graph,
     },
-    record::write_private,
-    report::{self, Exit, Failure},
     stages::{Context, Outputs, Stage},
 };
 

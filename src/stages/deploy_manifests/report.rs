@@ -6,13 +6,11 @@ use serde_json::{Value, json};
 
 use super::lint;
 use crate::{
-    cluster::{
-        deploy::{Journal, REPORT},
-        lint::Finding,
-    },
+    deploy::{Journal, REPORT},
     github::commands,
     record::{RecordError, write_private},
     report::Failure,
+    set::lint::Finding,
     stages::Context,
 };
 

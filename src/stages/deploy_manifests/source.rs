@@ -4,13 +4,13 @@ use std::path::Path;
 
 use crate::{
     cli::DeployArgs,
-    cluster::{
+    report::{Exit, Failure},
+    set::{
         build::{self, Rendered},
         draw::Form,
         images,
         lint::{LintError, Severity, duplicates},
     },
-    report::{Exit, Failure},
     stages::Context,
     tools,
 };

@@ -3,8 +3,8 @@
 use super::Wish;
 use crate::{
     cli::InstallArgs,
-    cluster::kind,
     host::{self, engine::Engine, prepare},
+    kind,
     record::HostKind,
     report::Failure,
     stages::Context,

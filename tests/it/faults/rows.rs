@@ -98,7 +98,7 @@ pub(super) const ROWS: [Row; 33] = [
         "the host reboots",
         "it keeps its host key and its end; what it cut short is said to be so, and is no failure of a test",
         &[
-            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too",
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
             "tests/it/host_faults.rs::sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_its_key",
             "tests/it/host.rs::a_detached_command_whose_host_was_booted_anew_is_said_to_be_cut_short",
             "src/notebook/follow.rs::a_server_that_has_just_started_may_refuse_for_a_while_what_it_allowed_before",
@@ -111,7 +111,7 @@ pub(super) const ROWS: [Row; 33] = [
         "looked at beforehand; the cause names container, pod or node",
         &[
             "src/logs/diagnose/tests.rs::each_clear_case_is_told",
-            "src/cluster/ready/tests.rs::what_can_never_be_has_failed",
+            "src/ready/tests.rs::what_can_never_be_has_failed",
             "src/logs/bundle/tests.rs::a_directory_that_cannot_be_written_is_said",
             "tests/it/full_disk.rs::outputs_that_cannot_be_set_are_no_pass_and_the_file_is_named",
             "tests/it/full_disk.rs::sandbox_a_bundle_that_finds_no_room_is_said_in_words_of_our_own",
@@ -124,8 +124,8 @@ pub(super) const ROWS: [Row; 33] = [
         "left alone for as long as it asks, then asked again; lost after two minutes",
         &[
             "tests/it/deploy_faults.rs::sandbox_a_server_in_trouble_costs_no_more_than_the_time_it_takes",
-            "tests/it/deploy_faults.rs::sandbox_a_server_that_dies_when_all_was_sent_is_lost_after_two_minutes",
-            "src/cluster/deploy/tests.rs::a_server_that_wants_to_be_left_alone_is",
+            "tests/it/deploy_faults.rs::sandbox_a_server_that_dies_when_all_was_sent_is_named_at_the_limit",
+            "src/deploy/tests.rs::a_server_that_wants_to_be_left_alone_is",
         ],
         "",
     ),
@@ -143,7 +143,7 @@ pub(super) const ROWS: [Row; 33] = [
         "it ends early, with the events",
         &[
             "tests/it/deploy_sets.rs::sandbox_what_cannot_come_is_named_with_all_that_waits_for_it",
-            "src/cluster/deploy/tests.rs::when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come",
+            "src/deploy/tests.rs::when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come",
         ],
         "",
     ),
@@ -152,7 +152,7 @@ pub(super) const ROWS: [Row; 33] = [
         "image and limit are named; mirrors help",
         &[
             "src/logs/diagnose/tests.rs::each_clear_case_is_told",
-            "src/cluster/kind.rs::mirrors_are_told_per_registry",
+            "src/kind.rs::mirrors_are_told_per_registry",
         ],
         "",
     ),
@@ -183,7 +183,7 @@ pub(super) const ROWS: [Row; 33] = [
         &[
             "e2e/faults",
             "tests/it/teardown.rs::sandbox_a_launch_that_was_killed_is_found_from_an_empty_directory",
-            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_after_a_fresh_boot_too",
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
             "tests/it/reap.rs::sandbox_a_host_whose_runner_was_lost_is_marked_then_ended",
         ],
         "",
@@ -193,7 +193,7 @@ pub(super) const ROWS: [Row; 33] = [
         "tried again; no silence is a proof; the host ends by itself",
         &[
             "tests/it/teardown.rs::sandbox_an_answer_that_cannot_be_trusted_is_no_proof",
-            "tests/it/provision_ec2.rs::sandbox_the_host_ends_by_itself",
+            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
         ],
         "",
     ),

@@ -1,0 +1,142 @@
+//! One request and its answer, or why the server refused it.
+//!
+//! Bound in time; what a refusal means is told by [`errors`](crate::cluster::errors).
+
+use std::time::Duration;
+
+use http::{Request, header};
+use kube::{Client, client::Body};
+use serde_json::Value;
+
+use crate::{
+    api::list,
+    cluster::errors::{Class, Given, Refused, classify},
+    report::{innermost, one_line},
+};
+
+/// Under this name the server notes which fields are ours.
+pub const MANAGER: &str = "manifests-e2e";
+/// The server gives a request up after a minute; one that hangs longer is lost.
+const REQUEST: Duration = Duration::from_secs(35);
+/// Only the metadata is wanted back: definitions are large.
+pub const METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json";
+
+/// A client in a type that can be printed: kube's own has no `Debug`.
+#[derive(Clone)]
+pub struct ClientHandle(pub Client);
+
+impl std::fmt::Debug for ClientHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("client")
+    }
+}
+
+/// Why an object was not accepted.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// What it means.
+    pub class: Class,
+    /// HTTP status; 0 where there was no answer.
+    pub code: u16,
+    /// What the server, or the way to it, said.
+    pub message: String,
+    /// When the server wants to be asked again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// What it met, where nobody answered who knows: nothing came, or a gateway that speaks for a server that is gone.
+    pub fn silence(&self) -> Option<String> {
+        match self.code {
+            0 => Some(self.message.clone()),
+            code if code >= 500 && self.class == Class::Transient => {
+                Some(one_line(&format!("HTTP {code}: {}", self.message)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Sends a request; code and answer where the server did what was asked.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn answered(
+    client: &Client,
+    request: Request<Body>,
+    given: &Given,
+) -> Result<(u16, Value), Refusal> {
+    let (code, retry_after, text) = exchange(client, request)
+        .await
+        .map_err(|error| lost(&error))?;
+    let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+    if (200..300).contains(&code) {
+        return Ok((code, answer));
+    }
+    let message = answer["message"].as_str().unwrap_or(text.trim());
+    let causes = list(&answer["details"]["causes"])
+        .filter(|cause| cause["reason"] == "FieldManagerConflict")
+        .map(|cause| {
+            let text = |key: &str| cause[key].as_str().unwrap_or_default().to_owned();
+            format!("{}: {}", text("message"), text("field"))
+        })
+        .collect();
+    let refused = Refused {
+        code,
+        reason: answer["reason"].as_str().unwrap_or_default(),
+        message,
+        causes,
+    };
+    Err(Refusal {
+        class: classify(&refused, given),
+        code,
+        message: one_line(message),
+        retry_after,
+    })
+}
+
+/// Sends a request; code, `Retry-After` and text of the answer. The whole exchange is bound in time.
+///
+/// # Errors
+/// What the way to the server met.
+pub async fn exchange(
+    client: &Client,
+    request: Request<Body>,
+) -> Result<(u16, Option<Duration>, String), String> {
+    let whole = async {
+        let response = client
+            .send(request)
+            .await
+            .map_err(|error| innermost(&error))?;
+        let code = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
+        let bytes = response
+            .into_body()
+            .collect_bytes()
+            .await
+            .map_err(|error| innermost(&error))?;
+        Ok((
+            code,
+            retry_after,
+            String::from_utf8_lossy(&bytes).into_owned(),
+        ))
+    };
+    tokio::time::timeout(REQUEST, whole)
+        .await
+        .unwrap_or_else(|_| Err(format!("no answer within {} s", REQUEST.as_secs())))
+}
+
+/// A refusal by silence: what the way to the server met.
+pub fn lost(message: &str) -> Refusal {
+    Refusal {
+        class: Class::Transient,
+        code: 0,
+        message: one_line(message),
+        retry_after: None,
+    }
+}

@@ -1,0 +1,342 @@
+//! Carries a plan out: sends each object once when what it needs is there, and watches until all of it is ready.
+//!
+//! One loop, woken by answers and by watches; every decision is taken in [`Deployment::step`], which never waits.
+
+pub mod apply;
+pub mod cause;
+pub mod diff;
+pub mod draft;
+mod error;
+pub mod gate;
+mod gates;
+pub mod inventory;
+mod journal;
+mod known;
+mod look;
+mod plan;
+pub mod prune;
+pub mod pulls;
+mod pulse;
+mod start;
+mod verdict;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use kube::Client;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+    time::Instant,
+};
+
+pub use error::DeployError;
+pub use journal::{Entry, Journal, REPORT};
+pub use known::{Known, unchanged};
+pub use plan::Plan;
+
+use crate::{
+    cluster::{
+        errors::Class,
+        request::{ClientHandle, Refusal},
+        view::Watches,
+    },
+    deploy::apply::Accepted,
+    limits::Deadline,
+    progress::Bar,
+    ready::{Missing, Verdict},
+    wait::{self, Every, Status, WaitError},
+};
+
+/// How many requests are under way at once.
+const CONCURRENCY: usize = 16;
+/// The loop looks at least so often, for what time alone brings.
+const LOOK: Every<'_> = Every::millis(100);
+/// A server that wants to be left alone is asked again after so long at most.
+const LONGEST: Duration = Duration::from_mins(1);
+/// Without `wait`, a webhook may refuse so often while other objects are still sent.
+const TRIES: u32 = 3;
+/// After a refusal the rest is sent, so that all that is wrong is told at once, for so long at most.
+const REST: Duration = Duration::from_secs(20);
+
+/// How far one object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Something that it needs is not there.
+    Held,
+    /// It was refused for now, and is sent again at this moment.
+    Due(Instant),
+    /// Under way.
+    Sending,
+    /// The server has it.
+    Accepted,
+    /// The server will not have it.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Item {
+    state: State,
+    tries: u32,
+    accepted: Option<Accepted>,
+    refusal: Option<Refusal>,
+    verdict: Verdict,
+    /// Whether it was ready once: what waits for it may go.
+    was_ready: bool,
+    accepted_at: Option<Instant>,
+}
+
+/// A plan being carried out.
+#[derive(Debug)]
+struct Deployment<'a> {
+    client: ClientHandle,
+    plan: &'a Plan,
+    wait: bool,
+    items: Vec<Item>,
+    /// Held objects in the order in which they would go.
+    held: BTreeSet<(u32, usize, usize)>,
+    gates: gates::Gates,
+    watches: Watches,
+    notify: Arc<Notify>,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    answer: mpsc::UnboundedSender<Answer>,
+    requests: JoinSet<()>,
+    sending: usize,
+    journal: Journal,
+    looked: Option<(u64, Instant)>,
+    /// What was done when last something moved: accepted and ready.
+    done: (usize, usize),
+    moved: Instant,
+    spoken: (Instant, String),
+    pulse: pulse::Pulse,
+    /// The object that ended it, if one did.
+    culprit: Option<usize>,
+    /// Since when the server will not have something: nothing is waited for any more, what still may go is sent.
+    refused_since: Option<Instant>,
+    /// Without `wait`: all else is done, what is still held is sent as it is.
+    last_call: bool,
+    bar: Bar,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Object(usize, Result<Accepted, Refusal>),
+    Gate(usize, Result<(), Refusal>),
+    /// What was met where an answer was asked for.
+    Pulse(Option<String>),
+    /// Whether the view is new.
+    Anew(Result<(), String>),
+}
+
+/// Carries a plan out until everything is ready, or, without `wait`, until everything is accepted.
+///
+/// What is `known` to be on the server as it is wanted is not sent. The journal tells what was done, also where it failed.
+pub async fn carry_out(
+    client: &Client,
+    plan: &Plan,
+    known: Known,
+    wait: bool,
+    deadline: Deadline,
+) -> (Journal, Result<(), DeployError>) {
+    let mut deployment = Deployment::new(client, plan, wait);
+    deployment.adopt(known);
+    let notify = deployment.notify.clone();
+    let what = if wait {
+        "everything to be ready"
+    } else {
+        "everything to be accepted"
+    };
+    let result = wait::until(what, deadline, LOOK.or_when(&notify), || {
+        std::future::ready(deployment.step())
+    })
+    .await;
+    let result = result.map_err(|error| match error {
+        WaitError::Failed(error) => error,
+        WaitError::TimedOut { .. } => deployment.timed_out(deadline),
+    });
+    let causes = if result.is_err() {
+        deployment.causes()
+    } else {
+        Vec::new()
+    };
+    deployment.requests.abort_all();
+    (deployment.finish(causes), result)
+}
+
+impl<'a> Deployment<'a> {
+    fn new(client: &Client, plan: &'a Plan, wait: bool) -> Self {
+        let notify = Arc::new(Notify::new());
+        let (answer, answers) = mpsc::unbounded_channel();
+        let mut watches = Watches::new(client.clone(), notify.clone());
+        for (group, kind) in [
+            ("", "Namespace"),
+            ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ] {
+            if let Some(resource) = plan.served.preferred(group, kind) {
+                watches.keep(resource);
+            }
+        }
+        let item = |_| Item {
+            state: State::Held,
+            tries: 0,
+            accepted: None,
+            refusal: None,
+            verdict: Verdict::Waiting(Missing::default()),
+            was_ready: false,
+            accepted_at: None,
+        };
+        let ranks = plan.graph.rank.iter().enumerate();
+        Self {
+            client: ClientHandle(client.clone()),
+            plan,
+            wait,
+            items: plan.objects.iter().map(item).collect(),
+            held: ranks
+                .map(|(at, (rank, wanted))| (*rank, *wanted, at))
+                .collect(),
+            gates: gates::Gates::new(&plan.graph),
+            watches,
+            notify,
+            answers,
+            answer,
+            requests: JoinSet::new(),
+            sending: 0,
+            journal: Journal::new(plan),
+            looked: None,
+            done: (0, 0),
+            moved: Instant::now(),
+            spoken: (Instant::now(), String::new()),
+            pulse: pulse::Pulse::new(),
+            culprit: None,
+            refused_since: None,
+            last_call: false,
+            bar: Bar::new(plan.objects.len()),
+        }
+    }
+
+    /// Takes in what happened, decides what goes next. Never waits.
+    fn step(&mut self) -> Result<Status<()>, DeployError> {
+        while self.requests.try_join_next().is_some() {}
+        while let Ok(answer) = self.answers.try_recv() {
+            match answer {
+                Answer::Object(at, result) => self.take(at, result),
+                Answer::Gate(guard, result) => {
+                    self.pulse
+                        .note(result.as_ref().err().and_then(Refusal::silence));
+                    self.gates.answered(guard, result);
+                }
+                Answer::Pulse(met) => self.pulse.felt(met),
+                Answer::Anew(result) => {
+                    self.pulse.took(result);
+                    self.looked = None;
+                }
+            }
+        }
+        self.feel_pulse();
+        self.look_past_broken_watches();
+        self.look();
+        self.ask_gates();
+        self.start();
+        let verdict = self.verdict();
+        self.pulse.is_fresh = false;
+        verdict
+    }
+
+    fn take(&mut self, at: usize, result: Result<Accepted, Refusal>) {
+        self.sending -= 1;
+        self.pulse
+            .note(result.as_ref().err().and_then(Refusal::silence));
+        match result {
+            Ok(accepted) => {
+                for line in &accepted.taken {
+                    tracing::warn!("{}: taken over: {line}", self.plan.objects[at].id);
+                }
+                self.accept(at, accepted);
+            }
+            Err(refusal) => {
+                self.journal.refused(at, &refusal);
+                tracing::debug!("{}: {}", self.plan.objects[at].id, refusal.message);
+                let many = self.items[at].tries >= TRIES;
+                let last_try = !self.wait
+                    && match refusal.class {
+                        Class::Webhook { .. } => many || self.last_call,
+                        Class::Missing => many,
+                        _ => false,
+                    };
+                let state = if last_try {
+                    State::Refused
+                } else if refusal.class.is_retryable() {
+                    State::Due(Instant::now() + self.back_off(at, &refusal))
+                } else {
+                    self.refused_since.get_or_insert_with(Instant::now);
+                    State::Refused
+                };
+                let item = &mut self.items[at];
+                item.state = state;
+                item.refusal = Some(refusal);
+            }
+        }
+    }
+
+    /// Whether nothing is waited for but to be accepted.
+    fn only_sends(&self) -> bool {
+        !self.wait || self.refused_since.is_some()
+    }
+
+    /// The server has it: from now on it is judged.
+    fn accept(&mut self, at: usize, accepted: Accepted) {
+        let id = &self.plan.objects[at].id;
+        let item = &mut self.items[at];
+        item.state = State::Accepted;
+        item.accepted_at = Some(Instant::now());
+        self.journal.accepted(at, &accepted);
+        item.accepted = Some(accepted);
+        let needs = crate::ready::needs(id);
+        if needs.is_empty() {
+            item.verdict = Verdict::Ready;
+            item.was_ready = true;
+            self.journal.ready(at);
+        } else {
+            item.verdict = Verdict::Waiting("not seen yet".into());
+            // Without `wait` nothing but these is waited for; definitions and namespaces are in view anyway.
+            let is_awaited = self.wait || id.is("kubeflow.org", "Profile");
+            for (group, kind) in needs.iter().filter(|_| is_awaited) {
+                if let Some(resource) = self.plan.served.preferred(group, kind) {
+                    self.watches.keep(resource);
+                }
+            }
+        }
+        // What came is to be judged at once.
+        self.looked = None;
+    }
+
+    fn back_off(&self, at: usize, refusal: &Refusal) -> Duration {
+        if let Some(wanted) = refusal.retry_after {
+            return wanted.min(LONGEST);
+        }
+        let doubled = 0.5 * 2_f64.powi(i32::try_from(self.items[at].tries).unwrap_or(9).min(9) - 1);
+        let most = match refusal.class {
+            Class::Missing => 2.0,
+            Class::Webhook { .. } if !self.wait => 0.3,
+            Class::Webhook { .. } => 5.0,
+            _ => 10.0,
+        };
+        let jitter = 0.6 + 0.4 * rand::random::<f64>();
+        Duration::from_secs_f64(doubled.min(most) * jitter)
+    }
+
+    fn finish(mut self, causes: Vec<crate::deploy::cause::Cause>) -> Journal {
+        for (at, item) in self.items.iter().enumerate() {
+            if self.wait || item.state != State::Accepted {
+                let missing = item.verdict.missing().map(ToString::to_string);
+                self.journal.end(at, missing.unwrap_or_default());
+            }
+        }
+        self.journal.causes = causes;
+        self.journal.ended = Some(Timestamp::now());
+        self.journal
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! One object sent once: server-side apply, first without force, then with it where another manager holds a field.
+//!
+//! Knows nothing of order or of other objects; what a refusal means is told by [`errors`](crate::cluster::errors).
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, Request, header};
+use kube::{Client, client::Body};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    api::list,
+    cluster::{
+        errors::{Class, Given},
+        request::{MANAGER, METADATA, Refusal, answered, lost},
+    },
+};
+
+/// What the server made of an object.
+#[derive(Clone, Debug, Default)]
+pub struct Accepted {
+    /// Its unique id.
+    pub uid: String,
+    /// Its generation, where its kind counts them.
+    pub generation: i64,
+    /// Whether it was not there before.
+    pub created: bool,
+    /// Whose fields were taken over: one line for each.
+    pub taken: Vec<String>,
+    /// The [`mark`] of what the server notes as ours; of an object of which it notes nothing, its unique id.
+    pub mark: String,
+}
+
+impl Accepted {
+    /// What the metadata of an object says of it.
+    pub fn of(metadata: &Value) -> Self {
+        Self {
+            uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
+            generation: metadata["generation"].as_i64().unwrap_or_default(),
+            mark: mark(metadata).unwrap_or_else(|| by_uid(metadata)),
+            ..Self::default()
+        }
+    }
+}
+
+/// The digest of our entry in `managedFields`; none where the server notes nothing as ours.
+///
+/// It stays the same exactly as long as nobody changed a field that we gave: who changes one takes it over, and
+/// whoever changes one under our own name moves the entry's time.
+pub fn mark(metadata: &Value) -> Option<String> {
+    let ours = list(&metadata["managedFields"]).find(|entry| {
+        entry["manager"] == MANAGER
+            && entry["operation"] == "Apply"
+            && entry.get("subresource").is_none()
+    })?;
+    Some(digest(ours.to_string().as_bytes()))
+}
+
+/// What stands for a mark where there is none: an object without fields is the one that was sent as long as it is the same.
+pub fn by_uid(metadata: &Value) -> String {
+    format!("={}", metadata["uid"].as_str().unwrap_or_default())
+}
+
+/// Sixteen characters that two different texts hardly share.
+pub fn digest(bytes: &[u8]) -> String {
+    hex::encode(&Sha256::digest(bytes)[..8])
+}
+
+/// How to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// For good.
+    Apply,
+    /// Only to see what the server would say.
+    DryRun,
+}
+
+/// Sends an object to its path. On a conflict it is sent again with force, and the conflict reported.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn send(
+    client: &Client,
+    path: &str,
+    body: &Arc<[u8]>,
+    mode: Mode,
+    given: &Given,
+) -> Result<Accepted, Refusal> {
+    let wish = Patch {
+        path,
+        body,
+        mode,
+        accept: METADATA,
+        given,
+    };
+    let (code, answer, taken) = wish.carry_out(client).await?;
+    Ok(Accepted {
+        created: code == 201,
+        taken,
+        ..Accepted::of(&answer["metadata"])
+    })
+}
+
+/// What an object would be after it was sent, and whose fields would be taken over. Nothing is written.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn preview(
+    client: &Client,
+    path: &str,
+    body: &Arc<[u8]>,
+    given: &Given,
+) -> Result<(Value, Vec<String>), Refusal> {
+    let wish = Patch {
+        path,
+        body,
+        mode: Mode::DryRun,
+        accept: "application/json",
+        given,
+    };
+    let (_, answer, taken) = wish.carry_out(client).await?;
+    Ok((answer, taken))
+}
+
+/// One object to be sent, and what is wanted back.
+struct Patch<'a> {
+    path: &'a str,
+    body: &'a Arc<[u8]>,
+    mode: Mode,
+    accept: &'static str,
+    given: &'a Given,
+}
+
+impl Patch<'_> {
+    /// Code, answer, and whose fields were taken over.
+    async fn carry_out(&self, client: &Client) -> Result<(u16, Value, Vec<String>), Refusal> {
+        match self.attempt(client, false).await {
+            Err(Refusal {
+                class: Class::Conflict(causes),
+                ..
+            }) => {
+                let (code, answer) = self.attempt(client, true).await?;
+                Ok((code, answer, causes))
+            }
+            other => other.map(|(code, answer)| (code, answer, Vec::new())),
+        }
+    }
+
+    async fn attempt(&self, client: &Client, force: bool) -> Result<(u16, Value), Refusal> {
+        let dry_run = match self.mode {
+            Mode::DryRun => "&dryRun=All",
+            Mode::Apply => "",
+        };
+        let path = self.path;
+        // For warnings the server would parse each body once more, and as YAML; an unknown field of a kind of its own it
+        // refuses all the same.
+        let request = Request::builder()
+            .method(Method::PATCH)
+            .uri(format!(
+                "{path}?fieldManager={MANAGER}&force={force}&fieldValidation=Ignore{dry_run}"
+            ))
+            .header(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/apply-patch+yaml"),
+            )
+            .header(header::ACCEPT, HeaderValue::from_static(self.accept))
+            .body(Body::from(self.body.to_vec()))
+            .map_err(|error| lost(&error.to_string()))?;
+        answered(client, request, self.given).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_tells_our_fields_from_those_of_others() {
+        let entry = |manager: &str, operation: &str, field: &str| serde_json::json!({"manager": manager, "operation": operation, "time": "t", "fieldsV1": {field: {}}});
+        let metadata = |entries: Vec<Value>| serde_json::json!({ "managedFields": entries });
+        let ours = entry(MANAGER, "Apply", "f:a");
+        let alone = mark(&metadata(vec![ours.clone()]));
+        assert!(alone.is_some());
+        let beside = vec![
+            entry("kubectl", "Update", "f:b"),
+            entry(MANAGER, "Update", "f:c"),
+            ours,
+        ];
+        assert_eq!(mark(&metadata(beside)), alone);
+        let less = mark(&metadata(vec![entry(MANAGER, "Apply", "f:b")]));
+        assert!(less.is_some() && less != alone);
+        assert_eq!(mark(&metadata(vec![])), None);
+    }
+}

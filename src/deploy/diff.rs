@@ -1,0 +1,311 @@
+//! What a deploy would change: each object as the server would have it, held against the object as it is.
+//!
+//! Asks by server-side dry runs, so defaults and webhooks have their say; writes nothing. The values of Secrets are never
+//! shown.
+
+mod text;
+
+use std::{collections::HashSet, time::Duration};
+
+use futures::{StreamExt as _, stream};
+use kube::Client;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::{
+    cluster::{
+        errors::Class,
+        live::{self, Extent},
+        request::Refusal,
+    },
+    deploy::{Plan, apply, prune::Pruning},
+    limits::Deadline,
+    report::escape_markdown,
+};
+
+/// How many objects are asked about at once.
+const AT_ONCE: usize = 16;
+/// How often it is said how far it is.
+const SPEAK: Duration = Duration::from_secs(10);
+
+/// What would become of one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// It is not there.
+    Created,
+    /// It is there and would be another: the unified diff, and whose fields would be taken over.
+    Changed {
+        /// Unified diff of YAML.
+        diff: String,
+        /// One line for each conflict.
+        taken: Vec<String>,
+    },
+    /// It is there as it is wanted.
+    Unchanged,
+    /// The server would not have it.
+    Refused(String),
+    /// It cannot be told before other things are deployed.
+    Unknown(String),
+}
+
+/// What a deploy would change.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Preview {
+    /// Each object, as in the set.
+    pub objects: Vec<(String, Change)>,
+    /// What `prune` would remove.
+    pub pruned: Vec<String>,
+    /// What left the set and stays, with the reason.
+    pub kept: Vec<(String, String)>,
+}
+
+/// Asks what would become of each object.
+///
+/// # Errors
+/// The [`Refusal`] of a server that does not answer.
+pub async fn preview(client: &Client, plan: &Plan, deadline: Deadline) -> Result<Preview, Refusal> {
+    let looks = (0..plan.objects.len()).map(|at| look(client, plan, at, deadline));
+    let mut looks = std::pin::pin!(stream::iter(looks).buffered(AT_ONCE));
+    let mut changes: Vec<Change> = Vec::new();
+    let mut spoken = Instant::now();
+    while let Some(change) = looks.next().await {
+        changes.push(change?);
+        if spoken.elapsed() >= SPEAK {
+            let (done, all) = (changes.len(), plan.objects.len());
+            tracing::info!("{done} of {all} objects compared");
+            spoken = Instant::now();
+        }
+    }
+    // What an old definition refuses, the new one may allow.
+    let redefined: HashSet<String> = plan
+        .objects
+        .iter()
+        .zip(&changes)
+        .filter(|(_, change)| matches!(change, Change::Changed { .. }))
+        .filter(|(object, _)| object.id.kind == "CustomResourceDefinition")
+        .map(|(object, _)| object.id.name.clone())
+        .collect();
+    for (object, change) in plan.objects.iter().zip(&mut changes) {
+        let resource = plan.served.of(object);
+        let definition = resource.map(|it| format!("{}.{}", it.plural, it.group));
+        if let Change::Refused(message) = change
+            && definition.is_some_and(|name| redefined.contains(&name))
+        {
+            *change = Change::Unknown(format!("its definition would change first: {message}"));
+        }
+    }
+    let ids = plan.objects.iter().map(|object| object.id.to_string());
+    Ok(Preview {
+        objects: ids.zip(changes).collect(),
+        ..Preview::default()
+    })
+}
+
+async fn look(
+    client: &Client,
+    plan: &Plan,
+    at: usize,
+    deadline: Deadline,
+) -> Result<Change, Refusal> {
+    let object = &plan.objects[at];
+    let (path, given) = plan.address(at);
+    let what = object.id.to_string();
+    let get = || live::get(client, path, Extent::Whole);
+    let live = live::steadily(&what, deadline, get).await?;
+    let attempt = || apply::preview(client, path, object.body(), given);
+    let wanted = live::steadily(&what, deadline, attempt).await;
+    Ok(match (live, wanted) {
+        (Some(live), Ok((wanted, taken))) => {
+            let diff = text::diff(&object.id, &live, &wanted);
+            match diff {
+                Some(diff) => Change::Changed { diff, taken },
+                None => Change::Unchanged,
+            }
+        }
+        (None, Ok(_)) => Change::Created,
+        (live, Err(refusal)) => told(live.is_some(), refusal)?,
+    })
+}
+
+/// What a refusal means for something that was only asked about.
+fn told(exists: bool, refusal: Refusal) -> Result<Change, Refusal> {
+    let message = refusal.message.clone();
+    Ok(match refusal.class {
+        // Its definition, its namespace, its account or its webhook's server come with the set.
+        Class::Missing | Class::Webhook { .. } if !exists => Change::Created,
+        Class::Missing | Class::Webhook { .. } => Change::Unknown(message),
+        _ if message.contains("does not support dry run") => Change::Unknown(message),
+        Class::Transient => return Err(refusal),
+        Class::Denied | Class::Invalid | Class::Forbidden | Class::Conflict(_) => {
+            Change::Refused(message)
+        }
+    })
+}
+
+impl Preview {
+    /// Takes up what would be removed.
+    pub fn prune(&mut self, pruning: &Pruning) {
+        let doomed = pruning.doomed.iter();
+        self.pruned = doomed.map(|it| it.id.to_string()).collect();
+        let kept = pruning.kept.iter();
+        self.kept = kept
+            .map(|(id, why)| (id.to_string(), why.clone()))
+            .collect();
+    }
+
+    fn count(&self, is: impl Fn(&Change) -> bool) -> usize {
+        self.objects.iter().filter(|(_, it)| is(it)).count()
+    }
+
+    /// The objects that the server would refuse, each with what it says.
+    pub fn refused(&self) -> Vec<String> {
+        let refused = self.objects.iter().filter_map(|(id, change)| match change {
+            Change::Refused(message) => Some(format!("{id}: {message}")),
+            _ => None,
+        });
+        refused.collect()
+    }
+
+    /// How many of each, in one line.
+    pub fn summary(&self) -> String {
+        let mut line = format!(
+            "{} would be created, {} changed, {} unchanged, {} pruned",
+            self.count(|it| *it == Change::Created),
+            self.count(|it| matches!(it, Change::Changed { .. })),
+            self.count(|it| *it == Change::Unchanged),
+            self.pruned.len(),
+        );
+        for (count, what) in [
+            (self.count(|it| matches!(it, Change::Refused(_))), "refused"),
+            (self.count(|it| matches!(it, Change::Unknown(_))), "unknown"),
+            (self.kept.len(), "kept"),
+        ] {
+            if count > 0 {
+                line.extend([format!(", {count} {what}")]);
+            }
+        }
+        line
+    }
+
+    /// All that would change, as people read it: one line an object, the diff below it.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (id, change) in &self.objects {
+            match change {
+                Change::Unchanged => {}
+                Change::Created => text.extend([format!("+ {id}: would be created\n")]),
+                Change::Refused(message) => {
+                    text.extend([format!("! {id}: would be refused: {message}\n")]);
+                }
+                Change::Unknown(message) => {
+                    text.extend([format!("? {id}: cannot be told: {message}\n")]);
+                }
+                Change::Changed { diff, taken } => {
+                    text.extend([format!("~ {id}: would be changed\n")]);
+                    for line in taken {
+                        text.extend([format!("  takes over: {line}\n")]);
+                    }
+                    text.push_str(diff);
+                }
+            }
+        }
+        for id in &self.pruned {
+            text.extend([format!("- {id}: would be deleted\n")]);
+        }
+        for (id, reason) in &self.kept {
+            text.extend([format!("  {id}: left the set and stays: {reason}\n")]);
+        }
+        text
+    }
+}
+
+impl Preview {
+    /// The same for a job summary, cut where it would be too long for one.
+    pub fn markdown(&self) -> String {
+        const LIMIT: usize = 200 * 1024;
+        let mut text = format!(
+            "### deploy-manifests, dry run: {}\n",
+            escape_markdown(&self.summary())
+        );
+        let all = self.text();
+        if all.is_empty() {
+            return text;
+        }
+        text.push_str("\n```diff\n");
+        for line in all.lines() {
+            if text.len() + line.len() > LIMIT {
+                text.push_str("… the rest is in the file that the output `diff` names\n");
+                break;
+            }
+            text.push_str(&line.replace("```", "` ` `"));
+            text.push('\n');
+        }
+        text.push_str("```\n");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(class: Class, message: &str) -> Refusal {
+        Refusal {
+            class,
+            code: 400,
+            message: message.to_owned(),
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn what_the_set_brings_along_is_no_refusal() {
+        let webhook = || Class::Webhook {
+            webhook: "w".to_owned(),
+            dangling: false,
+        };
+        for (exists, class, message, expected) in [
+            (false, Class::Missing, "m", Change::Created),
+            (true, Class::Missing, "m", Change::Unknown("m".to_owned())),
+            (false, webhook(), "m", Change::Created),
+            (true, webhook(), "m", Change::Unknown("m".to_owned())),
+            (false, Class::Denied, "no", Change::Refused("no".to_owned())),
+            (true, Class::Invalid, "no", Change::Refused("no".to_owned())),
+        ] {
+            let change = told(exists, refusal(class.clone(), message)).unwrap();
+            assert_eq!(change, expected, "{exists} {class:?}");
+        }
+        let mute = "admission webhook \"w\" does not support dry run";
+        let change = told(true, refusal(Class::Invalid, mute)).unwrap();
+        assert_eq!(change, Change::Unknown(mute.to_owned()));
+        assert!(told(true, refusal(Class::Transient, "m")).is_err());
+    }
+
+    #[test]
+    fn the_summary_counts_each_kind_of_change() {
+        let changed = Change::Changed {
+            diff: "-a\n+b\n".to_owned(),
+            taken: vec!["conflict with \"x\": .a".to_owned()],
+        };
+        let mut preview = Preview::default();
+        for change in [
+            Change::Created,
+            changed,
+            Change::Unchanged,
+            Change::Unchanged,
+        ] {
+            preview.objects.push(("ConfigMap a/b".to_owned(), change));
+        }
+        preview.pruned.push("Secret a/c".to_owned());
+        assert_eq!(
+            preview.summary(),
+            "1 would be created, 1 changed, 2 unchanged, 1 pruned"
+        );
+        assert_eq!(
+            preview.text(),
+            "+ ConfigMap a/b: would be created\n~ ConfigMap a/b: would be changed\n  takes over: conflict with \"x\": .a\n\
+             -a\n+b\n- Secret a/c: would be deleted\n"
+        );
+    }
+}

@@ -1,0 +1,291 @@
+//! How a deployment fails, as a reader wants it: one cause, what hangs below it, what to do.
+
+use std::time::Duration;
+
+use crate::{
+    cluster::{errors::Class, request::Refusal},
+    deploy::{Deployment, State, cause::Cause},
+    limits::{Deadline, humane},
+    pod::Why,
+    report::{Exit, Explain},
+    set::lint::LintError,
+};
+
+/// Why a set is not deployed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// It cannot be deployed to this cluster; nothing was written.
+    #[error(transparent)]
+    Lint(LintError),
+    /// The server stopped answering.
+    #[error("the API server is lost: no answer for {}: {reason}", humane(Duration::from_secs(silent.as_secs())))]
+    Lost {
+        /// For how long.
+        silent: Duration,
+        /// What the last request met.
+        reason: String,
+    },
+    /// The server will not have an object.
+    #[error("the cluster refused {object}: {message}")]
+    Refused {
+        /// Which.
+        object: String,
+        /// What the server said.
+        message: String,
+        /// What it means.
+        class: Class,
+        /// Others that it refused, and what waits for it.
+        others: Vec<String>,
+    },
+    /// Without `wait`: some were not accepted.
+    #[error("{} of {all} objects were not accepted, first {}", list.len(), list.first().map_or("", String::as_str))]
+    NotAccepted {
+        /// Each with what the server said.
+        list: Vec<String>,
+        /// How many there are.
+        all: usize,
+    },
+    /// An object failed for good.
+    #[error("{cause}")]
+    Failed {
+        /// The object and its reason.
+        cause: String,
+        /// What hangs below it, and other causes.
+        tree: Vec<String>,
+    },
+    /// Nothing moves any more.
+    #[error("nothing moved for {}: {cause}", humane(*quiet))]
+    Stuck {
+        /// The cause in one line.
+        cause: String,
+        /// Why, where a pod tells.
+        why: Option<Why>,
+        /// What hangs below it, and other causes.
+        tree: Vec<String>,
+        /// For how long.
+        quiet: Duration,
+    },
+    /// The deadline passed.
+    #[error("timed out after {}: {cause}", humane(*limit))]
+    TimedOut {
+        /// The whole limit.
+        limit: Duration,
+        /// The cause in one line.
+        cause: String,
+        /// Why, where a pod tells.
+        why: Option<Why>,
+        /// What hangs below it, and other causes.
+        tree: Vec<String>,
+    },
+}
+
+impl Explain for DeployError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Lint(error) => error.exit(),
+            Self::Lost { .. }
+            | Self::NotAccepted { .. }
+            | Self::Refused {
+                class: Class::Forbidden,
+                ..
+            } => Exit::Infrastructure,
+            Self::Stuck { why: Some(why), .. } if why.is_registry() => Exit::Infrastructure,
+            Self::Refused { .. } | Self::Failed { .. } | Self::Stuck { .. } => Exit::TestFailed,
+            Self::TimedOut { .. } => Exit::TimeLimit,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Lint(error) => return error.hint(),
+            Self::Lost { .. } => "is the cluster still up?",
+            Self::Refused { message, class, .. } => match class {
+                Class::Forbidden => {
+                    "the credentials of the kubeconfig do not suffice for this object"
+                }
+                Class::Denied => {
+                    "a policy of the set or of the cluster says no: change the object or the policy"
+                }
+                _ if message.contains("immutable") => {
+                    "the cluster has an older object of that name; delete it, or deploy to a fresh cluster"
+                }
+                _ => "the object itself is wrong: correct the manifests",
+            },
+            Self::NotAccepted { .. } => {
+                "their webhooks were not up yet; with wait: true they are waited for"
+            }
+            Self::Failed { .. } => "gather-logs has its log",
+            Self::Stuck { why, .. } | Self::TimedOut { why, .. } => match why {
+                Some(why) if why.is_image() => {
+                    "the image is gone from its registry: name another one with image-overrides"
+                }
+                Some(why) if why.is_registry() => {
+                    "the nodes cannot reach the registry: give install-kind registry-mirrors, or try again"
+                }
+                Some(Why::NoRoom) => {
+                    "the nodes have no room left: take a larger instance type, or ask for less"
+                }
+                _ => "the cluster still runs; gather-logs shows more",
+            },
+        };
+        Some(text.to_owned())
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::Lint(error) => error.details(),
+            Self::Refused { others, .. } => others.clone(),
+            Self::NotAccepted { list, .. } => list.clone(),
+            Self::Failed { tree, .. } | Self::Stuck { tree, .. } | Self::TimedOut { tree, .. } => {
+                tree.clone()
+            }
+            Self::Lost { .. } => Vec::new(),
+        }
+    }
+}
+
+/// How many causes are told in full.
+const TOLD: usize = 5;
+
+/// The causes as trees; nothing where the line `said` tells it all.
+fn trees(causes: &[Cause], said: &str) -> Vec<String> {
+    let mut trees = Vec::new();
+    for cause in causes.iter().take(TOLD) {
+        trees.extend(cause.tree());
+    }
+    for cause in causes.iter().skip(TOLD).take(30) {
+        trees.push(cause.line());
+    }
+    let rest = causes.len().saturating_sub(TOLD + 30);
+    if rest > 0 {
+        trees.push(format!("and {rest} more"));
+    }
+    if let [cause] = causes
+        && cause.waiting == 0
+        && cause.line() == said
+    {
+        trees.clear();
+    }
+    trees
+}
+
+impl Deployment<'_> {
+    fn said(&self, at: usize) -> String {
+        let message = self.items[at].refusal.as_ref().map_or(
+            "not sent, since something that it needs was not accepted",
+            |it| it.message.as_str(),
+        );
+        format!("{}: {message}", self.plan.objects[at].id)
+    }
+
+    pub(super) fn refused(&mut self) -> DeployError {
+        let for_good = |at: &usize| {
+            let item = &self.items[*at];
+            let refusal = item.refusal.as_ref();
+            item.state == State::Refused && refusal.is_some_and(|it| !it.class.is_retryable())
+        };
+        let refused: Vec<usize> = (0..self.items.len()).filter(for_good).collect();
+        let first = refused[0];
+        self.culprit = Some(first);
+        let refusal = self.items[first].refusal.as_ref();
+        let mut others: Vec<String> = refused[1..].iter().map(|at| self.said(*at)).collect();
+        let causes = self.causes();
+        if let Some(cause) = causes.first().filter(|cause| cause.waiting > 0) {
+            others.extend(cause.tree());
+        }
+        DeployError::Refused {
+            object: self.plan.objects[first].id.to_string(),
+            message: refusal.map_or_else(String::new, |it: &Refusal| it.message.clone()),
+            class: refusal.map_or(Class::Invalid, |it| it.class.clone()),
+            others,
+        }
+    }
+
+    pub(super) fn not_accepted(&self) -> DeployError {
+        let refused = (0..self.items.len()).filter(|at| self.items[*at].state == State::Refused);
+        DeployError::NotAccepted {
+            list: refused.map(|at| self.said(at)).collect(),
+            all: self.items.len(),
+        }
+    }
+
+    pub(super) fn failed(&mut self, at: usize) -> DeployError {
+        self.culprit = Some(at);
+        let missing = self.items[at]
+            .verdict
+            .missing()
+            .cloned()
+            .unwrap_or_default();
+        let object = &self.plan.objects[at].id;
+        DeployError::Failed {
+            cause: format!("{object} failed: {missing}"),
+            tree: trees(&self.causes(), &format!("{object}: {missing}")),
+        }
+    }
+
+    pub(super) fn stuck(&self, causes: &[Cause]) -> DeployError {
+        let cause = self.explanation(causes);
+        DeployError::Stuck {
+            tree: trees(causes, &cause),
+            cause,
+            why: causes.first().and_then(|cause| cause.missing.why),
+            quiet: self.moved.elapsed(),
+        }
+    }
+
+    pub(super) fn timed_out(&self, deadline: Deadline) -> DeployError {
+        let causes = self.causes();
+        let cause = self.explanation(&causes);
+        DeployError::TimedOut {
+            limit: deadline.limit(),
+            tree: trees(&causes, &cause),
+            cause,
+            why: causes.first().and_then(|cause| cause.missing.why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_comes_from_the_reason_and_not_from_our_own_words() {
+        let stuck = |why: Option<Why>, cause: &str| DeployError::Stuck {
+            cause: cause.to_owned(),
+            why,
+            tree: Vec::new(),
+            quiet: Duration::from_mins(8),
+        };
+        for (why, cause, exit, hint) in [
+            (
+                Some(Why::RegistryUnreachable),
+                "in any words",
+                Exit::Infrastructure,
+                "registry-mirrors",
+            ),
+            (
+                Some(Why::ImageGone),
+                "ImagePullBackOff (dial tcp)",
+                Exit::TestFailed,
+                "image-overrides",
+            ),
+            (
+                Some(Why::NoRoom),
+                "in any words",
+                Exit::TestFailed,
+                "larger instance type",
+            ),
+            (
+                None,
+                "ImagePullBackOff (dial tcp): Insufficient",
+                Exit::TestFailed,
+                "gather-logs",
+            ),
+        ] {
+            let error = stuck(why, cause);
+            assert_eq!(error.exit(), exit, "{why:?}");
+            assert!(error.hint().unwrap().contains(hint), "{why:?}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Looking at the cluster: what has become ready, and why the rest has not.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::{
+    deploy::{
+        Deployment, State,
+        cause::{self, Blocker, Cause},
+    },
+    ready::{self, Missing, Sight, Verdict},
+    set::order::{Need, Until},
+};
+
+/// Watches bring bursts: one look serves several changes.
+const BURST: Duration = Duration::from_millis(40);
+/// Time alone makes some things ready.
+const IDLE: Duration = Duration::from_millis(400);
+
+impl Deployment<'_> {
+    /// Judges what was accepted. While objects are still to be sent, only what was never ready.
+    pub(super) fn look(&mut self) {
+        let version = self.watches.view().version;
+        if let Some((seen, when)) = self.looked {
+            let since = when.elapsed();
+            if since < BURST || (seen == version && since < IDLE) {
+                return;
+            }
+        }
+        self.looked = Some((version, Instant::now()));
+        let all_sent = self.held.is_empty() && self.sending == 0;
+        let mut verdicts = Vec::new();
+        {
+            let view = self.watches.view();
+            let sight = Sight::new(&view, Timestamp::now());
+            for (at, item) in self.items.iter().enumerate() {
+                let id = &self.plan.objects[at].id;
+                let Some(accepted) = item.accepted.as_ref() else {
+                    continue;
+                };
+                if (item.was_ready && !all_sent) || ready::needs(id).is_empty() {
+                    continue;
+                }
+                if item.was_ready && ready::ends(id) {
+                    continue;
+                }
+                let is_webhook = id.group == "admissionregistration.k8s.io";
+                let verdict = if is_webhook {
+                    let live = view.get(&id.group_kind(), None, &id.name);
+                    match live.map(|live| crate::deploy::gate::missing(live, &view)) {
+                        Some(None) => self.gates.verdict(at),
+                        Some(Some(missing)) => Verdict::Waiting(missing.into()),
+                        None => Verdict::Waiting("not seen yet".into()),
+                    }
+                } else {
+                    ready::judge(id, accepted.generation, &sight)
+                };
+                verdicts.push((at, verdict));
+            }
+        }
+        for (at, verdict) in verdicts {
+            let item = &mut self.items[at];
+            if verdict.is_ready() && !item.was_ready {
+                item.was_ready = true;
+                self.journal.ready(at);
+                tracing::debug!("{} is ready", self.plan.objects[at].id);
+            }
+            item.verdict = verdict;
+        }
+    }
+
+    /// Whether a need is met; a soft one also once there is no use in waiting for it.
+    pub(super) fn is_met(&self, need: &Need) -> bool {
+        let other = &self.items[need.on];
+        match need.until {
+            Until::Accepted => other.state == State::Accepted,
+            Until::Ready => other.was_ready,
+        }
+    }
+
+    /// What is not done, and why.
+    pub(super) fn causes(&self) -> Vec<Cause> {
+        let mut blocked = BTreeMap::new();
+        for (at, item) in self.items.iter().enumerate() {
+            if item.state == State::Accepted && item.verdict.is_ready() {
+                continue;
+            }
+            if item.state == State::Accepted && !self.wait {
+                continue;
+            }
+            blocked.insert(at, self.blocker(at));
+        }
+        let name = |at: usize| self.plan.objects[at].id.to_string();
+        let mut causes = cause::roots(&blocked, &self.plan.graph, &name);
+        // What ended it is what it is about.
+        if let Some(culprit) = self.culprit {
+            causes.sort_by_key(|cause| !cause.holds(culprit));
+        }
+        causes
+    }
+
+    fn blocker(&self, at: usize) -> Blocker {
+        let item = &self.items[at];
+        let refusal = item.refusal.as_ref().map(|it| it.message.as_str().into());
+        let (missing, terminal) = match item.state {
+            State::Accepted => (
+                item.verdict.missing().cloned().unwrap_or_default(),
+                matches!(item.verdict, Verdict::Stuck(_) | Verdict::Failed(_)),
+            ),
+            State::Held => match &self.plan.graph.outside[at] {
+                Some(namespace) if self.is_outside(at) => (
+                    Missing::from(format!(
+                        "namespace {namespace} does not exist: neither the set nor, so far, a controller makes it"
+                    )),
+                    true,
+                ),
+                _ => (refusal.unwrap_or_default(), false),
+            },
+            State::Due(_) | State::Sending => {
+                (refusal.unwrap_or_else(|| "being sent".into()), false)
+            }
+            State::Refused => (refusal.unwrap_or_default(), true),
+        };
+        Blocker {
+            accepted: item.state == State::Accepted,
+            missing,
+            terminal,
+        }
+    }
+
+    /// Whether the namespace of an object is one that is not there and that the set does not make.
+    pub(super) fn is_outside(&self, at: usize) -> bool {
+        self.plan.graph.outside[at]
+            .as_ref()
+            .is_some_and(|namespace| {
+                let view = self.watches.view();
+                let live = view.get("Namespace.", None, namespace);
+                live.is_none_or(|live| live["status"]["phase"] != "Active")
+            })
+    }
+}

@@ -1,0 +1,212 @@
+//! Whether an object is ready, per kind, and what is missing if not.
+//!
+//! Given a [`View`]; no I/O. "Ready" is what a test that follows may rely on, not what a controller calls available.
+
+mod conditions;
+mod others;
+mod pods;
+mod table;
+mod workloads;
+
+use std::{collections::HashMap, fmt};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::{api::ObjectId, cluster::view::View, pod::Why};
+
+use table::{Judge, Rule};
+
+pub use conditions::Condition;
+pub use pods::SOAK;
+
+/// What an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Ready.
+    Ready,
+    /// Not yet, and what is missing.
+    Waiting(Missing),
+    /// Not, and it cannot become so without a change: its image does not exist, no node has room.
+    Stuck(Missing),
+    /// Not, and it never will be.
+    Failed(Missing),
+}
+
+impl Verdict {
+    /// Whether it is ready.
+    pub fn is_ready(&self) -> bool {
+        *self == Self::Ready
+    }
+
+    /// What is missing, where something is.
+    pub fn missing(&self) -> Option<&Missing> {
+        match self {
+            Self::Ready => None,
+            Self::Waiting(missing) | Self::Stuck(missing) | Self::Failed(missing) => Some(missing),
+        }
+    }
+}
+
+/// What is missing of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// How many there are of how many: `0 of 1 ready`; empty where nothing is counted.
+    pub counts: String,
+    /// The pod that keeps it, where one does.
+    pub pod: Option<String>,
+    /// What is missing.
+    pub what: String,
+    /// Why, where a pod or the lack of one tells.
+    pub why: Option<Why>,
+}
+
+impl Missing {
+    /// What is wrong with a pod, or why there is none.
+    pub fn because(why: Why, what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            why: Some(why),
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing is.
+    pub fn is_none(&self) -> bool {
+        self.what.is_empty() && self.pod.is_none()
+    }
+
+    /// The same of a pod that keeps something.
+    fn of_pod(self, counts: &str, pod: &str) -> Self {
+        Self {
+            counts: counts.to_owned(),
+            pod: Some(pod.to_owned()),
+            ..self
+        }
+    }
+
+    /// The same with how many there are.
+    fn counted(self, counts: &str) -> Self {
+        Self {
+            counts: counts.to_owned(),
+            ..self
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Missing {
+    fn from(what: T) -> Self {
+        Self {
+            what: what.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pod = self.pod.as_ref().map(|pod| format!("pod {pod}"));
+        let parts = [Some(&self.counts), pod.as_ref(), Some(&self.what)];
+        let parts = parts.into_iter().flatten().filter(|part| !part.is_empty());
+        let parts: Vec<&str> = parts.map(String::as_str).collect();
+        f.write_str(&parts.join(": "))
+    }
+}
+
+/// A view at one moment, with who owns whom.
+#[derive(Debug)]
+pub struct Sight<'a> {
+    /// The view.
+    pub view: &'a View,
+    /// The moment.
+    pub now: Timestamp,
+    owned: HashMap<&'a str, Vec<&'a Value>>,
+}
+
+impl<'a> Sight<'a> {
+    /// Looks at a view.
+    pub fn new(view: &'a View, now: Timestamp) -> Self {
+        let mut owned: HashMap<&str, Vec<&Value>> = HashMap::new();
+        for group_kind in ["Pod.", "ReplicaSet.apps"] {
+            for value in view.all(group_kind) {
+                let owners = crate::api::list(&value["metadata"]["ownerReferences"]);
+                for owner in owners.filter(|owner| owner["controller"] == true) {
+                    if let Some(uid) = owner["uid"].as_str() {
+                        owned.entry(uid).or_default().push(value);
+                    }
+                }
+            }
+        }
+        Self { view, now, owned }
+    }
+
+    /// The pods of a workload, through replica sets too, oldest first.
+    pub fn pods(&self, workload: &Value) -> Vec<&'a Value> {
+        let mut pods = Vec::new();
+        for child in self.children(workload) {
+            if child["kind"] == "ReplicaSet"
+                || child
+                    .get("spec")
+                    .is_some_and(|s| s.get("replicas").is_some())
+            {
+                pods.extend(self.children(child));
+            } else {
+                pods.push(*child);
+            }
+        }
+        pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        pods.sort_by_key(|pod| pod["metadata"]["name"].as_str());
+        pods
+    }
+
+    fn children(&self, value: &Value) -> &[&'a Value] {
+        let uid = value["metadata"]["uid"].as_str().unwrap_or_default();
+        self.owned.get(uid).map_or(&[], Vec::as_slice)
+    }
+
+    /// How long ago a moment was that the server wrote down; zero for one that is not there.
+    fn since(&self, moment: &Value) -> SignedDuration {
+        moment
+            .as_str()
+            .and_then(|text| text.parse::<Timestamp>().ok())
+            .map_or(SignedDuration::ZERO, |moment| {
+                self.now.duration_since(moment)
+            })
+    }
+}
+
+/// The kinds that have to be in view to judge one; itself first. Empty where it is enough that it was accepted.
+pub fn needs(id: &ObjectId) -> &'static [(&'static str, &'static str)] {
+    Rule::of(id).map_or(&[], |rule| rule.watches)
+}
+
+/// Whether an object comes to an end: what it has done stays done, also when it is cleaned up.
+pub fn ends(id: &ObjectId) -> bool {
+    Rule::of(id).is_some_and(|rule| rule.ends)
+}
+
+/// Judges an object that was accepted at `generation`. Webhooks are judged by their gates.
+pub fn judge(id: &ObjectId, generation: i64, sight: &Sight<'_>) -> Verdict {
+    let Some(rule) = Rule::of(id) else {
+        return Verdict::Ready;
+    };
+    let live = sight
+        .view
+        .get(&id.group_kind(), id.namespace.as_deref(), &id.name);
+    let Some(live) = live else {
+        return Verdict::Waiting("not seen yet".into());
+    };
+    if live["metadata"]["generation"].as_i64().unwrap_or(i64::MAX) < generation {
+        return Verdict::Waiting("the change was not seen yet".into());
+    }
+    match &rule.judge {
+        Judge::By(judge) => judge(live, sight),
+        Judge::Conditions(conditions) => conditions.judge(live, sight),
+        Judge::Gates => Verdict::Ready,
+    }
+}
+
+#[cfg(test)]
+mod kubeflow_tests;
+#[cfg(test)]
+mod tests;

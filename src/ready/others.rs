@@ -1,0 +1,172 @@
+//! Definitions, Kubeflow's kinds and those it stands on.
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use crate::{
+    ready::{Condition, Sight, Verdict, table::Conditions},
+    report::one_line,
+};
+
+const BINDINGS: &str = "RoleBinding.rbac.authorization.k8s.io";
+
+/// That its controller has not looked at the object as it is now, where it says at which one it looked.
+fn unobserved(live: &Value) -> Option<Verdict> {
+    let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
+    let observed = live["status"]["observedGeneration"].as_i64();
+    observed
+        .is_some_and(|observed| observed < generation)
+        .then(|| Verdict::Waiting("its controller has not seen the change yet".into()))
+}
+
+impl Conditions {
+    /// What the conditions of an object say of it.
+    pub(super) fn judge(&self, live: &Value, sight: &Sight<'_>) -> Verdict {
+        if let Some(waiting) = unobserved(live) {
+            return waiting;
+        }
+        if self.ready.iter().any(|kind| Condition::holds(live, kind)) {
+            return Verdict::Ready;
+        }
+        for kind in self.failed {
+            if let Some(failed) = Condition::of(live, kind).filter(|it| it.is("True")) {
+                return Verdict::Failed(failed.text().into());
+            }
+        }
+        match Condition::of(live, self.ready[0]) {
+            Some(it)
+                if it.is("False")
+                    && self.stuck > 0
+                    && it.since(sight) > SignedDuration::from_mins(self.stuck) =>
+            {
+                Verdict::Stuck(it.text().into())
+            }
+            Some(it) => Verdict::Waiting(it.text().into()),
+            None => Verdict::Waiting("no controller has looked at it yet".into()),
+        }
+    }
+}
+
+pub(super) fn namespace(live: &Value, _: &Sight<'_>) -> Verdict {
+    match live["status"]["phase"].as_str() {
+        Some("Active") => Verdict::Ready,
+        phase => Verdict::Waiting(format!("it is {}", phase.unwrap_or("new")).into()),
+    }
+}
+
+/// An `InferenceService`: what its model says is worse than what its conditions do.
+pub(super) fn inference_service(live: &Value, sight: &Sight<'_>) -> Verdict {
+    let ready = Conditions {
+        ready: &["Ready"],
+        failed: &[],
+        stuck: 0,
+    };
+    let verdict = ready.judge(live, sight);
+    if verdict.is_ready() || unobserved(live).is_some() {
+        return verdict;
+    }
+    let model = &live["status"]["modelStatus"];
+    let status = model["transitionStatus"].as_str();
+    let failed = model["states"]["targetModelState"] == "FailedToLoad";
+    let failed = failed.then_some("FailedToLoad");
+    let hopeless = status.filter(|it| matches!(*it, "BlockedByFailedLoad" | "InvalidSpec"));
+    let Some(status) = hopeless.or(failed) else {
+        return verdict;
+    };
+    let said = model["lastFailureInfo"]["message"].as_str();
+    Verdict::Stuck(match said {
+        Some(said) => format!("{status}: {}", one_line(said)).into(),
+        None => status.into(),
+    })
+}
+
+/// A Certificate: ready, and its Secret is there.
+pub(super) fn certificate(live: &Value, sight: &Sight<'_>) -> Verdict {
+    let ready = Conditions {
+        ready: &["Ready"],
+        failed: &[],
+        stuck: 5,
+    };
+    match ready.judge(live, sight) {
+        Verdict::Ready => {
+            missing_secret(live, sight).map_or(Verdict::Ready, |it| Verdict::Waiting(it.into()))
+        }
+        other => other,
+    }
+}
+
+/// The Secret that a Certificate is for, where it is gone.
+fn missing_secret(live: &Value, sight: &Sight<'_>) -> Option<String> {
+    let name = live["spec"]["secretName"].as_str()?;
+    let namespace = live["metadata"]["namespace"].as_str();
+    let there = sight.view.get("Secret.", namespace, name).is_some();
+    (!there).then(|| format!("there is no Secret {name}"))
+}
+
+pub(super) fn definition(live: &Value, _: &Sight<'_>) -> Verdict {
+    if let Some(names) = Condition::of(live, "NamesAccepted").filter(|it| it.is("False")) {
+        return Verdict::Failed(names.text().into());
+    }
+    if Condition::holds(live, "Established") && Condition::holds(live, "NamesAccepted") {
+        return Verdict::Ready;
+    }
+    Verdict::Waiting("not established".into())
+}
+
+pub(super) fn notebook(live: &Value, _: &Sight<'_>) -> Verdict {
+    if live["status"]["readyReplicas"].as_i64() == Some(1) {
+        return Verdict::Ready;
+    }
+    let waiting = &live["status"]["containerState"]["waiting"];
+    let reason = waiting["reason"].as_str();
+    Verdict::Waiting(reason.unwrap_or("no ready replica").into())
+}
+
+pub(super) fn spark(live: &Value, _: &Sight<'_>) -> Verdict {
+    match live["status"]["applicationState"]["state"].as_str() {
+        Some("COMPLETED") => Verdict::Ready,
+        Some(state @ ("FAILED" | "SUBMISSION_FAILED")) => Verdict::Failed(state.into()),
+        state => Verdict::Waiting(state.unwrap_or("new").into()),
+    }
+}
+
+/// A profile is ready once its namespace can be worked in.
+pub(super) fn profile(live: &Value, sight: &Sight<'_>) -> Verdict {
+    let name = live["metadata"]["name"].as_str().unwrap_or_default();
+    if let Some(failed) = Condition::of(live, "Failed").filter(|it| it.is("True")) {
+        return Verdict::Failed(failed.text().into());
+    }
+    let Some(namespace) = sight.view.get("Namespace.", None, name) else {
+        return Verdict::Waiting("its namespace is not there".into());
+    };
+    let part_of = &namespace["metadata"]["labels"]["app.kubernetes.io/part-of"];
+    if namespace["status"]["phase"] != "Active" || part_of != "kubeflow-profile" {
+        return Verdict::Waiting("its namespace is not set up".into());
+    }
+    // The Secret of the artifact store is made by the pipelines' own controller, where there is one.
+    let has_pipelines = sight
+        .view
+        .all("Deployment.apps")
+        .any(|it| it["metadata"]["name"] == "kubeflow-pipelines-profile-controller");
+    let wanted = [
+        ("service account", "ServiceAccount.", "default-editor"),
+        ("service account", "ServiceAccount.", "default-viewer"),
+        ("role binding", BINDINGS, "default-editor"),
+        ("role binding", BINDINGS, "default-viewer"),
+        ("role binding", BINDINGS, "namespaceAdmin"),
+        ("Secret", "Secret.", "mlpipeline-minio-artifact"),
+    ];
+    let missing: Vec<String> = wanted
+        .into_iter()
+        .filter(|(_, kind, wanted)| {
+            (has_pipelines || *kind != "Secret.")
+                && sight.view.get(kind, Some(name), wanted).is_none()
+        })
+        .map(|(what, _, name)| format!("{what} {name}"))
+        .collect();
+    if missing.is_empty() {
+        Verdict::Ready
+    } else {
+        Verdict::Waiting(format!("its namespace has no {}", missing.join(", ")).into())
+    }
+}

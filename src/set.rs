@@ -1,0 +1,11 @@
+//! The manifests: built, read, put in order, drawn, linted. Names no client.
+
+pub mod build;
+pub mod draw;
+pub mod facts;
+pub mod images;
+pub mod lint;
+pub mod objects;
+pub mod order;
+pub mod prepare;
+pub mod served;

@@ -1,0 +1,342 @@
+//! Renders the manifests once: kustomize directories and URLs by kustomize, files and URLs of YAML as they are.
+//!
+//! Given lines as the user wrote them; refuses what does not exist. Only a network that fails is tried again.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use tokio::process::Command;
+
+use crate::{
+    limits::Deadline,
+    report::{Exit, Explain, innermost},
+    set::objects::{self, Object, SetError},
+    wait,
+};
+
+/// How often a remote base is tried in all.
+const ATTEMPTS: u32 = 3;
+/// Pause before the second try; it doubles.
+const PAUSE: Duration = Duration::from_secs(2);
+/// What kustomize and git say when the network is at fault and not the manifests.
+const NETWORK: [&str; 14] = [
+    "hit 27s timeout",
+    "could not resolve host",
+    "no such host",
+    "early eof",
+    "i/o timeout",
+    "tls handshake timeout",
+    "connection reset",
+    "connection refused",
+    "connection timed out",
+    "temporary failure",
+    "network is unreachable",
+    "unexpected disconnect",
+    "the remote end hung up",
+    "context deadline exceeded",
+];
+
+/// Why nothing could be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A line names nothing that exists.
+    #[error("the manifests `{0}` do not exist")]
+    Missing(String),
+    /// A file cannot be read.
+    #[error("cannot read the manifests `{path}`: {reason}")]
+    Unreadable {
+        /// The line.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// kustomize refuses it.
+    #[error("kustomize cannot build `{line}`: {}", last_line(.output))]
+    Refused {
+        /// The line.
+        line: String,
+        /// All that kustomize said.
+        output: String,
+    },
+    /// The network failed three times.
+    #[error("cannot fetch the manifests `{line}` after {ATTEMPTS} attempts: {reason}")]
+    Unreachable {
+        /// The line.
+        line: String,
+        /// What the last attempt met.
+        reason: String,
+    },
+    /// kustomize itself cannot be run.
+    #[error("cannot run {program}: {reason}")]
+    NoKustomize {
+        /// Its path.
+        program: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// The deadline passed.
+    #[error("building `{0}`: not done in time")]
+    TimedOut(String),
+    /// What was rendered cannot be taken.
+    #[error(transparent)]
+    Set(#[from] SetError),
+}
+
+impl Explain for BuildError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Missing(_) | Self::Unreadable { .. } | Self::Refused { .. } => Exit::BadInput,
+            Self::Unreachable { .. } | Self::NoKustomize { .. } => Exit::Infrastructure,
+            Self::TimedOut(_) => Exit::TimeLimit,
+            Self::Set(error) => error.exit(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing(_) => Some(
+                "name a directory with a kustomization.yaml, a file, or a URL; relative paths count from the working directory"
+                    .to_owned(),
+            ),
+            Self::Refused { line, output } if output.contains("already registered id") => Some(
+                format!("two objects of `{line}` have one kind, namespace and name: rename or remove one"),
+            ),
+            Self::Refused { line, .. } => Some(format!("`kustomize build {line}` shows the same")),
+            Self::Unreachable { .. } => {
+                Some("is the host right, and may this machine reach it?".to_owned())
+            }
+            Self::Set(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::Refused { output, .. } if output.lines().count() > 1 => {
+                output.lines().map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What a line of `manifests` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A directory of kustomize's.
+    Directory(PathBuf),
+    /// A URL that kustomize understands.
+    Remote(String),
+    /// A file of YAML or JSON.
+    File(PathBuf),
+    /// A URL of a file of YAML or JSON.
+    Download(String),
+}
+
+impl Source {
+    /// Whether kustomize renders it.
+    pub fn needs_kustomize(&self) -> bool {
+        matches!(self, Self::Directory(_) | Self::Remote(_))
+    }
+}
+
+/// What was rendered.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The text as it came, sources in order.
+    pub text: String,
+    /// Its objects, in order.
+    pub objects: Vec<Object>,
+}
+
+/// Tells what each line names, before anything is run.
+///
+/// # Errors
+/// [`BuildError::Missing`].
+pub fn sources(lines: &[String]) -> Result<Vec<(String, Source)>, BuildError> {
+    let tell = |line: &String| Ok((line.clone(), source(line)?));
+    lines.iter().map(tell).collect()
+}
+
+fn source(line: &str) -> Result<Source, BuildError> {
+    let path = Path::new(line);
+    if path.is_dir() {
+        return Ok(Source::Directory(path.to_owned()));
+    }
+    if path.is_file() {
+        let is_kustomization = matches!(
+            path.file_name().and_then(|name| name.to_str()),
+            Some("kustomization.yaml" | "kustomization.yml" | "Kustomization")
+        );
+        return Ok(match path.parent() {
+            Some(parent) if is_kustomization && parent.as_os_str().is_empty() => {
+                Source::Directory(PathBuf::from("."))
+            }
+            Some(parent) if is_kustomization => Source::Directory(parent.to_owned()),
+            _ => Source::File(path.to_owned()),
+        });
+    }
+    if let Ok(url) = url::Url::parse(line)
+        && matches!(url.scheme(), "http" | "https")
+    {
+        let is_file = [".yaml", ".yml", ".json"]
+            .iter()
+            .any(|end| url.path().ends_with(end));
+        return Ok(if is_file {
+            Source::Download(line.to_owned())
+        } else {
+            Source::Remote(line.to_owned())
+        });
+    }
+    // What git knows: `github.com/owner/name//path?ref=v1`, `git@host:owner/name`, `ssh://…`.
+    let remote = ["github.com/", "git@", "ssh://", "git::", "file://"];
+    if remote.iter().any(|start| line.starts_with(start)) {
+        return Ok(Source::Remote(line.to_owned()));
+    }
+    Err(BuildError::Missing(line.to_owned()))
+}
+
+/// Renders every source, in order, with the kustomize at `kustomize`.
+///
+/// # Errors
+/// [`BuildError`]; nothing is written anywhere.
+pub async fn render(
+    sources: &[(String, Source)],
+    kustomize: &Path,
+    deadline: Deadline,
+) -> Result<Rendered, BuildError> {
+    let mut rendered = Rendered {
+        text: String::new(),
+        objects: Vec::new(),
+    };
+    for (line, source) in sources {
+        let text = match source {
+            Source::File(path) => {
+                let read = tokio::fs::read_to_string(path).await;
+                read.map_err(|error| BuildError::Unreadable {
+                    path: line.clone(),
+                    reason: error.to_string(),
+                })?
+            }
+            Source::Download(url) => attempts(line, deadline, || download(url)).await?,
+            Source::Directory(path) => {
+                let target = path.as_os_str();
+                attempts(line, deadline, || build(line, kustomize, target)).await?
+            }
+            Source::Remote(url) => {
+                let target = url.as_ref();
+                attempts(line, deadline, || build(line, kustomize, target)).await?
+            }
+        };
+        rendered.objects.extend(objects::read(line, &text)?);
+        if !rendered.text.is_empty() {
+            rendered.text.push_str("\n---\n");
+        }
+        rendered.text.push_str(&text);
+    }
+    if rendered.objects.is_empty() {
+        return Err(SetError::Empty.into());
+    }
+    Ok(rendered)
+}
+
+/// Why one attempt gave nothing.
+enum Attempt {
+    /// The network: try again.
+    Network(String),
+    /// Anything else.
+    Final(BuildError),
+}
+
+async fn attempts<F>(
+    line: &str,
+    deadline: Deadline,
+    attempt: impl Fn() -> F,
+) -> Result<String, BuildError>
+where
+    F: Future<Output = Result<String, Attempt>>,
+{
+    let mut pause = PAUSE;
+    for number in 1.. {
+        let result = deadline.bound(attempt()).await;
+        match result.map_err(|_| BuildError::TimedOut(line.to_owned()))? {
+            Ok(text) => return Ok(text),
+            Err(Attempt::Final(error)) => return Err(error),
+            Err(Attempt::Network(reason)) if number >= ATTEMPTS => {
+                return Err(BuildError::Unreachable {
+                    line: line.to_owned(),
+                    reason,
+                });
+            }
+            Err(Attempt::Network(reason)) => {
+                tracing::warn!("{line}: {reason}; trying again");
+                let paused = deadline.bound(wait::pause(pause)).await;
+                paused.map_err(|_| BuildError::TimedOut(line.to_owned()))?;
+                pause *= 2;
+            }
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+async fn build(line: &str, kustomize: &Path, target: &std::ffi::OsStr) -> Result<String, Attempt> {
+    let ran = Command::new(kustomize)
+        .arg("build")
+        .arg(target)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await;
+    let output = ran.map_err(|error| {
+        Attempt::Final(BuildError::NoKustomize {
+            program: kustomize.display().to_string(),
+            reason: error.to_string(),
+        })
+    })?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() {
+        for warning in said.lines() {
+            tracing::warn!("kustomize: {}", warning.trim_start_matches("# Warning: "));
+        }
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let low = said.to_lowercase();
+    Err(if NETWORK.iter().any(|sign| low.contains(sign)) {
+        Attempt::Network(last_line(&said).to_owned())
+    } else {
+        Attempt::Final(BuildError::Refused {
+            line: line.to_owned(),
+            output: said,
+        })
+    })
+}
+
+async fn download(url: &str) -> Result<String, Attempt> {
+    let network = |error: reqwest::Error| Attempt::Network(innermost(&error));
+    let response = reqwest::get(url).await.map_err(network)?;
+    let status = response.status();
+    if status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS {
+        return Err(Attempt::Network(format!("it answers {status}")));
+    }
+    if !status.is_success() {
+        return Err(Attempt::Final(BuildError::Missing(format!(
+            "{url}, which answers {status},"
+        ))));
+    }
+    response.text().await.map_err(network)
+}
+
+fn last_line(output: &str) -> &str {
+    output
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("it said nothing")
+        .trim_start_matches("Error: ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! What can be known to go wrong before anything is written.
+//!
+//! Given the set and, where a cluster can be asked, what was seen of it; writes nothing. One rule a file. All that is found
+//! is told together, worst first, each with the object and what to do about it.
+
+pub mod duplicates;
+pub mod kinds;
+pub mod names;
+pub mod room;
+pub mod services;
+pub mod sight;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use kinds::settle;
+pub use sight::Sight;
+
+use crate::{
+    report::{Exit, Explain, escape_markdown},
+    set::{facts::Facts, objects::Object, served::Served},
+};
+
+/// What a finding means. The worst comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// It cannot be deployed: nothing is written.
+    Fatal,
+    /// Something of it will not come up as it is: `lint-only` fails, a deployment says so and goes on.
+    Problem,
+    /// It may go wrong, or could not be looked at.
+    Warning,
+}
+
+/// Which rule found it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// A kind that nobody serves.
+    Kind,
+    /// Two objects that are one.
+    Duplicate,
+    /// A name with a variable left in it.
+    Name,
+    /// A webhook or a conversion without its Service.
+    Service,
+    /// Requests that the nodes have no room for.
+    Room,
+    /// An image that no registry has.
+    Image,
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// What it means.
+    pub severity: Severity,
+    /// Which rule found it.
+    pub rule: Rule,
+    /// The object, or the first of several; empty where it is about the whole set.
+    pub object: String,
+    /// What is wrong, with the object.
+    pub message: String,
+    /// What to do about it; empty where the message says all.
+    pub remedy: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if !self.remedy.is_empty() {
+            write!(f, "; {}", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+/// The set has findings that it is refused for.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", findings.first().map_or_else(String::new, ToString::to_string))]
+pub struct LintError {
+    /// All of them, worst first; warnings too.
+    pub findings: Vec<Finding>,
+}
+
+impl LintError {
+    /// Refuses findings that are as bad as `worst` or worse.
+    ///
+    /// # Errors
+    /// All findings, if one is.
+    pub fn refuse(mut findings: Vec<Finding>, worst: Severity) -> Result<Vec<Finding>, Self> {
+        findings.sort();
+        if findings.first().is_some_and(|it| it.severity <= worst) {
+            return Err(Self { findings });
+        }
+        Ok(findings)
+    }
+}
+
+impl Explain for LintError {
+    fn exit(&self) -> Exit {
+        Exit::BadInput
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("nothing was written to the cluster".to_owned())
+    }
+
+    fn details(&self) -> Vec<String> {
+        let rest = self.findings.iter().skip(1);
+        rest.map(|finding| match finding.severity {
+            Severity::Fatal | Severity::Problem => finding.to_string(),
+            Severity::Warning => format!("warning: {finding}"),
+        })
+        .collect()
+    }
+}
+
+/// Every rule but that of images, which asks registries (see [`pulls`]); without a sight, those that need none.
+///
+/// `wait` is whether the deployment would wait for readiness.
+pub fn check(
+    objects: &[Object],
+    facts: &[Facts],
+    served: &Served,
+    sight: Option<&Sight>,
+    wait: bool,
+) -> Vec<Finding> {
+    let mut findings = duplicates::check(objects);
+    findings.extend(names::check(objects));
+    match sight {
+        Some(sight) => {
+            findings.extend(kinds::check(objects, served, &sight.version));
+            findings.extend(room::check(objects, &sight.room, wait));
+        }
+        None => findings.extend(kinds::check_without_server(objects, served)),
+    }
+    findings.extend(services::check(objects, facts, sight));
+    findings.sort();
+    findings
+}
+
+/// Findings as a table of a job summary.
+pub fn markdown(findings: &[Finding]) -> String {
+    let mut text =
+        "### ⚠️ deploy-manifests: what the lint found\n\n| what | remedy |\n|---|---|\n".to_owned();
+    for finding in findings {
+        let (message, remedy) = (
+            escape_markdown(&finding.message),
+            escape_markdown(&finding.remedy),
+        );
+        text.extend([format!("| {message} | {remedy} |\n")]);
+    }
+    text
+}

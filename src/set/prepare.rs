@@ -1,0 +1,106 @@
+//! What of an object is not sent: what others fill in, and what only the server writes.
+
+use serde_json::Value;
+
+use crate::set::objects::Object;
+
+/// Takes out of an object what must not be sent: a CA bundle that stands for "somebody will fill it in", the rules of an
+/// aggregated role, and what only the server writes.
+pub fn prepare(object: &mut Object) {
+    let mut value = object.value();
+    let metadata = value["metadata"].as_object_mut();
+    let mut changed = metadata.is_some_and(|metadata| {
+        ["managedFields", "resourceVersion", "uid", "generation"]
+            .iter()
+            .any(|key| metadata.remove(*key).is_some())
+    });
+    if object.id.group.starts_with("admissionregistration.")
+        || object.id.group.starts_with("apiextensions.")
+        || object.id.group.starts_with("apiregistration.")
+    {
+        changed |= strip(&mut value);
+    }
+    // Its rules are the controller's: who owns them fights with it, deploy after deploy.
+    if object.id.is("rbac.authorization.k8s.io", "ClusterRole")
+        && value.get("aggregationRule").is_some_and(|it| !it.is_null())
+        && let Some(role) = value.as_object_mut()
+    {
+        changed |= role.remove("rules").is_some();
+    }
+    if changed {
+        object.replace(&value);
+    }
+}
+
+/// Base64 of a line end: upstream's placeholder.
+const PLACEHOLDERS: [&str; 3] = ["Cg==", "Cgo=", ""];
+
+fn strip(value: &mut Value) -> bool {
+    match value {
+        Value::Object(map) => {
+            let placeholder = map
+                .get("caBundle")
+                .and_then(Value::as_str)
+                .is_some_and(|bundle| PLACEHOLDERS.contains(&bundle.trim()));
+            if placeholder {
+                map.remove("caBundle");
+            }
+            let mut changed = placeholder;
+            for (key, inner) in map.iter_mut() {
+                // Schemas are large and hold none.
+                if key != "schema" {
+                    changed |= strip(inner);
+                }
+            }
+            changed
+        }
+        Value::Array(items) => {
+            let mut changed = false;
+            for item in items {
+                changed |= strip(item);
+            }
+            changed
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::set::objects;
+
+    #[test]
+    fn the_rules_of_an_aggregated_role_are_left_to_its_controller() {
+        let text = "
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: a}
+aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}
+rules: []
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: b}
+rules: []";
+        let mut roles = objects::read("x", text).unwrap();
+        roles.iter_mut().for_each(prepare);
+        assert_eq!(roles[0].value().get("rules"), None);
+        assert_eq!(roles[1].value()["rules"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn a_placeholder_for_a_ca_is_not_sent() {
+        let text = "
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: a, uid: x}
+webhooks: [{clientConfig: {caBundle: Cg==}}, {clientConfig: {caBundle: QUJD}}]";
+        let mut object = objects::read("x", text).unwrap().remove(0);
+        prepare(&mut object);
+        let value = object.value();
+        assert_eq!(value["metadata"], serde_json::json!({"name": "a"}));
+        assert_eq!(value["webhooks"][0]["clientConfig"], serde_json::json!({}));
+        assert_eq!(value["webhooks"][1]["clientConfig"]["caBundle"], "QUJD");
+    }
+}

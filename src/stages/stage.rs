@@ -1,0 +1,154 @@
+//! The stages by name, and what each sets.
+
+/// The six stages of the chain and what stands beside it; each is an action, a subcommand and a file of this folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// `provision-ec2`
+    ProvisionEc2,
+    /// `install-kind`
+    InstallKind,
+    /// `deploy-manifests`
+    DeployManifests,
+    /// `run-mnist-notebook-job`
+    RunMnistNotebookJob,
+    /// `gather-logs`
+    GatherLogs,
+    /// `teardown`
+    Teardown,
+    /// `extend`, beside the chain
+    Extend,
+    /// `reap`, beside the chain
+    Reap,
+    /// `doctor`, before the chain
+    Doctor,
+}
+
+impl Stage {
+    /// All of them: those of the chain in its order, then the others.
+    pub const ALL: [Self; 9] = [
+        Self::ProvisionEc2,
+        Self::InstallKind,
+        Self::DeployManifests,
+        Self::RunMnistNotebookJob,
+        Self::GatherLogs,
+        Self::Teardown,
+        Self::Extend,
+        Self::Reap,
+        Self::Doctor,
+    ];
+
+    /// Whether it is one of the chain.
+    pub const fn in_chain(self) -> bool {
+        !matches!(self, Self::Extend | Self::Reap | Self::Doctor)
+    }
+
+    /// Whether it collects, ends or tells what there is: no full disk may keep it from that.
+    pub(super) const fn must_run(self) -> bool {
+        matches!(
+            self,
+            Self::GatherLogs | Self::Teardown | Self::Reap | Self::Doctor
+        )
+    }
+
+    /// The one name of action, subcommand and stage.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ProvisionEc2 => "provision-ec2",
+            Self::InstallKind => "install-kind",
+            Self::DeployManifests => "deploy-manifests",
+            Self::RunMnistNotebookJob => "run-mnist-notebook-job",
+            Self::GatherLogs => "gather-logs",
+            Self::Teardown => "teardown",
+            Self::Extend => "extend",
+            Self::Reap => "reap",
+            Self::Doctor => "doctor",
+        }
+    }
+
+    /// The outputs of its action, each with what it is, beside `failure`.
+    pub const fn outputs(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::ProvisionEc2 => &[
+                (
+                    "instance-id",
+                    "Id of the instance; empty for other providers",
+                ),
+                ("public-ip", "Address at which the host answers"),
+                ("region", "AWS region of the instance"),
+                ("availability-zone", "Availability zone of the instance"),
+                ("instance-type", "Type of the instance"),
+                ("market", "`on-demand` or `spot`"),
+                ("ami", "Image that the instance was launched from"),
+                (
+                    "expires-at",
+                    "When the instance terminates itself (RFC 3339)",
+                ),
+                ("run-id", "Name of this run, as in the tags"),
+            ],
+            Self::InstallKind => &[
+                (
+                    "kubeconfig",
+                    "Path of a kubeconfig that works in every later step of this job",
+                ),
+                ("context", "Context of the cluster in the kubeconfig"),
+                ("kubernetes-version", "Version that the API server reports"),
+                ("kind-version", "Version of kind"),
+                ("node-image", "Image of the nodes"),
+            ],
+            Self::DeployManifests => &[
+                ("objects", "Number of objects applied"),
+                (
+                    "report",
+                    "Path of a JSON file with what became of each object, and when",
+                ),
+                ("diff", "Path of a file with what a dry run shows"),
+            ],
+            Self::RunMnistNotebookJob => &[
+                ("verdict", "`passed` or `failed`"),
+                ("junit", "Path of the JUnit report, a case for each cell"),
+                ("executed-notebook", "Path of the notebook with its outputs"),
+            ],
+            Self::GatherLogs => &[
+                ("bundle", "Path of the bundle, a zip file"),
+                ("report", "Path of the report, one HTML file"),
+                (
+                    "cause",
+                    "The cause of the failure in one line, as found in the bundle",
+                ),
+                ("s3-url", "Where the bundle is in S3"),
+            ],
+            Self::Teardown => &[
+                ("terminated", "Ids of what was removed, one a line"),
+                (
+                    "leftovers",
+                    "Ids of what is left, one a line; empty when all is gone",
+                ),
+                (
+                    "kept-until",
+                    "When the host that was kept after a failure terminates itself (RFC 3339); empty when none was kept",
+                ),
+            ],
+            Self::Extend => &[(
+                "expires-at",
+                "When the instance terminates itself now (RFC 3339)",
+            )],
+            Self::Reap => &[
+                (
+                    "terminated",
+                    "Ids of what was ended and proven gone, one a line",
+                ),
+                (
+                    "leftovers",
+                    "Ids of what was left behind and is still there, one a line",
+                ),
+            ],
+            Self::Doctor => &[
+                (
+                    "missing",
+                    "What the chain cannot run without, one a line; empty when it can run",
+                ),
+                ("warnings", "What else to know, one a line"),
+            ],
+        }
+    }
+}
