@@ -1,7 +1,7 @@
-//! Before a run: what the chain needs, tried or looked at, without making anything.
+//! Checks before a run whether the chain has what it needs; creates nothing.
 //!
-//! Given what was found; knows what a finding means for the status, and how it is told. A check that cannot be made is
-//! a warning, never "ok".
+//! This module has the result of a check, its forms for log and summary, and the verdict over all. One submodule each
+//! checks EC2, a host, this machine, GitHub. A check that cannot be made is a warning, never "ok".
 
 pub mod ec2;
 pub mod github;
@@ -17,12 +17,12 @@ use crate::{
     report::{Exit, Failure, Leftover, escape_markdown, one_line},
 };
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckStatus {
     /// It is there.
     Ok,
-    /// The chain can run, but something is to be known.
+    /// The chain can run, but the user should know something.
     Warning,
     /// The chain cannot run, and would end with this.
     Missing(Exit),
@@ -39,7 +39,7 @@ impl CheckStatus {
     }
 }
 
-/// One thing that was looked at.
+/// One check and its result.
 #[derive(Clone, Debug)]
 pub struct Check {
     /// How it came out.

@@ -1,7 +1,7 @@
-//! Which of the resources that carry our tags were left behind.
+//! Decides which resources with our tags are leaked.
 //!
-//! A resource is judged from what was found, what GitHub says of its run, and the time, without asking anybody: in doubt it
-//! stays, and what is not certainly ours is none of our business. [`Pass`] carries the verdicts out.
+//! Pure: given the resources, GitHub's answers about their runs, and the time. In doubt a
+//! resource stays, and what is not certainly ours is not touched. [`Pass`] carries the verdicts out.
 
 mod pass;
 mod table;
@@ -75,18 +75,18 @@ impl Repositories {
     }
 }
 
-/// What holds for all resources of one pass.
+/// The rules of one pass.
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// The time.
     pub now: Timestamp,
-    /// So long ago has the mark of an earlier pass to be.
+    /// How old the mark of an earlier pass has to be.
     pub grace: Limit,
     /// Whose resources.
     pub repositories: Repositories,
 }
 
-/// What is to become of a resource.
+/// What a pass does with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// Not ours to judge.

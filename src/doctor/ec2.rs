@@ -1,7 +1,7 @@
-//! What a launch and an end would ask of EC2, asked with `DryRun`: permissions, network, image, the market.
+//! Checks EC2 by sending the requests of a launch and a teardown with `DryRun`: permissions, network, image, market.
 //!
-//! Given the inputs of `provision-ec2`; makes and changes nothing. What a policy allows only on things of ours can be
-//! tried only where there are such things; elsewhere it is a warning.
+//! Given the inputs of `provision-ec2`; creates and changes nothing. A policy that allows a call only on resources with
+//! our tags can be checked only where such a resource exists; elsewhere the result is a warning.
 
 mod spot;
 mod trials;
@@ -40,7 +40,7 @@ use crate::{
     run::{Run, TAG_EXPIRES_AT},
 };
 
-/// What a policy has to say for `gather-logs`.
+/// The statements that a policy needs for the upload of `gather-logs`.
 pub fn allowing_upload(target: Target) -> Vec<Statement> {
     let scope = PolicyScope {
         s3: Some(target),
@@ -49,7 +49,7 @@ pub fn allowing_upload(target: Target) -> Vec<Statement> {
     iam::of_chain(&scope).allowing("s3:PutObject")
 }
 
-/// Tries everything; `budget` is what a run may take.
+/// Makes all checks; `budget` is how long a run may take.
 pub async fn examine(
     args: &ProvisionArgs,
     budget: Limit,
@@ -224,7 +224,7 @@ fn found<T>(
     }
 }
 
-/// What is to be launched, and with what.
+/// The launch that is tried.
 struct DryRun<'a> {
     ec2: &'a Client,
     spec: &'a LaunchSpec,

@@ -1,4 +1,4 @@
-//! What GitHub lets this job do, and whether what is to run on a schedule will.
+//! Checks GitHub: the token's permissions, and whether the scheduled workflows will run.
 
 use std::path::Path;
 
@@ -15,9 +15,9 @@ use crate::{
     report::Exit,
 };
 
-/// After so many days without activity GitHub stops the schedules of a public repository.
+/// After this many days without activity GitHub stops the schedules of a public repository.
 const IDLE_DAYS: i64 = 60;
-/// So long before that it is said.
+/// The warning comes this many days earlier.
 const WARNING_DAYS: i64 = 14;
 
 /// Looks at the token and, where hosts can be left behind, at the schedule of `reap`.

@@ -1,5 +1,5 @@
-//! Whether the host is there, was booted anew, or has no disk left: a word beside a failure, since what fails last is
-//! rarely what is wrong.
+//! Adds the state of the host to a failure: it is lost, was rebooted, or has no disk left. The last error is rarely the
+//! cause.
 
 use std::{io, time::Duration};
 

@@ -40,7 +40,7 @@ use crate::{
     wait::{self, Every, Status},
 };
 
-/// Files of the state directory that open the door to a host.
+/// Files of the state directory that give access to a host.
 pub const SECRET_FILES: [&str; 2] = [LOGIN_KEY, HOST_KEY];
 
 /// How long [`Provider::let_go`] looks for an instance whose launch has no answer yet. A cancelled step lives for 7.5 s.
@@ -52,7 +52,7 @@ pub(crate) const RUN_INSTANCES: &str = "RunInstances";
 /// The unit of systemd that ends the host.
 pub(crate) const TTL_TIMER: &str = "manifests-e2e-ttl.timer";
 
-/// What was just made may be unknown somewhere for so long.
+/// What EC2 has just made may be unlisted, or unknown to another call, for this long.
 pub(crate) const VISIBILITY_DELAY: Duration = Duration::from_mins(1);
 
 /// EC2, for one launch or for the end of one.

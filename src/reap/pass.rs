@@ -1,4 +1,4 @@
-//! One pass: GitHub asked about every run, then the verdicts carried out and proven.
+//! One pass: asks GitHub about every run, carries the verdicts out, and proves the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 

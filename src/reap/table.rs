@@ -7,7 +7,7 @@ use crate::{
     run::{TAG_EXPIRES_AT, TAG_REPOSITORY, TAG_RUN, TAG_URL},
 };
 
-/// So many rows are shown: a summary that is too large is shown not at all.
+/// How many rows are shown: GitHub drops a summary that is too large.
 const MAX_ROWS: usize = 500;
 
 /// What became of each resource, one row each; what is somebody else's is only counted.

@@ -19,7 +19,7 @@ use crate::{
 
 /// The role that AWS makes with the first spot request of somebody who may make it.
 const ROLE: &str = "AWSServiceRoleForEC2Spot";
-/// For one answer.
+/// Limit for the request.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// Looks whether it is there.

@@ -41,7 +41,7 @@ impl DryRunAnswer {
 pub(super) struct TriedCall {
     pub(super) call: &'static str,
     pub(super) tried: DryRunAnswer,
-    /// On something that a policy knows as ours, or on nothing in particular. Else on something made up.
+    /// Whether it was on a resource with our tags or on none. Otherwise it was on a made-up id.
     pub(super) on_ours: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Who may: the credentials that AWS is asked with, and the address that a host lets in.
+//! Access in both directions: our credentials for AWS, and the addresses that may reach port 22 of a host.
 
 mod client;
 mod session;

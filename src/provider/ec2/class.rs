@@ -5,19 +5,19 @@
 /// What a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// No room for this type in this zone, in this market: another candidate may do, or the same one later.
+    /// No capacity for this type in this zone and market: another candidate may succeed, or the same one later.
     Capacity,
-    /// This type is never to be had in this zone.
+    /// This zone does not offer this type.
     NotInZone,
-    /// This type is never to be had in this region.
+    /// This region does not offer this type.
     NoSuchType,
-    /// The account may not buy spot, or not at this price: on-demand may do.
+    /// The account may not buy spot, or not at this price: on-demand may succeed.
     SpotClosed,
-    /// The account may not have more of it.
+    /// A quota of the account is used up.
     Quota,
-    /// The account itself has to be put in order first.
+    /// The account itself needs a change: verification, support or opt-in.
     Account,
-    /// The caller may not do that.
+    /// The caller lacks the permission.
     Denied,
     /// The credentials are not accepted.
     Credentials,
@@ -97,7 +97,7 @@ impl ErrorClass {
         }
     }
 
-    /// Whether the same request may be sent again: not where another candidate may do, nor where nothing will.
+    /// Whether a retry of the same request may succeed.
     pub(crate) const fn again(self) -> bool {
         matches!(self, Self::Fault | Self::Other)
     }

@@ -1,4 +1,5 @@
-//! How things end: found by tags alone, ended in an order that can succeed, looked for again; and the end moved.
+//! The end of resources: finds them by tags alone, ends them in an order that can succeed, proves that they are gone.
+//! It also moves the end of a host (`timer`), and marks for `reap` (`janitor`).
 
 mod destroy;
 mod find;

@@ -1,4 +1,7 @@
-//! How an instance comes to be: what is asked for, where, in which order, until a host answers.
+//! The launch of a host: looks up image and network, requests an instance until one candidate has capacity, waits until
+//! the host answers.
+//!
+//! Given a [`LaunchSpec`] and an [`Access`]; intents go into the record before each side effect.
 
 mod adopt;
 pub mod attempts;
@@ -36,10 +39,10 @@ use crate::{
     report::{Failure, Leftover},
 };
 
-/// What a teardown needs of credentials at most: its own default limit.
+/// How long the credentials of a teardown have to last: its own default limit.
 const TEARDOWN_LIMIT: Duration = Duration::from_mins(10);
 
-/// What was there before anything was made.
+/// What exists before the launch and what the launch uses.
 struct LaunchSite {
     ec2: aws_sdk_ec2::Client,
     image: ChosenImage,

@@ -1,6 +1,6 @@
-//! Which quota of the account a refusal speaks of, and what to do about it; source: Service Quotas.
+//! The quotas of an account: which one a refusal means, and what to do about it. Source: Service Quotas.
 
-/// How one instance is bought.
+/// How an instance is bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PurchaseOption {
     OnDemand,
@@ -37,7 +37,7 @@ const fn named(name: &'static str) -> Quota {
 }
 
 impl Quota {
-    /// The quota that a code speaks of, for a request of this type in this market.
+    /// The quota that a code means, for a request of this type in this market.
     pub(crate) fn of(code: &str, market: PurchaseOption, instance_type: &str) -> Self {
         match (code, market) {
             ("VolumeLimitExceeded" | "Client.VolumeLimitExceeded", _) => Self {
@@ -53,7 +53,7 @@ impl Quota {
         }
     }
 
-    /// Whether a code speaks of one that all candidates share, whatever their type and market.
+    /// Whether a code means a quota that all candidates share, whatever their type and market.
     pub(crate) fn is_shared(code: &str) -> bool {
         !matches!(
             code,

@@ -1,4 +1,4 @@
-//! The way to EC2: a client for each region, the clock that its answers are dated by.
+//! EC2's API: a client for each region, and AWS's clock from the date of its answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// Where to go when nothing says otherwise.
+/// The region when neither input nor environment names one.
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 
 /// EC2 in any region, with one set of credentials and one pool of connections.
@@ -104,10 +104,10 @@ impl Intercept for AwsClock {
     }
 }
 
-/// The region that is meant: as given, else as the SDK's variables say. `None` where neither says.
+/// The region of the input, else of the SDK's variables. `None` where neither names one.
 ///
 /// # Errors
-/// [`BadInput`] when it cannot be the name of a region: a request would only find out by a name that does not resolve.
+/// [`BadInput`] when it cannot be the name of a region: a request would fail later, with a name that does not resolve.
 pub(crate) fn region(given: Option<&str>, env: &Environment) -> Result<Option<String>, BadInput> {
     let named = [
         ("region", given),
@@ -132,7 +132,7 @@ pub(crate) fn region(given: Option<&str>, env: &Environment) -> Result<Option<St
     })
 }
 
-/// Ends the SDK's retries where another candidate may do: AWS answers a lack of capacity with status 500.
+/// Stops the SDK's retries where another candidate may have capacity: AWS answers a lack of capacity with status 500.
 #[derive(Debug)]
 pub(crate) struct NoCapacityRetry;
 

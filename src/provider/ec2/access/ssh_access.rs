@@ -1,8 +1,8 @@
-//! Who may come in at port 22: whoever is named, else this machine, whose address may change while a job lives.
+//! SSH access to a host: which addresses its security group admits to port 22.
 //!
-//! A runner behind a pool of addresses leaves by another one now and then; to the host it is a stranger then, and what it
-//! sends is dropped without a word. The new address is let in and the old one is not any more. Nobody is let in whose
-//! address was named, and no group is touched that is not this job's.
+//! They are the named ones, else this machine's. A runner behind a pool of addresses may get another one during a
+//! job; the security group then drops its packets, and the host looks dead. This module authorizes the new address and
+//! revokes the old one. It changes only the group of this job, and only where no address was named.
 
 use std::{
     convert::Infallible,
@@ -33,12 +33,12 @@ use crate::{
 
 /// The step of the record.
 const ALLOW_SSH: &str = "AllowSsh";
-/// For a new address at the door.
+/// Limit for authorizing a new address.
 const REAUTHORIZE_LIMIT: Duration = Duration::from_secs(45);
-/// How often a host that is waited for is looked at.
+/// How often a host that is waited for is probed.
 const POLL_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Answers with the address that it is asked from; `MANIFESTS_E2E_ADDRESS_URL` names another that does.
+/// Answers with the caller's public address; `MANIFESTS_E2E_ADDRESS_URL` names another service.
 const OWN_ADDRESS: &str = "https://checkip.amazonaws.com";
 
 /// Addresses that may reach port 22.
@@ -91,7 +91,7 @@ impl Cidr {
     }
 }
 
-/// Opens port 22 of a group to one caller, and notes to whom.
+/// Authorizes one source for port 22 of a group, and records it.
 pub(crate) async fn authorize(
     ec2: &Client,
     store: &mut Store,
@@ -109,9 +109,9 @@ pub(crate) async fn authorize(
     Ok(store.achieve(ALLOW_SSH, json!({"allowed": true}))?)
 }
 
-/// Lets this machine in again at the host of the record, where that is silent because we have another address now.
+/// Authorizes this machine's new address when the host of the record is silent and this machine's address has changed.
 ///
-/// What cannot be done is said; the stage will find the host as it is.
+/// A failure is a warning: the stage then finds the host as it is.
 pub async fn reauthorize(store: &mut Store, env: &Environment, deadline: Deadline) {
     let record = store.record();
     let (Some(host), role) = (record.host.clone(), record.role_arn.clone()) else {
@@ -134,10 +134,10 @@ pub async fn reauthorize(store: &mut Store, env: &Environment, deadline: Deadlin
     }
 }
 
-/// Lets this machine in where it has an address that is not let in yet; says whether it has.
+/// Authorizes this machine's address unless it is authorized already; returns whether it did.
 ///
 /// # Errors
-/// [`Failure`] when it has, and could not be let in.
+/// [`Failure`] when it could not.
 async fn reauthorize_new_address(
     store: &mut Store,
     access: &Access,
@@ -169,7 +169,7 @@ async fn reauthorize_new_address(
     Ok(true)
 }
 
-/// Looks after the door of a host that is waited for, and never ends.
+/// Keeps a host reachable while somebody waits for it; never returns.
 pub(crate) async fn keep_authorized(
     store: &mut Store,
     access: &Access,
@@ -187,12 +187,12 @@ pub(crate) async fn keep_authorized(
     }
 }
 
-/// Whether nothing comes back at all, not even a refusal: that is how a closed door looks.
+/// Whether nothing comes back at all, not even a refusal: a security group drops packets silently.
 async fn is_silent(host: &HostRecord) -> bool {
     host.kind == HostKind::Ssh && probe_ssh(host).await.is_none()
 }
 
-/// The group that we have opened, and to which address of ours; nothing where somebody was named.
+/// The group and this machine's address that it admits; `None` where the addresses were named.
 fn authorized(store: &Store) -> Option<(String, String)> {
     let mut steps = store.record().steps.iter().rev();
     let step = steps.find(|step| step.name == ALLOW_SSH)?;
@@ -201,7 +201,7 @@ fn authorized(store: &Store) -> Option<(String, String)> {
     Some((text("group")?, text("from")?))
 }
 
-/// The address that this machine is seen by.
+/// This machine's public address.
 pub(crate) async fn own_address(env: &Environment, deadline: Deadline) -> Result<IpAddr, Ec2Error> {
     let url = env.get("MANIFESTS_E2E_ADDRESS_URL").unwrap_or(OWN_ADDRESS);
     let unknown = |reason: String| Ec2Error::OwnAddress {
@@ -223,7 +223,7 @@ pub(crate) async fn own_address(env: &Environment, deadline: Deadline) -> Result
     }
 }
 
-/// Lets these addresses in at port 22.
+/// Admits these addresses to port 22.
 pub(crate) async fn authorize_ingress(
     ec2: &Client,
     region: &str,
@@ -261,7 +261,7 @@ pub(crate) async fn authorize_ingress(
     .map_err(Ec2Error::waited)
 }
 
-/// Lets these addresses in no longer.
+/// Does not admit these addresses any more.
 pub(crate) async fn revoke_ingress(
     ec2: &Client,
     region: &str,

@@ -1,4 +1,4 @@
-//! What `reap` asks of EC2: everything that carries our tags, whoever's it is; marks on it; its end.
+//! EC2 for `reap`: finds every resource with our tags, whoever owns it; marks, unmarks and ends resources.
 
 use aws_sdk_ec2::types::Tag;
 use jiff::Timestamp;
@@ -19,14 +19,14 @@ use crate::{
     run::TAG_CANDIDATE,
 };
 
-/// EC2 as a janitor sees it.
+/// EC2 in all regions that a pass covers.
 #[derive(Debug)]
 pub struct Janitor {
     api: Ec2Api,
     regions: Regions,
 }
 
-/// What one look has found.
+/// All resources with our tags at one moment.
 #[derive(Debug)]
 pub struct TaggedResources {
     /// Everything that carries our tags and is alive.
@@ -102,7 +102,7 @@ impl Janitor {
         Ok(looked.await?.0)
     }
 
-    /// Notes on these that they were taken for left behind at that moment.
+    /// Marks these as candidates: at that moment they looked leaked.
     ///
     /// # Errors
     /// [`Failure`] of the first that cannot be tagged; the others are all the same.

@@ -1,4 +1,4 @@
-//! The end of a host, moved: its own timer first, then the tags and the record that say when it is.
+//! Moves the end of a host: first its own timer, then the tags and the record that name the time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an earlier launch of this job has left: taken over by its client token, or refused to be displaced.
+//! What an earlier launch of this job created: adopted by its client token, or a reason to refuse a second launch.
 
 use aws_sdk_ec2::{Client, types::Instance};
 
@@ -25,7 +25,7 @@ use crate::{
 
 /// The instance of this job that was launched under a token, whatever its state.
 ///
-/// The tags are asked for too: what is not this job's is never taken over.
+/// It filters by this job's tags too: an instance of another job is never adopted.
 pub(crate) async fn by_token(
     ec2: &Client,
     region: &str,
@@ -45,7 +45,7 @@ pub(crate) async fn by_token(
         .next())
 }
 
-/// Whether the request whose answer was lost asked for something that is not asked for any more, and was carried out.
+/// Refuses a launch when the request whose answer was lost is not among the candidates any more and was carried out.
 pub(crate) async fn refuse_another(
     ec2: &Client,
     session: &LaunchSession,
@@ -76,7 +76,7 @@ fn there_is(id: &str) -> Failure {
     .leaving(Leftover::Tagged)
 }
 
-/// A second instance would be paid for and never used: the record has room for one.
+/// Refuses a second instance for this job: it would cost money and never be used, since the record has room for one.
 pub(crate) async fn refuse_a_second(
     ec2: &Client,
     store: &Store,

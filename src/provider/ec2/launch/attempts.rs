@@ -1,4 +1,4 @@
-//! Every request for an instance and what came of it: noted in the record, told in the failure and in the job summary.
+//! Every request for an instance and its answer: kept in the record, reported in the failure and in the job summary.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{
     report::escape_markdown,
 };
 
-/// Notes an answer.
+/// Records an answer.
 pub(crate) fn note(
     store: &mut Store,
     candidate: &Candidate,
@@ -27,7 +27,7 @@ pub(crate) fn note(
     store.update_launch(|launch| launch.attempts.push(attempt))
 }
 
-/// Says of the last one what became of it.
+/// Replaces the answer of the last request by what happened to its instance.
 pub(crate) fn correct(store: &mut Store, answer: String) -> Result<(), RecordError> {
     store.update_launch(|launch| {
         if let Some(last) = launch.attempts.last_mut() {

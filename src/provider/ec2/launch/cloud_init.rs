@@ -1,4 +1,4 @@
-//! User data of the host: who may log in, what it identifies itself by, and when it ends by itself.
+//! User data of the host: who may log in, the host key, and when the host powers itself off.
 //!
 //! Cloud-init reads YAML, of which JSON is a part; so nothing here has to be quoted by hand.
 

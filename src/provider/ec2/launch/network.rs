@@ -1,4 +1,4 @@
-//! Where the host is put and who may reach it: subnets, this machine's address, the security group of the job.
+//! The network of the host: its subnets, and the security group of the job.
 
 use aws_sdk_ec2::{
     Client,
@@ -86,7 +86,7 @@ pub(crate) async fn subnets(
     Ok(found)
 }
 
-/// Who may reach port 22: who is named, else this machine. `None` where the group is somebody else's business.
+/// Who may reach port 22: the named addresses, else this machine. `None` where the caller's own group decides.
 pub(crate) async fn callers(
     spec: &LaunchSpec,
     env: &Environment,
@@ -107,7 +107,7 @@ pub(crate) async fn callers(
     }
 }
 
-/// Makes the security group of this job, or takes over the one that an earlier try of it made.
+/// Creates the security group of this job, or adopts the one that an earlier attempt of this job created.
 pub(crate) async fn security_group(
     ec2: &Client,
     store: &mut Store,

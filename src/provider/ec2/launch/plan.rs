@@ -1,6 +1,6 @@
-//! Which candidate is asked for next: types × zones × markets in order of preference, in rounds that are bounded.
+//! The order of requests: type × zone × market by preference, in a limited number of rounds.
 //!
-//! Pure: given what each refusal means. A round asks for each candidate once; what can never be is not asked for again.
+//! Pure: given the class of each refusal. A round tries each candidate once; one that can never succeed is dropped.
 
 use std::time::Duration;
 
@@ -18,28 +18,28 @@ const FIRST_PAUSE: Duration = Duration::from_secs(20);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(90);
 
-/// So much of the limit a host needs to come up: with less no new round begins, and no replacement is launched.
+/// How long a host needs to become ready: with less left, no new round begins and no replacement is launched.
 const START_RESERVE: Duration = Duration::from_mins(1);
 
-/// What is to be done after a refusal.
+/// What to do after a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AfterRefusal {
-    /// The next candidate; none may be left in this round.
+    /// Try the next candidate; this round may have none left.
     Candidate,
-    /// Nothing: the refusal is the answer.
+    /// Stop: the refusal is the result.
     GiveUp,
 }
 
-/// What is left to be asked for.
+/// The candidates that are left to try.
 #[derive(Debug)]
 pub(crate) struct CandidatePlan {
-    /// What may be asked for in this round and in later ones.
+    /// The candidates of this round and of later ones.
     candidates: Vec<Candidate>,
-    /// The first that this round has not asked for yet.
+    /// Index of the first candidate that this round has not tried.
     at: usize,
     round: u32,
     rounds: u32,
-    /// Whether the account may have no more of what is bought on demand: then there is nothing to come back for.
+    /// Whether the account's quota for on-demand is used up: then another round cannot help.
     full: bool,
 }
 
@@ -54,7 +54,7 @@ impl CandidatePlan {
         }
     }
 
-    /// The round that is being asked for, from 1.
+    /// The current round, from 1.
     pub(crate) fn round(&self) -> u32 {
         self.round
     }
@@ -71,7 +71,7 @@ impl CandidatePlan {
         next
     }
 
-    /// Begins another round, where there may be one: how long to wait before it at most.
+    /// Begins another round, if one is left, and returns the longest pause before it.
     pub(crate) fn again(&mut self) -> Option<Duration> {
         if self.round >= self.rounds || self.candidates.is_empty() || self.full {
             return None;
@@ -82,7 +82,7 @@ impl CandidatePlan {
         Some(longest.min(LONGEST_PAUSE))
     }
 
-    /// Takes a refusal of the candidate that was given out last for what it means.
+    /// Applies the refusal of the last candidate.
     pub(crate) fn refused(
         &mut self,
         candidate: &Candidate,
@@ -114,7 +114,7 @@ impl CandidatePlan {
         }
     }
 
-    /// Takes the early end of an instance for what it means.
+    /// Applies the early end of an instance.
     pub(crate) fn died(&mut self, candidate: &Candidate, code: &str) {
         let taken_back = code.starts_with("Server.SpotInstance");
         if taken_back
@@ -143,12 +143,12 @@ impl CandidatePlan {
     }
 }
 
-/// A part of the longest pause, anywhere from none to all of it: full jitter, so that many jobs do not come back at once.
+/// A random part of the longest pause (full jitter), so that many jobs do not retry at the same moment.
 pub(crate) fn jitter(longest: Duration) -> Duration {
     longest.mul_f64(rand::random::<f64>())
 }
 
-/// What is kept of the limit for the host to come up.
+/// The part of the limit that is reserved for the host to become ready.
 pub(crate) fn reserve(deadline: Deadline) -> Duration {
     START_RESERVE.min(deadline.limit() / 4)
 }

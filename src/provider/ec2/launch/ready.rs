@@ -1,4 +1,4 @@
-//! From "launched" to "answers": the address, SSH with the key known beforehand, the timer that ends the host.
+//! Waits until a launched instance is ready: it has an address, SSH answers with the known host key, its TTL timer runs.
 
 use std::time::Duration;
 
@@ -27,12 +27,12 @@ use crate::{
     wait::{self, Every, Status, WaitError},
 };
 
-/// Exit code of our own script where there is no timer.
+/// Exit code of our script when the timer does not run.
 const NO_TIMER: i32 = 9;
-/// So much of the console is shown.
+/// How many lines of the console are reported.
 const CONSOLE_LINES: usize = 20;
 
-/// Why a host did not come up.
+/// Why a host did not become ready.
 pub(crate) enum StartFailure {
     /// It ended by itself: [`Ec2Error::Died`].
     Died(Ec2Error),
@@ -64,7 +64,7 @@ impl From<StartFailure> for Failure {
     }
 }
 
-/// Waits until an instance answers, and puts the way to it into the record.
+/// Waits until an instance answers, and records how to reach it.
 pub(crate) async fn up(
     launch: &LaunchRequest<'_>,
     id: &str,
@@ -213,14 +213,14 @@ async fn close_metadata(
     .map_err(Ec2Error::waited)
 }
 
-/// Whether a refusal is worth another look: a fault, or an instance that is too new to be known everywhere. Not a session
-/// that could not be made: whoever makes it has tried long enough.
+/// Whether a retry may succeed: after a fault, or while an instance is too new to be visible everywhere. A session that
+/// could not be made was retried already.
 fn passing(error: &Ec2Error, known: Deadline) -> bool {
     let fault = error.class() == ErrorClass::Fault && !matches!(error, Ec2Error::Session(_));
     fault || error.code() == "InvalidInstanceID.NotFound" && !known.passed()
 }
 
-/// Ends only when the instance has ended by itself, or cannot be asked about.
+/// Returns only when the instance has ended, or cannot be described any more.
 async fn death(ec2: &Client, region: &str, id: &str, deadline: Deadline) -> Ec2Error {
     let known = deadline.within(VISIBILITY_DELAY);
     let what = format!("{id} to stay alive");
@@ -290,7 +290,7 @@ fn state(instance: &Instance) -> &str {
         .map_or("unknown", InstanceStateName::as_str)
 }
 
-/// An instance that ends while it boots will not come back: that is said at once, with EC2's reason.
+/// An instance that ends while it boots does not come back: reports that at once, with EC2's reason.
 fn alive(region: &str, instance: &Instance) -> Result<(), Ec2Error> {
     reason_of_end(region, instance).map_or(Ok(()), Err)
 }

@@ -1,7 +1,7 @@
-//! What one launch asks for: keys, tags, token, and the request itself for one candidate.
+//! The request for an instance: keys, tags, client token, and `RunInstances` for one candidate.
 //!
-//! What a request asks for is fixed before the first one is sent, so that an answer that was lost is asked for again
-//! with the same token, and the instance is never launched twice.
+//! Everything in it is fixed and on disk before the first request is sent. If an answer is lost, the same request goes
+//! out again with the same token, so EC2 never launches a second instance.
 
 use aws_sdk_ec2::{
     Client,
@@ -36,16 +36,16 @@ pub(crate) const LOGIN_KEY: &str = "id_ed25519";
 /// The host's own key; kept only until the host is up.
 pub(crate) const HOST_KEY: &str = "host_ed25519_key";
 
-/// What stays the same over all candidates of one launch.
+/// What all requests of one launch have in common; a later process can resume it.
 pub(crate) struct LaunchSession {
     pub(crate) nonce: String,
     pub(crate) expires_at: Timestamp,
     pub(crate) keys: LaunchKeys,
-    /// The request whose answer was lost.
+    /// The request whose answer was lost, if there is one.
     pub(crate) open: Option<OpenRequest>,
 }
 
-/// A request whose answer is not known, as its intent has it.
+/// A request without a known answer, as the record's intent describes it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct OpenRequest {
     pub(crate) token: String,
@@ -65,7 +65,7 @@ impl OpenRequest {
 }
 
 impl LaunchSession {
-    /// Fixes nonce, keys and end of a launch and puts them on disk; those of the last launch while its answer is open.
+    /// Creates nonce, keys and end of a launch on disk, or resumes the last launch while its answer is open.
     pub(crate) fn begin(store: &mut Store, spec: &LaunchSpec) -> Result<Self, Failure> {
         if let Some(session) = Self::resume(store, spec) {
             tracing::info!("the answer to an earlier launch is open: asking for the same again");
@@ -103,7 +103,7 @@ impl LaunchSession {
         Ok(session)
     }
 
-    /// For a request that is only tried; nothing is written.
+    /// For a dry run; nothing is written.
     pub(crate) fn for_trial(keys: LaunchKeys) -> Self {
         Self {
             nonce: format!("{:016x}", rand::random::<u64>()),
@@ -130,7 +130,7 @@ impl LaunchSession {
     }
 }
 
-/// One way to get an instance.
+/// One type in one subnet, by one purchase option.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) instance_type: String,
@@ -146,8 +146,8 @@ impl std::fmt::Display for Candidate {
 }
 
 impl Candidate {
-    /// The client token: the same for the same request, another for any other. `turn` tells the rounds apart, and what is
-    /// asked for again after an end.
+    /// The client token: equal for equal requests, different for all others. `turn` differs for each round, and after an
+    /// instance has ended.
     ///
     /// At most 64 characters of ASCII, as EC2 takes them: a SHA-256 in hexadecimal digits.
     pub(crate) fn token(&self, run: &Run, nonce: &str, turn: &str) -> String {
@@ -163,7 +163,7 @@ impl Candidate {
         hex::encode(Sha256::digest(parts.join("\n")))
     }
 
-    /// For a request that is only tried.
+    /// For a dry run.
     pub(crate) fn for_trial(instance_type: &str, subnet: &Subnet, market: PurchaseOption) -> Self {
         Self {
             instance_type: instance_type.to_owned(),
@@ -173,7 +173,7 @@ impl Candidate {
     }
 }
 
-/// All ways in order of preference: market, then type, then zone; the one whose answer is open before all.
+/// All candidates in order of preference: market, then type, then zone. The one whose answer is open comes first.
 pub(crate) fn candidates(
     spec: &LaunchSpec,
     session: &LaunchSession,
@@ -197,7 +197,7 @@ pub(crate) fn candidates(
     all
 }
 
-/// Everything that a request needs beside its candidate.
+/// Everything that a request needs besides its candidate.
 pub(crate) struct LaunchRequest<'a> {
     pub(crate) ec2: &'a Client,
     pub(crate) spec: &'a LaunchSpec,

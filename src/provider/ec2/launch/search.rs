@@ -1,6 +1,6 @@
-//! `RunInstances` for one candidate after another, in rounds, until EC2 says yes or nothing helps.
+//! The search for capacity: sends `RunInstances` for one candidate after another, in rounds, until EC2 launches one.
 //!
-//! A request whose answer is not known is sent again with its token. What was answered is in the record, each time.
+//! A request without an answer is sent again with the same token. Each answer goes into the record.
 
 use std::time::Duration;
 
@@ -29,33 +29,33 @@ use crate::{
     wait::{self, Every, Status},
 };
 
-/// The longest pause before a request is sent again; it doubles with each.
+/// The longest pause before the first retry of a request; it doubles with each retry.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(20);
-/// So many tokens in a row may turn out to be spent.
+/// How many tokens in a row may turn out to be spent.
 const MAX_SPENT_TOKENS: u32 = 5;
 
-/// An instance that EC2 said yes to.
+/// An instance that EC2 has launched, and the candidate that it came from.
 pub(crate) struct LaunchedInstance {
     pub(crate) id: String,
     pub(crate) candidate: Candidate,
 }
 
-/// What came of asking for one candidate.
+/// The result of the requests for one candidate.
 enum CandidateAnswer {
     Launched(String),
     Refused(Ec2Error),
 }
 
-/// The search for an instance.
+/// The search for a candidate with capacity.
 pub(crate) struct CandidateSearch<'a> {
     launch: &'a LaunchRequest<'a>,
     plan: CandidatePlan,
-    /// When it began: the security group may not be known everywhere yet.
+    /// When the search began: the security group may not be visible everywhere yet.
     began: Instant,
-    /// Instances that died: what is asked for afterwards needs other tokens.
+    /// How many instances ended early: requests after that need other tokens.
     died: u32,
-    /// The first refusal by a quota of what is bought on demand.
+    /// The first refusal by a quota.
     quota: Option<Ec2Error>,
 }
 
@@ -70,7 +70,7 @@ impl<'a> CandidateSearch<'a> {
         }
     }
 
-    /// Asks for one candidate after another until EC2 says yes.
+    /// Requests one candidate after another until EC2 launches one.
     pub(crate) async fn next(
         &mut self,
         store: &mut Store,
@@ -114,7 +114,7 @@ impl<'a> CandidateSearch<'a> {
         }
     }
 
-    /// Notes that an instance ended before it was of use. `false` where another would not be better, or not in time.
+    /// Records that an instance ended before it could be used. `false` where a replacement would not help, or come too late.
     pub(crate) fn may_replace(
         &mut self,
         launched: &LaunchedInstance,
@@ -146,7 +146,7 @@ impl<'a> CandidateSearch<'a> {
         Ok(true)
     }
 
-    /// Asks for one candidate until there is an answer, with one token for as long as it is good.
+    /// Requests one candidate until there is an answer, with the same token as long as that is valid.
     async fn ask_for(
         &self,
         candidate: &Candidate,
@@ -199,7 +199,7 @@ impl<'a> CandidateSearch<'a> {
                         if reason_of_end(region, &instance).is_none() {
                             return self.launched(candidate, &instance, "adopted", took, store);
                         }
-                        // Launched by this very process, it died just now: whether it may be replaced is not told here.
+                        // This process has launched it, and it ended just now. `may_replace` decides what follows.
                         if session.open.is_none() {
                             return self.launched(candidate, &instance, "launched", took, store);
                         }
@@ -252,7 +252,7 @@ impl<'a> CandidateSearch<'a> {
         }
     }
 
-    /// Sends one request; the SDK tries a few times by itself.
+    /// Sends one request; the SDK retries it a few times.
     async fn send(
         &self,
         run: &Run,
@@ -276,7 +276,7 @@ impl<'a> CandidateSearch<'a> {
         Ok(now.or(instance))
     }
 
-    /// The instance that was launched under a token. EC2 says that there is one, so it is waited for.
+    /// The instance that was launched under a token. EC2 says that it exists, so this waits until EC2 lists it.
     async fn under(
         &self,
         token: &str,
@@ -294,7 +294,7 @@ impl<'a> CandidateSearch<'a> {
         let region = &self.launch.spec.region;
         let what = "the instance that was launched under this token";
         let found = wait::until(what, soon, Every::secs(1), async || {
-            // A look that hangs ends with the wait: it is no failure of the launch.
+            // A request that hangs ends with the wait: it does not fail the launch.
             let found =
                 adopt::by_token(self.launch.ec2, region, store.run(), token, deadline).await?;
             Ok(found.map_or_else(

@@ -1,4 +1,4 @@
-//! What is to be launched, checked as far as it can be without a request.
+//! What to launch: the inputs, validated as far as possible without a request.
 
 use regex::Regex;
 use russh::keys::PublicKey;
@@ -32,7 +32,7 @@ const MAX_TAGS: usize = 35;
 /// Ten of a kilobyte each fit into the user data.
 const MAX_KEYS: usize = 10;
 
-/// The inputs of a launch, each in a form that EC2 can take.
+/// The inputs of a launch, each in the form that EC2 expects.
 #[derive(Clone, Debug)]
 pub(crate) struct LaunchSpec {
     pub(crate) region: String,
@@ -41,13 +41,13 @@ pub(crate) struct LaunchSpec {
     pub(crate) zones: Vec<String>,
     /// Empty: those of the default VPC.
     pub(crate) subnets: Vec<String>,
-    /// Absent: one is made.
+    /// Absent: the launch creates one.
     pub(crate) security_group: Option<String>,
     /// Absent: this machine's address.
     pub(crate) ssh_cidr: Option<Cidr>,
     /// In order of preference.
     pub(crate) markets: Vec<PurchaseOption>,
-    /// How often all candidates are asked for at most.
+    /// How often all candidates are tried at most.
     pub(crate) rounds: u32,
     pub(crate) ubuntu: String,
     pub(crate) arch: Arch,
@@ -55,15 +55,15 @@ pub(crate) struct LaunchSpec {
     pub(crate) disk_gib: i32,
     pub(crate) ttl: Limit,
     pub(crate) tags: Vec<(String, String)>,
-    /// Of those who may log in beside us.
+    /// Public keys of others who may log in.
     pub(crate) public_keys: Vec<String>,
 }
 
 impl LaunchSpec {
-    /// The inputs as they are meant.
+    /// Reads and validates the inputs.
     ///
     /// # Errors
-    /// [`BadInput`] naming the first that cannot be.
+    /// [`BadInput`] naming the first that is invalid.
     pub(crate) fn of(args: &ProvisionArgs, env: &Environment) -> Result<Self, BadInput> {
         let list = |list: &Option<List>| list.clone().unwrap_or_default().0;
         let spec = Self {

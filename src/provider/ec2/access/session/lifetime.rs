@@ -1,4 +1,4 @@
-//! For how long credentials last, held against what a run may take.
+//! How long credentials last, compared with how long the run may take.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::limits::humane;
 const REMEDY: &str = "renewed they are with `role-arn` and the permission `id-token: write`; else ask for a longer \
                       session (role-duration-seconds of aws-actions/configure-aws-credentials)";
 
-/// For how long credentials last.
+/// How long credentials last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SessionLifetime {
     /// They have no end, or are renewed.
@@ -23,9 +23,9 @@ pub(crate) enum SessionLifetime {
 }
 
 impl SessionLifetime {
-    /// Whether the credentials last for all that may follow, said where they do not.
+    /// Checks that the credentials last for the whole run, and warns where they do not.
     ///
-    /// `least` is what a host that is launched now and ended at once may take, `whole` what the run may.
+    /// `least` is how long a launch and an immediate teardown may take, `whole` how long the run may take.
     ///
     /// # Errors
     /// [`SessionError::EndsTooEarly`] where they do not even last for the least.

@@ -12,12 +12,12 @@ use crate::{
     wait::{self, Every, Status, WaitError},
 };
 
-/// For one answer.
+/// Limit for one request.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// For as long as the endpoint has a fault.
+/// How long a fault of the endpoint is retried.
 const RETRY_LIMIT: Duration = Duration::from_secs(20);
 
-/// Where this job gets its token from, and what it proves itself with there.
+/// The runner's endpoint for OIDC tokens, and the bearer token for it.
 #[derive(Debug)]
 pub(super) struct TokenEndpoint {
     url: url::Url,
@@ -28,7 +28,7 @@ pub(super) struct TokenEndpoint {
 #[derive(Debug)]
 pub(super) struct TokenRefusal {
     pub(super) reason: String,
-    /// Whether asking again is of no use.
+    /// Whether a retry is useless.
     pub(super) for_good: bool,
 }
 
@@ -38,7 +38,7 @@ struct TokenAnswer {
 }
 
 impl TokenEndpoint {
-    /// What the runner gives a job with the permission `id-token: write`; nothing without it.
+    /// The endpoint that a job with the permission `id-token: write` has; `None` without it.
     pub(super) fn of(env: &Environment, role: &str) -> Option<Self> {
         let mut url: url::Url = env.get("ACTIONS_ID_TOKEN_REQUEST_URL")?.parse().ok()?;
         url.query_pairs_mut()
@@ -49,7 +49,7 @@ impl TokenEndpoint {
         })
     }
 
-    /// A new token; faults of the endpoint are waited out for a while.
+    /// Requests a new token; faults of the endpoint are retried for a while.
     pub(super) async fn token(&self, deadline: Deadline) -> Result<String, TokenRefusal> {
         let soon = deadline.within(RETRY_LIMIT);
         let asked = wait::until(

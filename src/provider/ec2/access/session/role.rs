@@ -24,16 +24,16 @@ use crate::{
     provider::ec2::{access::client::AwsClock, errors::causes},
 };
 
-/// For a token and a session of it, with all that is tried again on the way.
+/// Limit for a token and a session, with all retries.
 pub(super) const MAKE_LIMIT: Limit = Limit::secs(40);
-/// For the same where an old session still serves.
+/// The same while an old session is still valid.
 const RENEW_LIMIT: Limit = Limit::secs(6);
-/// What AWS takes for a session that nobody asked a length for.
+/// How long a session lasts when no duration is requested.
 const DEFAULT_LIFETIME: Duration = Duration::from_hours(1);
-/// While a session cannot be renewed, that is tried again so often.
+/// The pause between two attempts to renew a session.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
-/// A session as it was made.
+/// The credentials of a session, with the moments of renewal and end.
 #[derive(Debug)]
 pub(super) struct CachedCredentials {
     credentials: Credentials,
@@ -63,13 +63,13 @@ pub(super) struct RoleSession {
     pub(super) role: String,
     pub(super) name: String,
     pub(super) cached: Arc<Mutex<Option<CachedCredentials>>>,
-    /// What was in the environment before, for want of better.
+    /// The credentials of the environment, used when there is no session.
     pub(super) found: Option<SharedCredentialsProvider>,
     pub(super) mask: bool,
 }
 
 impl RoleSession {
-    /// The session as it is, renewed where it is time.
+    /// The credentials of the session, renewed when it is time.
     pub(super) async fn credentials(&self) -> Result<Credentials, SessionError> {
         let mut cached = self.cached.lock().await;
         let now = Instant::now();
@@ -164,9 +164,9 @@ impl RoleSession {
     }
 }
 
-/// How long a session lasts that ends then: by the clock of whom it is from, where that makes sense.
+/// How long a session lasts that ends at `ends`: by AWS's clock where that is plausible, else by ours.
 ///
-/// A clock may be hours off, ours or theirs; no session is longer than what is usual, as none is asked for.
+/// Either clock may be hours off. No session lasts longer than the default, since no duration is requested.
 fn lasts(ends: i64, there: Option<Timestamp>) -> Duration {
     let from = |clock: Timestamp| ends.saturating_sub(clock.as_second());
     let clocks = [there, Some(Timestamp::now())].into_iter().flatten();
@@ -178,7 +178,7 @@ fn lasts(ends: i64, there: Option<Timestamp>) -> Duration {
 }
 
 impl CachedCredentials {
-    /// For a client, which asks again when this is to be renewed.
+    /// For a client: they expire when they are to be renewed, so that the client asks again.
     fn to_credentials(&self) -> Credentials {
         let mut credentials = self.credentials.clone();
         let left = self.renew_at.saturating_duration_since(Instant::now());
