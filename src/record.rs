@@ -373,7 +373,13 @@ fn same_job(a: &Run, b: &Run) -> bool {
 }
 
 fn set_aside(path: &Path, why: &str) {
-    let aside = path.with_file_name(format!("record-{}.json", Timestamp::now().as_millisecond()));
+    let named = |at: i64| path.with_file_name(format!("record-{at}.json"));
+    let mut at = Timestamp::now().as_millisecond();
+    // Two may be set aside within one millisecond.
+    while named(at).exists() {
+        at += 1;
+    }
+    let aside = named(at);
     tracing::warn!(
         "the record in {} is not used ({why}); it is kept as {}",
         path.display(),
