@@ -1,6 +1,9 @@
 //! The command line as typed. Each option is an input of the action of the same name and `INPUT_*` in the environment.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -95,6 +98,23 @@ impl Command {
         }
     }
 
+    /// The input `job-key`, where the command has one.
+    pub fn job_key(&self) -> Option<&str> {
+        match self {
+            Self::ProvisionEc2(staged) => staged.job_key.as_deref(),
+            Self::InstallKind(staged) => staged.job_key.as_deref(),
+            Self::DeployManifests(staged) => staged.job_key.as_deref(),
+            Self::RunMnistNotebookJob(staged) => staged.job_key.as_deref(),
+            Self::GatherLogs(staged) => staged.job_key.as_deref(),
+            Self::Teardown(staged) => staged.job_key.as_deref(),
+            Self::Extend(staged) => staged.job_key.as_deref(),
+            Self::Reap(staged) => staged.job_key.as_deref(),
+            Self::Doctor(staged) => staged.job_key.as_deref(),
+            Self::Run(run) => run.job_key.as_deref(),
+            Self::Tunnel(_) | Self::IamPolicy(_) => None,
+        }
+    }
+
     /// The level of the log, where the command has one.
     pub fn log(&self) -> LogLevel {
         match self {
@@ -141,6 +161,9 @@ pub struct Staged<A: StageArgs> {
     /// How much to say
     #[arg(long, value_enum, default_value_t)]
     pub log: LogLevel,
+    /// Name of this job within its run; another job of the run with the same name finds this one's host
+    #[arg(long, value_name = "NAME")]
+    pub job_key: Option<String>,
     /// The stage's own.
     #[command(flatten)]
     pub args: A,
@@ -157,6 +180,13 @@ pub struct WithKubeconfig<A: Args> {
     pub args: A,
 }
 
+impl<A: Args> WithKubeconfig<A> {
+    /// The stage's own arguments, and the kubeconfig.
+    pub fn parts(&self) -> (&A, Option<&Path>) {
+        (&self.args, self.kubeconfig.as_deref())
+    }
+}
+
 impl<A: StageArgs> StageArgs for WithKubeconfig<A> {
     const LIMIT: &'static str = A::LIMIT;
 }
@@ -170,6 +200,9 @@ pub struct RunArgs {
     /// How much to say
     #[arg(long, value_enum, default_value_t)]
     pub log: LogLevel,
+    /// Name of this job within its run; another job of the run with the same name finds this one's host
+    #[arg(long, value_name = "NAME")]
+    pub job_key: Option<String>,
     /// Limit for provision-ec2
     #[arg(long, default_value = ProvisionArgs::LIMIT, value_name = "LIMIT")]
     pub provision_timeout: Limit,

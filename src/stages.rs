@@ -134,6 +134,8 @@ pub struct Context {
     pub env: Environment,
     /// The record of this job and its state directory.
     pub store: Store,
+    /// The input `job-key` of this step. The job's own name is the record's.
+    pub job_key: Option<String>,
     /// When the stage gives up.
     pub deadline: Deadline,
     /// Outputs and summary of the step.
@@ -207,7 +209,8 @@ pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit 
         };
         return crate::host::tunnel::serve(&args.state).await;
     };
-    let opened = visit::allowed(stage, &env).and_then(|()| Ok(Store::open(&env)?));
+    let opened =
+        visit::allowed(stage, &env).and_then(|()| Ok(Store::open(&env, command.job_key())?));
     let store = match opened {
         Ok(store) => store,
         Err(failure) => {
@@ -219,6 +222,7 @@ pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit 
         files: Files::new(&env),
         env,
         store,
+        job_key: command.job_key().map(str::to_owned),
         deadline: Deadline::after(command.timeout()),
         cancelled,
     };
@@ -229,28 +233,16 @@ pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit 
         }
         Command::InstallKind(staged) => install_kind::run(&staged.args, context).await,
         Command::DeployManifests(staged) => {
-            deploy_manifests::run(
-                &staged.args.args,
-                staged.args.kubeconfig.as_deref(),
-                context,
-            )
-            .await
+            let (args, kubeconfig) = staged.args.parts();
+            deploy_manifests::run(args, kubeconfig, context).await
         }
         Command::RunMnistNotebookJob(staged) => {
-            run_mnist_notebook_job::run(
-                &staged.args.args,
-                staged.args.kubeconfig.as_deref(),
-                context,
-            )
-            .await
+            let (args, kubeconfig) = staged.args.parts();
+            run_mnist_notebook_job::run(args, kubeconfig, context).await
         }
         Command::GatherLogs(staged) => {
-            gather_logs::run(
-                &staged.args.args,
-                staged.args.kubeconfig.as_deref(),
-                context,
-            )
-            .await
+            let (args, kubeconfig) = staged.args.parts();
+            gather_logs::run(args, kubeconfig, context).await
         }
         Command::Teardown(staged) => teardown::run(&staged.args, context).await,
         Command::Extend(staged) => extend::run(&staged.args, context).await,

@@ -25,7 +25,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
     provider.get_or_insert(ProviderKind::Local);
     // The chain's own cluster, whatever cluster the caller's shell speaks to.
     env.set("KUBECONFIG", "");
-    let store = match open(&env) {
+    let store = match open(&env, args.job_key.as_deref()) {
         Ok(store) => store,
         Err(error) => {
             refuse(None, &error.into(), &env);
@@ -38,6 +38,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             files: Files::new(&env),
             env,
             store,
+            job_key: args.job_key.clone(),
             deadline: whole,
             cancelled,
         },
@@ -192,14 +193,15 @@ async fn check(args: &RunArgs, context: &mut Context) -> Result<Rendered, (Stage
 }
 
 /// On a runner the record of the job; on a laptop a run of its own, beside the others.
-fn open(env: &Environment) -> Result<Store, RecordError> {
-    let dir = state_directory(env)?;
-    if let Some(run) = Run::of_workflow(env) {
-        return Store::open_in(dir, Some(run));
+fn open(env: &Environment, job_key: Option<&str>) -> Result<Store, RecordError> {
+    if Run::workflow_id(env).is_some() {
+        return Store::open(env, job_key);
     }
     let run = Run::random();
-    let own: PathBuf = dir.join("runs").join(&run.id);
-    Store::open_in(own, Some(run))
+    let own: PathBuf = state_directory(env)?.join("runs").join(&run.id);
+    let mut store = Store::open_in(own, Some(run))?;
+    store.learn(env, job_key);
+    Ok(store)
 }
 
 /// The last words: passed or failed, how long it took, where the report is.

@@ -8,6 +8,7 @@ async fn a_panic_ends_its_stage_and_not_the_chain() {
         files: Files::new(&env),
         env,
         store: Store::open_in(dir.path().to_owned(), None).unwrap(),
+        job_key: None,
         deadline: Deadline::after(crate::limits::Limit::secs(9)),
         cancelled: Cancel::default(),
     };

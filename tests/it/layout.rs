@@ -186,9 +186,15 @@ fn inputs_reach_the_binary_by_env_alone() {
                         "{stage}"
                     );
                 }
-                for variable in ["MATRIX", "JOB_STATUS"] {
+                // What the job is told apart by, and how it stands.
+                for (variable, source) in [
+                    ("MATRIX", "toJSON(matrix)"),
+                    ("JOB_CHECK_RUN_ID", "job.check_run_id"),
+                    ("JOB_STATUS", "job.status"),
+                ] {
+                    let value = env.get(variable).and_then(Value::as_str);
                     assert!(
-                        env.contains_key(variable),
+                        value.is_some_and(|value| value.contains(source)),
                         "{}: {stage} is not given {variable}",
                         action.name
                     );
