@@ -46,6 +46,8 @@ pub struct Context {
     pub env: Environment,
     /// The record of this job and its state directory.
     pub store: Store,
+    /// The input `job-key` of this step. The job's own name is the record's.
+    pub job_key: Option<String>,
     /// When the stage gives up.
     pub deadline: Deadline,
     /// Outputs and summary of the process.
@@ -161,7 +163,10 @@ impl Process {
     {
         let Self { env, cancelled } = self;
         progress::start(staged.log, &env);
-        let opened = visit::allowed(A::STAGE, &env).and_then(|()| Ok(Store::open(&env)?));
+        let opened = visit::allowed(A::STAGE, &env).and_then(|()| {
+            let job_key = staged.job_key.as_deref();
+            Ok(Store::open(&env, job_key)?)
+        });
         let store = match opened {
             Ok(store) => store,
             Err(failure) => {
@@ -173,6 +178,7 @@ impl Process {
             files: Files::new(&env),
             env,
             store,
+            job_key: staged.job_key.clone(),
             deadline: Deadline::after(staged.timeout),
             cancelled,
         };

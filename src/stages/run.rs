@@ -32,7 +32,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
     provider.get_or_insert(ProviderKind::Local);
     // The chain's own cluster, whatever cluster the caller's shell speaks to.
     env.set("KUBECONFIG", "");
-    let store = match open(&env, args.until) {
+    let store = match open(&env, &args) {
         Ok(store) => store,
         Err(error) => {
             refuse_all(None, &error.into(), &env);
@@ -44,6 +44,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             files: Files::new(&env),
             env,
             store,
+            job_key: args.job_key.clone(),
             deadline: whole,
             cancelled,
         },
@@ -271,13 +272,16 @@ pub fn nothing_begun(env: &Environment) {
 
 /// The record of the job, where later commands look for it; on a laptop, for a whole chain, a run of its own beside the
 /// others.
-fn open(env: &Environment, until: Until) -> Result<Store, RecordError> {
-    if until == Until::Test || Run::of_workflow(env).is_some() {
-        return Store::open(env);
+fn open(env: &Environment, args: &RunArgs) -> Result<Store, RecordError> {
+    let job_key = args.job_key.as_deref();
+    if args.until == Until::Test || Run::workflow_id(env).is_some() {
+        return Store::open(env, job_key);
     }
     let run = Run::random();
     let own: PathBuf = state_directory(env)?.join("runs").join(&run.id);
-    Store::open_in(own, Some(run))
+    let mut store = Store::open_in(own, Some(run))?;
+    store.learn(env, job_key);
+    Ok(store)
 }
 
 /// The last words: passed or failed, how long it took, where the report is.

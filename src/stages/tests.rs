@@ -9,6 +9,7 @@ pub(super) fn context(dir: &Path) -> Context {
         files: Files::new(&env),
         env,
         store: Store::open_in(dir.to_owned(), None).unwrap(),
+        job_key: None,
         deadline: Deadline::after(crate::limits::Limit::secs(9)),
         cancelled: Cancel::default(),
     }

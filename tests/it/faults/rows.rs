@@ -26,7 +26,7 @@ const fn row(
     }
 }
 
-pub(super) const ROWS: [Row; 35] = [
+pub(super) const ROWS: [Row; 36] = [
     row(
         "RequestLimitExceeded, Throttling, 5xx",
         "asked again with backoff until the deadline, then exit 3",
@@ -282,15 +282,29 @@ pub(super) const ROWS: [Row; 35] = [
         "the attempt is a tag; what the earlier one left is reaped",
         &[
             "src/reap/tests.rs::an_earlier_attempt_is_over_but_the_group_that_a_later_one_uses_is_not",
+            "src/record/whose/tests.rs::a_later_attempt_is_another_job",
         ],
         "",
     ),
     row(
-        "siblings of a matrix",
-        "each has tags and names of its own",
+        "siblings of a matrix, or of a reusable workflow that a matrix calls",
+        "each has tags and names of its own; a second job of one finds that one alone",
         &[
-            "src/run.rs::siblings_of_a_matrix_differ_and_layout_does_not_matter",
+            "src/run/execution/tests.rs::legs_of_a_matrix_can_be_told_by_name_and_layout_does_not_matter",
+            "src/run/execution/tests.rs::legs_of_a_called_workflow_have_names_of_their_own",
             "tests/it/teardown.rs::sandbox_scope_job_leaves_siblings_alone_and_never_reports_about_the_wrong_job",
+            "tests/it/teardown.rs::sandbox_the_second_job_of_each_leg_ends_what_is_left_of_its_own_leg_alone",
+        ],
+        "",
+    ),
+    row(
+        "a step cannot tell which job it is of (a container, a cleared variable, act)",
+        "the record decides; another job on the same runner begins its own",
+        &[
+            "src/record/whose/tests.rs::a_step_without_the_id_is_a_step_of_the_recorded_job",
+            "src/record/whose/tests.rs::a_container_job_is_known_by_its_check_run_and_else_by_its_record",
+            "src/record/whose/tests.rs::the_next_leg_on_the_same_runner_begins_a_record_of_its_own",
+            "src/record/whose/tests.rs::two_act_runs_at_once_are_two_jobs",
         ],
         "",
     ),
