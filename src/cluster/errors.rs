@@ -268,7 +268,6 @@ mod tests {
             code: 409,
             message: "Apply failed with 1 conflict: conflict with \"helm\": .spec.replicas",
             causes: vec!["conflict with \"helm\": .spec.replicas".to_owned()],
-            ..Refused::default()
         };
         assert_eq!(
             classify(&refused, &Given::default()),

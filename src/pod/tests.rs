@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "it is called with literals")]
 fn pod(status: Value) -> Value {
     json!({
         "metadata": {"name": "p", "creationTimestamp": "2026-01-01T00:00:00Z"},
@@ -10,6 +11,7 @@ fn pod(status: Value) -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is called with literals")]
 fn container(status: Value) -> Value {
     pod(json!({"phase": "Pending", "containerStatuses": [status]}))
 }

@@ -132,15 +132,6 @@ pub(super) fn lay_out(objects: &[Object], graph: &Graph) -> Picture {
 
 /// The phase of each object: 0 needs nothing, every other is one more than the last of what it needs.
 pub(super) fn phases(graph: &Graph) -> Vec<usize> {
-    if graph.level.iter().any(|level| *level > 0) {
-        // By kind: each level waits for all lower ones.
-        let levels: Vec<u32> = {
-            let all: BTreeSet<u32> = graph.level.iter().copied().collect();
-            all.into_iter().collect()
-        };
-        let place = |level: &u32| levels.binary_search(level).unwrap_or_default();
-        return graph.level.iter().map(place).collect();
-    }
     let count = graph.needs.len();
     let mut phase: Vec<Option<usize>> = vec![None; count];
     let mut open = vec![false; count];
