@@ -47,5 +47,6 @@ pub mod doctor;
 pub mod iam;
 
 pub mod github;
+mod http_client;
 pub mod progress;
 pub mod report;

@@ -20,6 +20,7 @@ use serde_json::json;
 use super::{client::Ec2Api, session::Access};
 use crate::{
     host::presence::probe_ssh,
+    http_client,
     inputs::Environment,
     limits::Deadline,
     provider::ec2::{
@@ -209,7 +210,7 @@ pub(crate) async fn own_address(env: &Environment, deadline: Deadline) -> Result
         reason,
     };
     let lookup = async {
-        let client = reqwest::Client::builder().build()?;
+        let client = http_client::client()?;
         let answer = client.get(url).send().await?.error_for_status()?;
         answer.text().await
     };
