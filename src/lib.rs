@@ -23,7 +23,7 @@ pub mod stages;
 pub mod provider;
 
 pub mod host;
-pub mod tools;
+pub(crate) mod tools;
 
 pub mod kind;
 
@@ -41,9 +41,9 @@ pub mod notebook;
 
 pub mod logs;
 
-pub mod reap;
+pub(crate) mod reap;
 
-pub mod doctor;
+pub(crate) mod doctor;
 pub mod iam;
 
 pub mod github;

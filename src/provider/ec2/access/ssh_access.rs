@@ -113,7 +113,7 @@ pub(crate) async fn authorize(
 /// Authorizes this machine's new address when the host of the record is silent and this machine's address has changed.
 ///
 /// A failure is a warning: the stage then finds the host as it is.
-pub async fn reauthorize(store: &mut Store, env: &Environment, deadline: Deadline) {
+pub(crate) async fn reauthorize(store: &mut Store, env: &Environment, deadline: Deadline) {
     let record = store.record();
     let (Some(host), role) = (record.host.clone(), record.role_arn.clone()) else {
         return;
