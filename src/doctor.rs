@@ -3,10 +3,10 @@
 //! This module has the result of a check, its forms for log and summary, and the verdict over all. One submodule each
 //! checks EC2, a host, this machine, GitHub. A check that cannot be made is a warning, never "ok".
 
-pub mod ec2;
-pub mod github;
-pub mod host;
-pub mod machine;
+pub(crate) mod ec2;
+pub(crate) mod github;
+pub(crate) mod host;
+pub(crate) mod machine;
 mod schedule;
 
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use crate::{
 
 /// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CheckStatus {
+pub(crate) enum CheckStatus {
     /// It is there.
     Ok,
     /// The chain can run, but the user should know something.
@@ -30,7 +30,7 @@ pub enum CheckStatus {
 
 impl CheckStatus {
     /// The word of its line.
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Warning => "warning",
@@ -41,17 +41,17 @@ impl CheckStatus {
 
 /// One check and its result.
 #[derive(Clone, Debug)]
-pub struct Check {
+pub(crate) struct Check {
     /// How it came out.
-    pub status: CheckStatus,
+    pub(crate) status: CheckStatus,
     /// What was looked at.
-    pub what: String,
+    pub(crate) what: String,
     /// What was found.
-    pub found: String,
+    pub(crate) found: String,
     /// What to do about it.
-    pub remedy: Option<String>,
+    pub(crate) remedy: Option<String>,
     /// What a policy has to say, each a statement in JSON.
-    pub allow: Vec<String>,
+    pub(crate) allow: Vec<String>,
 }
 
 impl Check {
@@ -66,22 +66,22 @@ impl Check {
     }
 
     /// It is there.
-    pub fn ok(what: impl Into<String>, found: impl Into<String>) -> Self {
+    pub(crate) fn ok(what: impl Into<String>, found: impl Into<String>) -> Self {
         Self::new(CheckStatus::Ok, what, found)
     }
 
     /// It is to be known.
-    pub fn warning(what: impl Into<String>, found: impl Into<String>) -> Self {
+    pub(crate) fn warning(what: impl Into<String>, found: impl Into<String>) -> Self {
         Self::new(CheckStatus::Warning, what, found)
     }
 
     /// It is not there.
-    pub fn missing(exit: Exit, what: impl Into<String>, found: impl Into<String>) -> Self {
+    pub(crate) fn missing(exit: Exit, what: impl Into<String>, found: impl Into<String>) -> Self {
         Self::new(CheckStatus::Missing(exit), what, found)
     }
 
     /// A room's error in place of what was looked for.
-    pub fn failed(what: impl Into<String>, failure: impl Into<Failure>) -> Self {
+    pub(crate) fn failed(what: impl Into<String>, failure: impl Into<Failure>) -> Self {
         let failure = failure.into();
         let mut found = failure.line();
         for detail in failure.details.iter().take(2) {
@@ -96,14 +96,14 @@ impl Check {
 
     /// With what to do about it.
     #[must_use]
-    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+    pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(one_line(&remedy.into()));
         self
     }
 
     /// With what a policy has to say.
     #[must_use]
-    pub fn allow(mut self, statements: &[Statement]) -> Self {
+    pub(crate) fn allow(mut self, statements: &[Statement]) -> Self {
         let text = |one| serde_json::to_string(one).expect("a statement is made of texts");
         self.allow = statements.iter().map(text).collect();
         self
@@ -111,7 +111,7 @@ impl Check {
 }
 
 /// The checks for a log or a terminal: one line each, below it what to do.
-pub fn text(checks: &[Check]) -> String {
+pub(crate) fn text(checks: &[Check]) -> String {
     let mut text = String::new();
     for check in checks {
         let (word, found) = (check.status.word(), &check.found);
@@ -138,7 +138,7 @@ pub fn text(checks: &[Check]) -> String {
 }
 
 /// The checks for a job summary; what is missing comes with its statements.
-pub fn markdown(checks: &[Check]) -> String {
+pub(crate) fn markdown(checks: &[Check]) -> String {
     let mut text = "### doctor\n\n| | check | found | what to do |\n|---|---|---|---|\n".to_owned();
     for check in checks {
         let sign = match check.status {
@@ -176,7 +176,7 @@ pub fn markdown(checks: &[Check]) -> String {
 ///
 /// # Errors
 /// [`Failure`] naming what is missing; exit code 3 where anything of it is the infrastructure's fault, else 2.
-pub fn conclude(checks: &[Check]) -> Result<(), Failure> {
+pub(crate) fn conclude(checks: &[Check]) -> Result<(), Failure> {
     let missing: Vec<&Check> = checks
         .iter()
         .filter(|check| matches!(check.status, CheckStatus::Missing(_)))

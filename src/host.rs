@@ -3,13 +3,13 @@
 //! Given a [`HostRecord`]; knows nothing of AWS or Kubernetes.
 
 mod capture;
-pub mod engine;
-pub mod local;
-pub mod login;
-pub mod prepare;
+pub(crate) mod engine;
+pub(crate) mod local;
+pub(crate) mod login;
+pub(crate) mod prepare;
 pub mod presence;
 pub mod ssh;
-pub mod tunnel;
+pub(crate) mod tunnel;
 
 use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 
@@ -142,7 +142,7 @@ pub trait Host: Send + Sync + fmt::Debug {
 ///
 /// # Errors
 /// [`HostError::UnknownHostKey`] and [`HostError::File`]: what is needed to reach it is not there.
-pub fn open(record: &HostRecord, env: &Environment) -> Result<Arc<dyn Host>, HostError> {
+pub(crate) fn open(record: &HostRecord, env: &Environment) -> Result<Arc<dyn Host>, HostError> {
     Ok(match record.kind {
         HostKind::Local => Arc::new(local::LocalHost::new(env)),
         HostKind::Ssh => Arc::new(ssh::SshHost::new(record, env)?),
@@ -155,7 +155,7 @@ pub fn open(record: &HostRecord, env: &Environment) -> Result<Arc<dyn Host>, Hos
 ///
 /// # Errors
 /// [`HostError::Failed`] with the end of its output for any exit code but 0.
-pub async fn check(
+pub(crate) async fn check(
     host: &dyn Host,
     what: &str,
     command: &Command,

@@ -4,8 +4,8 @@
 //! and one that they allow and it does not send, fail a test.
 
 mod actions;
-pub mod components;
-pub mod roles;
+pub(crate) mod components;
+pub(crate) mod roles;
 mod trust;
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ use crate::{
 pub struct Policy {
     version: &'static str,
     /// What is allowed; all else is not.
-    pub statement: Vec<Statement>,
+    pub(crate) statement: Vec<Statement>,
 }
 
 /// One thing that is allowed.
@@ -37,19 +37,19 @@ pub struct Policy {
 #[serde(rename_all = "PascalCase")]
 pub struct Statement {
     /// What it is for.
-    pub sid: &'static str,
+    pub(crate) sid: &'static str,
     effect: &'static str,
     /// Who, in a trust policy.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub principal: Option<Value>,
+    pub(crate) principal: Option<Value>,
     /// Calls, sorted.
-    pub action: Vec<String>,
+    pub(crate) action: Vec<String>,
     /// On what; nothing in a trust policy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub resource: Vec<String>,
+    pub(crate) resource: Vec<String>,
     /// Under which conditions.
     #[serde(skip_serializing_if = "Map::is_empty")]
-    pub condition: Map<String, Value>,
+    pub(crate) condition: Map<String, Value>,
 }
 
 impl Statement {
@@ -110,7 +110,7 @@ impl Policy {
     }
 
     /// The statement that allows a call, narrowed to it.
-    pub fn allowing(&self, call: &str) -> Vec<Statement> {
+    pub(crate) fn allowing(&self, call: &str) -> Vec<Statement> {
         let of_call = |one: &&Statement| one.action.iter().any(|action| action == call);
         let narrowed = |one: &Statement| Statement {
             action: vec![call.to_owned()],
@@ -124,7 +124,7 @@ impl Policy {
     }
 
     /// As JSON that people read.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         serde_json::to_string_pretty(self).expect("a policy is made of texts")
     }
 }

@@ -192,7 +192,11 @@ pub fn mirror(line: &str) -> Result<(String, Url), BadInput> {
 ///
 /// # Errors
 /// [`KindError::Image`].
-pub async fn image(engine: &Engine, image: &str, deadline: Deadline) -> Result<(), KindError> {
+pub(crate) async fn image(
+    engine: &Engine,
+    image: &str,
+    deadline: Deadline,
+) -> Result<(), KindError> {
     let quoted = quoted(image);
     let there = engine.command(format!("docker image inspect {quoted} >/dev/null 2>&1"));
     if engine.host.run(&there, deadline).await?.status == 0 {
@@ -216,7 +220,7 @@ pub async fn image(engine: &Engine, image: &str, deadline: Deadline) -> Result<(
 ///
 /// # Errors
 /// [`KindError::Port`], [`KindError::Create`].
-pub async fn create(
+pub(crate) async fn create(
     engine: &Engine,
     kind: &str,
     name: &str,
@@ -265,7 +269,7 @@ pub async fn create(
 ///
 /// # Errors
 /// [`KindError::Host`].
-pub async fn kubeconfig(
+pub(crate) async fn kubeconfig(
     engine: &Engine,
     kind: &str,
     name: &str,
@@ -283,7 +287,7 @@ pub async fn kubeconfig(
 ///
 /// # Errors
 /// [`KindError::Host`].
-pub async fn write_mirrors(
+pub(crate) async fn write_mirrors(
     engine: &Engine,
     name: &str,
     mirrors: &[(String, String)],

@@ -23,7 +23,7 @@ pub mod stages;
 pub mod provider;
 
 pub mod host;
-pub mod tools;
+pub(crate) mod tools;
 
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod kind;
@@ -51,11 +51,12 @@ pub(crate) mod notebook;
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod logs;
 
-pub mod reap;
+pub(crate) mod reap;
 
-pub mod doctor;
+pub(crate) mod doctor;
 pub mod iam;
 
 pub mod github;
+mod http_client;
 pub mod progress;
 pub mod report;

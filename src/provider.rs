@@ -2,10 +2,10 @@
 //!
 //! Given run identity and inputs; hands out a [`HostRecord`]. To find and destroy needs no record, only tags or names.
 
-pub mod clusters;
-pub mod ec2;
+pub(crate) mod clusters;
+pub(crate) mod ec2;
 pub mod local;
-pub mod ssh;
+pub(crate) mod ssh;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A launch that was just killed may show up so late.
-pub const LATE: Duration = Duration::from_secs(3);
+pub(crate) const LATE: Duration = Duration::from_secs(3);
 
 /// Whose things: of a run, and where `job` is set, of one job of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,13 +74,13 @@ pub struct Resource {
 
 impl Resource {
     /// When its tags say that it ends.
-    pub fn expires_at(&self) -> Option<Timestamp> {
+    pub(crate) fn expires_at(&self) -> Option<Timestamp> {
         self.tags.get(TAG_EXPIRES_AT)?.parse().ok()
     }
 }
 
 /// The instance among these that lives.
-pub fn instance(found: &[Resource]) -> Option<&Resource> {
+pub(crate) fn instance(found: &[Resource]) -> Option<&Resource> {
     let alive = |one: &&Resource| matches!(one.state.as_str(), "pending" | "running");
     found
         .iter()
@@ -189,7 +189,7 @@ pub trait Provider: Send + Sync {
 ///
 /// # Errors
 /// [`BadInput`] naming the first input that cannot be.
-pub fn for_launch(
+pub(crate) fn for_launch(
     args: &ProvisionArgs,
     whole: Duration,
     env: &Environment,
@@ -210,7 +210,7 @@ pub fn for_launch(
 ///
 /// # Errors
 /// [`BadInput`] naming the first input that cannot be.
-pub fn for_end(
+pub(crate) fn for_end(
     whereabouts: &Whereabouts,
     record: &Record,
     env: &Environment,

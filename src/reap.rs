@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use self::{
+pub(crate) use self::{
     pass::{Pass, ask},
     table::table,
 };
@@ -23,16 +23,16 @@ use crate::{
 
 /// A workflow run by its repository (`owner/name`) and number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RunKey {
+pub(crate) struct RunKey {
     /// `owner/name`.
-    pub repository: String,
+    pub(crate) repository: String,
     /// As in its page's address.
-    pub id: u64,
+    pub(crate) id: u64,
 }
 
 impl RunKey {
     /// The run that the tags name; `None` for one of a laptop.
-    pub fn of(resource: &Resource) -> Option<Self> {
+    pub(crate) fn of(resource: &Resource) -> Option<Self> {
         let repository = resource.tags.get(TAG_REPOSITORY)?.clone();
         let (_, id) = resource.tags.get(TAG_RUN)?.rsplit_once('-')?;
         Some(Self {
@@ -44,7 +44,7 @@ impl RunKey {
 
 /// What GitHub says of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunAnswer {
+pub(crate) enum RunAnswer {
     /// This.
     Run(WorkflowRun),
     /// That it has none, or none that we may see.
@@ -55,11 +55,11 @@ pub enum RunAnswer {
 
 /// Whose resources may be reaped at all: `owner/name`, `owner/*`, or `*` for all, also those of laptops.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repositories(pub Vec<String>);
+pub(crate) struct Repositories(pub Vec<String>);
 
 impl Repositories {
     /// Whether resources of that repository are meant; of none: those of laptops.
-    pub fn cover(&self, repository: Option<&str>) -> bool {
+    pub(crate) fn cover(&self, repository: Option<&str>) -> bool {
         self.0
             .iter()
             .any(|pattern| match (pattern.as_str(), repository) {
@@ -77,18 +77,18 @@ impl Repositories {
 
 /// The rules of one pass.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// The time.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
     /// How old the mark of an earlier pass has to be.
-    pub grace: Limit,
+    pub(crate) grace: Limit,
     /// Whose resources.
-    pub repositories: Repositories,
+    pub(crate) repositories: Repositories,
 }
 
 /// What a pass does with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// Not ours to judge.
     Foreign,
     /// It stays, rightly.
@@ -107,11 +107,11 @@ pub enum Fate {
 
 /// A fate and its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReapVerdict {
+pub(crate) struct ReapVerdict {
     /// What is to become of it.
-    pub fate: Fate,
+    pub(crate) fate: Fate,
     /// Why, in a few words.
-    pub why: String,
+    pub(crate) why: String,
 }
 
 impl ReapVerdict {
@@ -123,18 +123,18 @@ impl ReapVerdict {
     }
 
     /// Whether it should be gone, so that a pass that leaves it there has left something.
-    pub fn is_left(&self) -> bool {
+    pub(crate) fn is_left(&self) -> bool {
         self.is_candidate() || self.fate == Fate::Stuck
     }
 
     /// Whether it was left behind, by what is known now.
-    pub fn is_candidate(&self) -> bool {
+    pub(crate) fn is_candidate(&self) -> bool {
         matches!(self.fate, Fate::Mark | Fate::Wait | Fate::End)
     }
 }
 
 /// A verdict on each resource, in their order.
-pub fn judge(
+pub(crate) fn judge(
     resources: &[Resource],
     answers: &BTreeMap<RunKey, RunAnswer>,
     rules: &Rules,

@@ -15,7 +15,7 @@ use http::{Method, StatusCode, header};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use crate::{limits::Deadline, report::innermost, set::images::Reference};
+use crate::{http_client, limits::Deadline, report::innermost, set::images::Reference};
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
@@ -77,8 +77,7 @@ impl Registries {
     /// # Errors
     /// When no client can be made; as text.
     pub fn new(mirrors: Vec<(String, Url)>) -> Result<Self, String> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("manifests-e2e/", env!("CARGO_PKG_VERSION")))
+        let client = http_client::builder()
             .connect_timeout(CONNECT)
             .timeout(REQUEST)
             .build()

@@ -4,7 +4,7 @@
 //! that was downloaded is run, or even unpacked, before its hash was right.
 
 mod download;
-pub mod versions;
+pub(crate) mod versions;
 
 use std::{
     fs,
@@ -26,7 +26,7 @@ use crate::{
 
 /// A program of ours to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tool {
+pub(crate) enum Tool {
     /// kind, which makes clusters.
     Kind,
     /// kustomize, which builds manifests.
@@ -35,7 +35,7 @@ pub enum Tool {
 
 impl Tool {
     /// The name of its program.
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Kind => "kind",
             Self::Kustomize => "kustomize",
@@ -45,16 +45,16 @@ impl Tool {
 
 /// A program that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstalledTool {
+pub(crate) struct InstalledTool {
     /// Where it is.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its version, as `v0.33.0`.
-    pub version: String,
+    pub(crate) version: String,
 }
 
 /// Why a tool could not be had.
 #[derive(Debug, thiserror::Error)]
-pub enum ToolError {
+pub(crate) enum ToolError {
     /// No hash is pinned for that version and architecture.
     #[error("no SHA-256 is known for {tool} {version} on {arch}")]
     Unknown {
@@ -143,22 +143,22 @@ impl Explain for ToolError {
 
 /// What is wanted of a tool.
 #[derive(Clone, Copy, Debug)]
-pub struct ToolRequest<'a> {
+pub(crate) struct ToolRequest<'a> {
     /// Which.
-    pub tool: Tool,
+    pub(crate) tool: Tool,
     /// Its version; the pinned default where none was asked for.
-    pub version: Option<&'a str>,
+    pub(crate) version: Option<&'a str>,
     /// Of the machine that it runs on.
-    pub arch: Arch,
+    pub(crate) arch: Arch,
     /// Input `tools-dir`.
-    pub tools_dir: Option<&'a Path>,
+    pub(crate) tools_dir: Option<&'a Path>,
 }
 
 /// The kustomize for this machine.
 ///
 /// # Errors
 /// [`ToolError`].
-pub async fn kustomize(
+pub(crate) async fn kustomize(
     env: &Environment,
     store: &Store,
     tools_dir: Option<&Path>,
@@ -177,7 +177,7 @@ pub async fn kustomize(
 ///
 /// # Errors
 /// [`ToolError`].
-pub async fn find(
+pub(crate) async fn find(
     wanted: ToolRequest<'_>,
     env: &Environment,
     store: &Store,
@@ -198,7 +198,7 @@ pub async fn find(
 ///
 /// # Errors
 /// [`ToolError`] as [`find`] would meet it.
-pub async fn look(
+pub(crate) async fn look(
     wanted: ToolRequest<'_>,
     env: &Environment,
     store: &Store,
@@ -283,7 +283,7 @@ async fn given(path: PathBuf, wanted: ToolRequest<'_>) -> Result<InstalledTool, 
 }
 
 /// The architecture of this machine.
-pub fn this_arch() -> Arch {
+pub(crate) fn this_arch() -> Arch {
     if cfg!(target_arch = "aarch64") {
         Arch::Arm64
     } else {
@@ -332,7 +332,7 @@ async fn version_of(tool: Tool, path: &Path) -> Option<String> {
 ///
 /// # Errors
 /// [`HostError`].
-pub async fn place(
+pub(crate) async fn place(
     host: &dyn Host,
     found: &InstalledTool,
     home: Option<&str>,

@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// The statements that a policy needs for the upload of `gather-logs`.
-pub fn allowing_upload(target: Target) -> Vec<Statement> {
+pub(crate) fn allowing_upload(target: Target) -> Vec<Statement> {
     let scope = PolicyScope {
         s3: Some(target),
         ..PolicyScope::default()
@@ -50,7 +50,7 @@ pub fn allowing_upload(target: Target) -> Vec<Statement> {
 }
 
 /// Makes all checks; `budget` is how long a run may take.
-pub async fn examine(
+pub(crate) async fn examine(
     args: &ProvisionArgs,
     budget: Limit,
     run: &Run,

@@ -23,7 +23,7 @@ const WARNING_DAYS: i64 = 14;
 /// Looks at the token and, where hosts can be left behind, at the schedule of `reap`.
 ///
 /// `role`: a role is to be assumed with the workflow's token. `rented`: hosts come from EC2.
-pub async fn examine(
+pub(crate) async fn examine(
     env: &Environment,
     role: bool,
     rented: bool,

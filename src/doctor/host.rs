@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Looks at a host that answers. `installs`: install-kind puts Docker there where it is absent.
-pub async fn examine(host: Arc<dyn Host>, installs: bool, deadline: Deadline) -> Vec<Check> {
+pub(crate) async fn examine(host: Arc<dyn Host>, installs: bool, deadline: Deadline) -> Vec<Check> {
     let mut checks = Vec::new();
     let name = host.describe();
     let root = host.run(&Command::new("true").root(), deadline).await;

@@ -20,7 +20,7 @@ const MIN_ROOM: u64 = 512 << 20;
 const GOOD_ROOM: u64 = 2 << 30;
 
 /// Looks at the disk and at kind, kustomize and kubectl. `host` is what the host runs on, where that is known.
-pub async fn examine(
+pub(crate) async fn examine(
     host: Arch,
     tools_dir: Option<&Path>,
     env: &Environment,

@@ -13,16 +13,16 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// A Docker that answered.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub(crate) struct Engine {
     /// Where it runs.
-    pub host: Arc<dyn Host>,
+    pub(crate) host: Arc<dyn Host>,
     /// Whether it answers to root alone.
-    pub root: bool,
+    pub(crate) root: bool,
 }
 
 /// Why there is no Docker.
 #[derive(Debug, thiserror::Error)]
-pub enum EngineError {
+pub(crate) enum EngineError {
     /// Its program is not there.
     #[error("there is no docker on {host}")]
     Absent {
@@ -69,7 +69,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`].
-    pub async fn find(host: Arc<dyn Host>, deadline: Deadline) -> Result<Self, EngineError> {
+    pub(crate) async fn find(host: Arc<dyn Host>, deadline: Deadline) -> Result<Self, EngineError> {
         let ask = Command::new(
             "command -v docker >/dev/null || exit 127; exec docker version -f '{{.Server.Version}}'",
         )
@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// A script that uses Docker.
-    pub fn command(&self, script: impl Into<String>) -> Command {
+    pub(crate) fn command(&self, script: impl Into<String>) -> Command {
         let command = Command::new(script);
         if self.root { command.root() } else { command }
     }
@@ -103,7 +103,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`check`].
-    pub async fn ask(
+    pub(crate) async fn ask(
         &self,
         what: &str,
         script: impl Into<String>,

@@ -43,13 +43,13 @@ const PASSED_ON: [&str; 20] = [
 
 /// This machine.
 #[derive(Debug)]
-pub struct LocalHost {
+pub(crate) struct LocalHost {
     env: Vec<(&'static str, String)>,
 }
 
 impl LocalHost {
     /// This machine, with these variables (those that are of use).
-    pub fn new(env: &Environment) -> Self {
+    pub(crate) fn new(env: &Environment) -> Self {
         Self {
             env: PASSED_ON
                 .into_iter()

@@ -10,11 +10,11 @@ use crate::{
 
 /// Lines for OpenSSH.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
+pub(crate) struct Login {
     /// On the machine that launched it, with the key that is there; absent where the user's own keys are meant.
-    pub here: Option<String>,
+    pub(crate) here: Option<String>,
     /// On any other, with a key of one's own that the host knows.
-    pub elsewhere: String,
+    pub(crate) elsewhere: String,
 }
 
 impl Login {
@@ -22,7 +22,7 @@ impl Login {
     ///
     /// # Errors
     /// [`RecordError`] when that file cannot be written.
-    pub fn to(host: &HostRecord, known_hosts: &Path) -> Result<Self, RecordError> {
+    pub(crate) fn to(host: &HostRecord, known_hosts: &Path) -> Result<Self, RecordError> {
         let HostRecord { address, user, .. } = host;
         let key = one_line(host.host_key.as_deref().unwrap_or_default());
         let named = match host.port {

@@ -19,16 +19,16 @@ const GOOD_DISK_GIB: u64 = 20;
 
 /// What a host says of itself.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Of its processor.
-    pub arch: Arch,
+    pub(crate) arch: Arch,
     /// Home directory of the user.
-    pub home: String,
+    pub(crate) home: String,
 }
 
 /// Why a host is not fit.
 #[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
+pub(crate) enum PrepareError {
     /// No room for images.
     #[error(
         "only {free} GiB are free on {host} where Docker keeps its data ({path}); a cluster needs {MIN_DISK_GIB}"
@@ -89,7 +89,7 @@ impl Explain for PrepareError {
 ///
 /// # Errors
 /// [`PrepareError::Machine`].
-pub async fn facts(host: &dyn Host, deadline: Deadline) -> Result<Facts, PrepareError> {
+pub(crate) async fn facts(host: &dyn Host, deadline: Deadline) -> Result<Facts, PrepareError> {
     let ask = Command::new("uname -m; echo \"$HOME\"").repeatable();
     let output = check(host, "look around", &ask, deadline).await?.stdout;
     let mut lines = output.lines();
@@ -113,7 +113,7 @@ pub async fn facts(host: &dyn Host, deadline: Deadline) -> Result<Facts, Prepare
 ///
 /// # Errors
 /// [`PrepareError::Host`].
-pub async fn first_boot(host: &dyn Host, deadline: Deadline) -> Result<(), PrepareError> {
+pub(crate) async fn first_boot(host: &dyn Host, deadline: Deadline) -> Result<(), PrepareError> {
     let wait = Command::new(
         "command -v cloud-init >/dev/null || exit 0; cloud-init status --wait >/dev/null 2>&1; s=$?; [ $s = 0 ] || cloud-init status --long; exit $s",
     )
@@ -137,7 +137,7 @@ pub async fn first_boot(host: &dyn Host, deadline: Deadline) -> Result<(), Prepa
 ///
 /// # Errors
 /// [`PrepareError::Engine`]; [`PrepareError::Host`] when apt fails.
-pub async fn docker(
+pub(crate) async fn docker(
     host: &Arc<dyn Host>,
     install: bool,
     deadline: Deadline,
@@ -160,7 +160,7 @@ pub async fn docker(
 ///
 /// # Errors
 /// [`PrepareError::Host`].
-pub async fn limits(host: &dyn Host, deadline: Deadline) -> Result<(), PrepareError> {
+pub(crate) async fn limits(host: &dyn Host, deadline: Deadline) -> Result<(), PrepareError> {
     let script = "cd /proc/sys/fs/inotify && raise() { [ \"$(cat $1)\" -ge $2 ] || echo $2 >$1; }\n\
         raise max_user_instances 2280 && raise max_user_watches 1255360";
     let look = Command::new(script).repeatable();
@@ -181,7 +181,7 @@ pub async fn limits(host: &dyn Host, deadline: Deadline) -> Result<(), PrepareEr
 ///
 /// # Errors
 /// [`PrepareError::Disk`] below 5 GiB; a warning below 20.
-pub async fn disk(engine: &Engine, deadline: Deadline) -> Result<(), PrepareError> {
+pub(crate) async fn disk(engine: &Engine, deadline: Deadline) -> Result<(), PrepareError> {
     let script = "d=$(docker info -f '{{.DockerRootDir}}') && { df -Pk \"$d\" || df -Pk /; } | tail -1; echo \"$d\"";
     let output = engine.ask("look at the disk", script, deadline).await?;
     let mut lines = output.lines();

@@ -360,7 +360,7 @@ impl SshHost {
 /// The keys that a `known_hosts` file has for a host, as in a `.pub` file, ed25519 first.
 ///
 /// An absent file has none.
-pub fn known_host_key(known_hosts: &Path, address: &str, port: u16) -> Option<String> {
+pub(crate) fn known_host_key(known_hosts: &Path, address: &str, port: u16) -> Option<String> {
     let mut keys =
         russh::keys::known_hosts::known_host_keys_path(address, port, known_hosts).ok()?;
     keys.sort_by_key(|(_, key)| key.algorithm() != russh::keys::Algorithm::Ed25519);

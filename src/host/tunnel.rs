@@ -42,7 +42,7 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// [`HostError::Failed`] when it names no server on the host's loopback.
-pub fn rewritten(
+pub(crate) fn rewritten(
     kubeconfig: &str,
     earlier: Option<&ClusterRecord>,
 ) -> Result<(String, TunnelRecord), HostError> {
@@ -91,7 +91,7 @@ fn free_port() -> std::io::Result<u16> {
 ///
 /// # Errors
 /// [`HostError::Unreachable`] with what the tunnel says when it does not listen.
-pub async fn ensure(store: &Store, deadline: Deadline) -> Result<(), HostError> {
+pub(crate) async fn ensure(store: &Store, deadline: Deadline) -> Result<(), HostError> {
     let Some(tunnel) = tunnel_of(store.record()) else {
         return Ok(());
     };
@@ -124,7 +124,7 @@ pub async fn ensure(store: &Store, deadline: Deadline) -> Result<(), HostError> 
 }
 
 /// Ends the tunnel of a job, where one runs. It is sure of whom it ends.
-pub async fn stop(store: &Store, deadline: Deadline) {
+pub(crate) async fn stop(store: &Store, deadline: Deadline) {
     process::end(store.dir(), rustix::process::Signal::TERM);
     let ended = wait::until(
         "the end of the tunnel",
@@ -154,7 +154,7 @@ fn tunnel_of(record: &Record) -> Option<&TunnelRecord> {
 }
 
 /// Serves the tunnel of a job until it is torn down.
-pub async fn serve(state: &Path) -> Exit {
+pub(crate) async fn serve(state: &Path) -> Exit {
     match serve_until_the_end(state).await {
         Ok(why) => {
             tracing::info!("the tunnel ends: {why}");

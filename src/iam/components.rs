@@ -74,7 +74,10 @@ const ALL: [Needs; 7] = [
 ///
 /// # Errors
 /// [`BadInput`] naming what the policy is to be narrowed to.
-pub fn policy(component: Component, scope: &PolicyScope) -> Result<Option<Policy>, BadInput> {
+pub(crate) fn policy(
+    component: Component,
+    scope: &PolicyScope,
+) -> Result<Option<Policy>, BadInput> {
     let name = component.name();
     let objects = || {
         let target = scope.s3.as_ref().map(ToString::to_string);
@@ -140,7 +143,7 @@ fn push(scope: &PolicyScope, repository: &str) -> [Statement; 2] {
 }
 
 /// All of them as a table in Markdown.
-pub fn table() -> String {
+pub(crate) fn table() -> String {
     let mut text =
         "| component | what does it here | in AWS | `GITHUB_TOKEN` | secrets |\n|---|---|---|---|---|\n".to_owned();
     for Needs {

@@ -17,7 +17,7 @@ const PATH: &str = "manifests-e2e";
 ///
 /// # Errors
 /// [`BadInput`] where an admin's account is not named.
-pub fn policy(role: Role, scope: &PolicyScope) -> Result<Policy, BadInput> {
+pub(crate) fn policy(role: Role, scope: &PolicyScope) -> Result<Policy, BadInput> {
     let mut statements = view(scope);
     if role != Role::Viewer {
         statements.extend(
@@ -122,7 +122,7 @@ fn administer(scope: &PolicyScope) -> Result<[Statement; 4], BadInput> {
 /// What a role may do in a cluster that lives on: a manifest for its group.
 ///
 /// The admin is the cluster's. Editor and viewer have these namespaces, the editor with workflows in them.
-pub fn kubernetes(role: Role, namespaces: &[String]) -> String {
+pub(crate) fn kubernetes(role: Role, namespaces: &[String]) -> String {
     let name = format!("{PATH}-{}", role.name());
     let subject = format!(
         "- apiGroup: rbac.authorization.k8s.io\n  kind: Group\n  name: {PATH}:{}\n",

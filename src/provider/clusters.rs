@@ -23,7 +23,7 @@ const PROCESSES: &str = "ps -axww -o pid=,args=";
 /// The name of a cluster of this job, so that it is found without a record: `kind-1f2e3d4c-5b6a7988`.
 ///
 /// At most 48 characters, since kind makes host names of it.
-pub fn name(cluster: &str, run: &Run) -> String {
+pub(crate) fn name(cluster: &str, run: &Run) -> String {
     let cluster = resource_name(&[cluster], 30);
     format!("{cluster}-{}-{}", short_hash(&run.id), short_hash(&run.job))
 }
@@ -32,7 +32,7 @@ pub fn name(cluster: &str, run: &Run) -> String {
 ///
 /// # Errors
 /// [`BadInput`].
-pub fn check_name(cluster: &str) -> Result<(), BadInput> {
+pub(crate) fn check_name(cluster: &str) -> Result<(), BadInput> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if cluster.is_empty()
         || cluster.len() > 40
@@ -129,7 +129,11 @@ async fn owned(
 ///
 /// # Errors
 /// [`HostError::Failed`] when Docker cannot say.
-pub async fn exists(engine: &Engine, name: &str, deadline: Deadline) -> Result<bool, HostError> {
+pub(crate) async fn exists(
+    engine: &Engine,
+    name: &str,
+    deadline: Deadline,
+) -> Result<bool, HostError> {
     let all = all(engine, deadline).await?;
     Ok(all.iter().any(|(known, _)| known == name))
 }
@@ -152,7 +156,11 @@ async fn all(engine: &Engine, deadline: Deadline) -> Result<Vec<(String, String)
 ///
 /// # Errors
 /// [`HostError::Failed`] when Docker cannot remove one.
-pub async fn remove(engine: &Engine, name: &str, deadline: Deadline) -> Result<(), HostError> {
+pub(crate) async fn remove(
+    engine: &Engine,
+    name: &str,
+    deadline: Deadline,
+) -> Result<(), HostError> {
     debug_assert!(
         name.chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))

@@ -9,7 +9,7 @@ pub(crate) mod class;
 pub(crate) mod end;
 pub(crate) mod errors;
 pub(crate) mod launch;
-pub mod price;
+pub(crate) mod price;
 pub(crate) mod quota;
 
 use std::time::Duration;
@@ -19,9 +19,9 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 
-pub use self::{
-    access::{Access, SessionError, reauthorize},
-    end::{Janitor, TaggedResources},
+pub(crate) use self::{
+    access::{Access, reauthorize},
+    end::Janitor,
     errors::Ec2Error,
     launch::attempts,
 };
@@ -41,7 +41,7 @@ use crate::{
 };
 
 /// Files of the state directory that give access to a host.
-pub const SECRET_FILES: [&str; 2] = [LOGIN_KEY, HOST_KEY];
+pub(crate) const SECRET_FILES: [&str; 2] = [LOGIN_KEY, HOST_KEY];
 
 /// How long [`Provider::let_go`] looks for an instance whose launch has no answer yet. A cancelled step lives for 7.5 s.
 const LET_GO_LIMIT: Duration = Duration::from_millis(4500);
@@ -57,7 +57,7 @@ pub(crate) const VISIBILITY_DELAY: Duration = Duration::from_mins(1);
 
 /// EC2, for one launch or for the end of one.
 #[derive(Debug)]
-pub struct Ec2 {
+pub(crate) struct Ec2 {
     /// Absent where nothing is to be launched.
     spec: Option<LaunchSpec>,
     regions: Regions,
@@ -71,7 +71,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// [`BadInput`], before any request.
-    pub fn for_launch(
+    pub(crate) fn for_launch(
         args: &ProvisionArgs,
         whole: Duration,
         env: &Environment,
@@ -89,7 +89,7 @@ impl Ec2 {
     ///
     /// # Errors
     /// [`BadInput`] for a region that cannot be.
-    pub fn for_end(
+    pub(crate) fn for_end(
         launch: Option<&Launch>,
         region: Option<&str>,
         role: Option<&str>,
@@ -253,7 +253,7 @@ pub(crate) fn tags_of(tags: &[(String, String)]) -> Vec<Tag> {
 }
 
 /// Minutes that an instance has been paid for, as AWS counts: by its own clock, one minute at least.
-pub fn minutes(since: Timestamp, until: Timestamp) -> i64 {
+pub(crate) fn minutes(since: Timestamp, until: Timestamp) -> i64 {
     let seconds = until.duration_since(since).as_secs().max(60);
     (seconds + 59) / 60
 }

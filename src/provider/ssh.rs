@@ -27,7 +27,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// A host that you have.
 #[derive(Debug)]
-pub struct Ssh {
+pub(crate) struct Ssh {
     record: HostRecord,
     env: Environment,
 }
@@ -39,7 +39,7 @@ impl Ssh {
     ///
     /// # Errors
     /// [`BadInput`] naming the input.
-    pub fn new(
+    pub(crate) fn new(
         host: Option<&str>,
         host_key: Option<&str>,
         private_key: Option<&Path>,
@@ -96,7 +96,7 @@ impl Ssh {
     }
 
     /// The host of a record.
-    pub fn of(record: HostRecord, env: &Environment) -> Self {
+    pub(crate) fn of(record: HostRecord, env: &Environment) -> Self {
         Self {
             record,
             env: env.clone(),
@@ -107,7 +107,7 @@ impl Ssh {
     ///
     /// # Errors
     /// [`HostError`].
-    pub async fn reach(&self, deadline: Deadline) -> Result<SshHost, HostError> {
+    pub(crate) async fn reach(&self, deadline: Deadline) -> Result<SshHost, HostError> {
         let host = SshHost::new(&self.record, &self.env)?;
         host.wait_until_up(deadline.within(ANSWER_LIMIT)).await?;
         Ok(host)

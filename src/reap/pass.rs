@@ -17,7 +17,7 @@ use crate::{
 const MAX_CONCURRENT: usize = 8;
 
 /// What GitHub says of every run whose resources were found, if they may be reaped at all.
-pub async fn ask(
+pub(crate) async fn ask(
     github: &Api,
     resources: &[Resource],
     repositories: &Repositories,
@@ -43,13 +43,13 @@ pub async fn ask(
 }
 
 /// What was found and what is to become of it.
-pub struct Pass<'a> {
+pub(crate) struct Pass<'a> {
     /// Who carries it out.
-    pub janitor: &'a Janitor,
+    pub(crate) janitor: &'a Janitor,
     /// What was found.
-    pub resources: &'a [Resource],
+    pub(crate) resources: &'a [Resource],
     /// A verdict on each.
-    pub verdicts: &'a [ReapVerdict],
+    pub(crate) verdicts: &'a [ReapVerdict],
 }
 
 impl Pass<'_> {
@@ -61,7 +61,10 @@ impl Pass<'_> {
     }
 
     /// Id and a line for each that is chosen.
-    pub fn lines(&self, choose: impl Fn(&Resource, &ReapVerdict) -> bool) -> Vec<(String, String)> {
+    pub(crate) fn lines(
+        &self,
+        choose: impl Fn(&Resource, &ReapVerdict) -> bool,
+    ) -> Vec<(String, String)> {
         let both = self.resources.iter().zip(self.verdicts);
         both.filter(|(resource, verdict)| choose(resource, verdict))
             .map(|(resource, verdict)| {
@@ -71,7 +74,7 @@ impl Pass<'_> {
     }
 
     /// Marks, takes marks back, ends, and proves it. Gives the ids of what is gone, and what stood in the way.
-    pub async fn carry_out(
+    pub(crate) async fn carry_out(
         &self,
         rules: &Rules,
         deadline: Deadline,

@@ -13,7 +13,7 @@ const MAX_ROWS: usize = 500;
 /// What became of each resource, one row each; what is somebody else's is only counted.
 ///
 /// `gone` are the ids of what was ended and proven gone.
-pub fn table(
+pub(crate) fn table(
     resources: &[Resource],
     verdicts: &[ReapVerdict],
     gone: &[String],

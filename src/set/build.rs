@@ -11,6 +11,7 @@ use std::{
 use tokio::process::Command;
 
 use crate::{
+    http_client,
     limits::Deadline,
     report::{Exit, Explain, innermost},
     set::objects::{self, Object, SetError},
@@ -316,7 +317,8 @@ async fn build(line: &str, kustomize: &Path, target: &std::ffi::OsStr) -> Result
 
 async fn download(url: &str) -> Result<String, Attempt> {
     let network = |error: reqwest::Error| Attempt::Network(innermost(&error));
-    let response = reqwest::get(url).await.map_err(network)?;
+    let client = http_client::client().map_err(network)?;
+    let response = client.get(url).send().await.map_err(network)?;
     let status = response.status();
     if status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS {
         return Err(Attempt::Network(format!("it answers {status}")));

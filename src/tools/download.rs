@@ -11,7 +11,9 @@ use backon::{ExponentialBuilder, Retryable as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{Tool, ToolError, arch_name, versions};
-use crate::{cli::Arch, inputs::Environment, limits::Deadline, record::Store, report::innermost};
+use crate::{
+    cli::Arch, http_client, inputs::Environment, limits::Deadline, record::Store, report::innermost,
+};
 
 /// Where releases come from; a mirror with the same paths stands in by `MANIFESTS_E2E_DOWNLOADS`.
 const RELEASES: &str = "https://github.com";
@@ -102,7 +104,7 @@ pub(super) async fn look(
         url: url.clone(),
         reason,
     };
-    let client = client().map_err(|error| failed(innermost(&error)))?;
+    let client = http_client::client().map_err(|error| failed(innermost(&error)))?;
     let asked = client.head(&url).timeout(Duration::from_secs(20)).send();
     let answer = deadline
         .bound(asked)
@@ -114,14 +116,6 @@ pub(super) async fn look(
     } else {
         Err(failed(format!("the server says {status}")))
     }
-}
-
-fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .user_agent(concat!("manifests-e2e/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_secs(10))
-        .read_timeout(Duration::from_secs(30))
-        .build()
 }
 
 /// The bytes with that hash, out of the cache or from afar.
@@ -185,7 +179,7 @@ async fn download(url: &str, deadline: Deadline) -> Result<Vec<u8>, ToolError> {
         url: url.to_owned(),
         reason,
     };
-    let client = client().map_err(|error| failed(innermost(&error)))?;
+    let client = http_client::client().map_err(|error| failed(innermost(&error)))?;
     let attempts = (|| attempt(&client, url))
         .retry(
             ExponentialBuilder::default()

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use crate::{cli::Arch, provider::BadInput};
 
 /// What is installed where nothing else was asked for.
-pub const KIND: &str = "v0.33.0";
+pub(crate) const KIND: &str = "v0.33.0";
 /// The kustomize that builds manifests.
-pub const KUSTOMIZE: &str = "v5.8.1";
+pub(crate) const KUSTOMIZE: &str = "v5.8.1";
 /// The Kubernetes that a cluster gets where nothing else was asked for.
-pub const KUBERNETES: &str = "v1.35.8";
+pub(crate) const KUBERNETES: &str = "v1.35.8";
 
 type Hashes = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -31,7 +31,7 @@ static PINNED: LazyLock<Pinned> = LazyLock::new(|| {
 });
 
 /// The SHA-256 of a release file of kind or kustomize, where it is pinned.
-pub fn sha256(tool: super::Tool, version: &str, arch: Arch) -> Option<&'static str> {
+pub(crate) fn sha256(tool: super::Tool, version: &str, arch: Arch) -> Option<&'static str> {
     let hashes = match tool {
         super::Tool::Kind => &PINNED.kind,
         super::Tool::Kustomize => &PINNED.kustomize,
@@ -43,7 +43,7 @@ pub fn sha256(tool: super::Tool, version: &str, arch: Arch) -> Option<&'static s
 }
 
 /// The versions of a tool that are pinned, newest first.
-pub fn known(tool: super::Tool) -> Vec<&'static str> {
+pub(crate) fn known(tool: super::Tool) -> Vec<&'static str> {
     newest_first(match tool {
         super::Tool::Kind => &PINNED.kind,
         super::Tool::Kustomize => &PINNED.kustomize,
@@ -52,20 +52,20 @@ pub fn known(tool: super::Tool) -> Vec<&'static str> {
 
 /// The kind and the node image that a cluster is made with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KindVersions {
+pub(crate) struct KindVersions {
     /// Version of kind, as `v0.33.0`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// The node image with its digest, or as the user named it.
-    pub node_image: String,
+    pub(crate) node_image: String,
     /// Kubernetes version, as `v1.35.8`, where the name of the image tells.
-    pub kubernetes: Option<String>,
+    pub(crate) kubernetes: Option<String>,
 }
 
 /// Chooses kind and node image by what was asked for, each part optional.
 ///
 /// # Errors
 /// [`BadInput`] naming the input and what is known, where they cannot be had together.
-pub fn choose(
+pub(crate) fn choose(
     kind: Option<&str>,
     kubernetes: Option<&str>,
     node_image: Option<&str>,

@@ -250,8 +250,16 @@ fn tables(inputs: &[(String, Input)], outputs: &[(String, Output)]) -> String {
 /// What a room of the cluster's side may name beside itself, and whether kube is among it.
 const WALLS: [(&str, &[&str], bool); 8] = [
     ("api", &[], false),
-    ("set", &["api", "inputs", "limits", "report", "wait"], false),
-    ("registry", &["limits", "report", "set"], false),
+    (
+        "set",
+        &["api", "http_client", "inputs", "limits", "report", "wait"],
+        false,
+    ),
+    (
+        "registry",
+        &["http_client", "limits", "report", "set"],
+        false,
+    ),
     (
         "cluster",
         &[

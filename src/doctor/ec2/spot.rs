@@ -10,6 +10,7 @@ use regex::Regex;
 
 use crate::{
     doctor::Check,
+    http_client,
     iam::{self, PolicyScope},
     inputs::Environment,
     limits::Deadline,
@@ -73,9 +74,7 @@ async fn ask(api: &Ec2Api, env: &Environment) -> Result<(u16, String), String> {
         .map_err(|error| error.to_string())?
         .into();
     let form = "application/x-www-form-urlencoded";
-    let client = reqwest::Client::builder()
-        .build()
-        .map_err(|error| error.to_string())?;
+    let client = http_client::client().map_err(|error| error.to_string())?;
     let request = client
         .post(endpoint)
         .header("content-type", form)

@@ -9,7 +9,7 @@ pub(crate) use self::{
     session::SessionLifetime,
     ssh_access::{Cidr, SshSource, authorize, keep_authorized, own_address},
 };
-pub use self::{
+pub(crate) use self::{
     session::{Access, SessionError},
     ssh_access::reauthorize,
 };

@@ -4,7 +4,7 @@
 
 /// What a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorClass {
+pub(crate) enum ErrorClass {
     /// No capacity for this type in this zone and market: another candidate may succeed, or the same one later.
     Capacity,
     /// This zone does not offer this type.
@@ -35,7 +35,7 @@ pub enum ErrorClass {
 
 impl ErrorClass {
     /// The class of an error code.
-    pub fn of(code: &str) -> Self {
+    pub(crate) fn of(code: &str) -> Self {
         match code {
             "InsufficientInstanceCapacity"
             | "InsufficientHostCapacity"

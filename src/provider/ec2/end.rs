@@ -7,7 +7,7 @@ mod janitor;
 mod regions;
 mod timer;
 
-pub use self::janitor::{Janitor, TaggedResources};
+pub(crate) use self::janitor::Janitor;
 pub(crate) use self::{
     destroy::terminate,
     find::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},

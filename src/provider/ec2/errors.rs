@@ -18,7 +18,7 @@ use crate::{
 
 /// Why EC2 did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum Ec2Error {
+pub(crate) enum Ec2Error {
     /// The SDK's chain found none.
     #[error("there are no AWS credentials")]
     NoCredentials {
@@ -139,22 +139,22 @@ pub enum Ec2Error {
 
 /// A refusal for a quota.
 #[derive(Debug)]
-pub struct QuotaRefusal {
+pub(crate) struct QuotaRefusal {
     /// Where.
-    pub region: String,
+    pub(crate) region: String,
     /// The code of the refusal.
-    pub code: String,
+    pub(crate) code: String,
     /// What the API says about it.
-    pub message: String,
+    pub(crate) message: String,
     /// The quota behind it.
-    pub quota: Quota,
+    pub(crate) quota: Quota,
     /// One line for each candidate.
-    pub attempts: Vec<String>,
+    pub(crate) attempts: Vec<String>,
 }
 
 impl Ec2Error {
     /// What the refusal means, where it is one.
-    pub fn class(&self) -> ErrorClass {
+    pub(crate) fn class(&self) -> ErrorClass {
         match self {
             // Of a type that the region does not have EC2 speaks as of any value that cannot be.
             Self::Refused { code, message, .. }
@@ -189,7 +189,7 @@ impl Ec2Error {
     }
 
     /// The code of the refusal; empty where there is none.
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         match self {
             Self::Refused { code, .. } => code,
             _ => "",

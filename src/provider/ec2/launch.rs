@@ -4,7 +4,7 @@
 //! Given a [`LaunchSpec`] and an [`Access`]; intents go into the record before each side effect.
 
 mod adopt;
-pub mod attempts;
+pub(crate) mod attempts;
 mod cloud_init;
 mod image;
 mod network;

@@ -4,7 +4,7 @@
 //! none is made up.
 
 /// When these prices were published.
-pub const AS_OF: &str = "2026-07-20";
+pub(crate) const AS_OF: &str = "2026-07-20";
 
 /// Linux, on-demand, in US dollars an hour, in us-east-1.
 const US_EAST_1: [(&str, f64); 8] = [
@@ -19,7 +19,7 @@ const US_EAST_1: [(&str, f64); 8] = [
 ];
 
 /// The on-demand price of an hour in US dollars; spot costs less. `None` where it is not known.
-pub fn hourly(region: &str, instance_type: &str) -> Option<f64> {
+pub(crate) fn hourly(region: &str, instance_type: &str) -> Option<f64> {
     if region != "us-east-1" {
         return None;
     }
@@ -30,7 +30,7 @@ pub fn hourly(region: &str, instance_type: &str) -> Option<f64> {
 }
 
 /// An amount in words: cents, and at least one.
-pub fn dollars(amount: f64) -> String {
+pub(crate) fn dollars(amount: f64) -> String {
     format!("${:.2}", amount.max(0.01))
 }
 

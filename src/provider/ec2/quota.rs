@@ -18,11 +18,11 @@ impl PurchaseOption {
 
 /// A quota of the account in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
+pub(crate) struct Quota {
     /// Its name in Service Quotas.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its service and code there, where known.
-    pub code: Option<(&'static str, &'static str)>,
+    pub(crate) code: Option<(&'static str, &'static str)>,
 }
 
 const fn ec2(name: &'static str, code: &'static str) -> Quota {

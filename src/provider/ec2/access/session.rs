@@ -19,7 +19,7 @@ use aws_sdk_ec2::config::{
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::sync::Mutex;
 
-pub use self::error::SessionError;
+pub(crate) use self::error::SessionError;
 pub(crate) use self::lifetime::SessionLifetime;
 use self::{
     oidc::TokenEndpoint,
@@ -35,7 +35,7 @@ use crate::{
 
 /// Who asks AWS: the environment, and the role that it may take. A clone shares its session.
 #[derive(Clone, Debug)]
-pub struct Access {
+pub(crate) struct Access {
     env: Environment,
     role: Option<String>,
     cached: Arc<Mutex<Option<CachedCredentials>>>,
@@ -46,7 +46,7 @@ impl Access {
     ///
     /// # Errors
     /// [`BadInput`] for what cannot be the name of a role.
-    pub fn new(env: &Environment, role: Option<&str>) -> Result<Self, BadInput> {
+    pub(crate) fn new(env: &Environment, role: Option<&str>) -> Result<Self, BadInput> {
         if let Some(role) = role.filter(|role| !oidc::is_role(role)) {
             return Err(BadInput {
                 input: "role-arn",
@@ -70,7 +70,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Ec2Error::NoCredentials`], [`Ec2Error::Session`].
-    pub async fn config(&self, deadline: Deadline) -> Result<SdkConfig, Ec2Error> {
+    pub(crate) async fn config(&self, deadline: Deadline) -> Result<SdkConfig, Ec2Error> {
         Ok(self.open(deadline).await?.0)
     }
 

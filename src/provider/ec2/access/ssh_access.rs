@@ -20,6 +20,7 @@ use serde_json::json;
 use super::{client::Ec2Api, session::Access};
 use crate::{
     host::presence::probe_ssh,
+    http_client,
     inputs::Environment,
     limits::Deadline,
     provider::ec2::{
@@ -112,7 +113,7 @@ pub(crate) async fn authorize(
 /// Authorizes this machine's new address when the host of the record is silent and this machine's address has changed.
 ///
 /// A failure is a warning: the stage then finds the host as it is.
-pub async fn reauthorize(store: &mut Store, env: &Environment, deadline: Deadline) {
+pub(crate) async fn reauthorize(store: &mut Store, env: &Environment, deadline: Deadline) {
     let record = store.record();
     let (Some(host), role) = (record.host.clone(), record.role_arn.clone()) else {
         return;
@@ -209,7 +210,7 @@ pub(crate) async fn own_address(env: &Environment, deadline: Deadline) -> Result
         reason,
     };
     let lookup = async {
-        let client = reqwest::Client::builder().build()?;
+        let client = http_client::client()?;
         let answer = client.get(url).send().await?.error_for_status()?;
         answer.text().await
     };

@@ -21,18 +21,18 @@ use crate::{
 
 /// EC2 in all regions that a pass covers.
 #[derive(Debug)]
-pub struct Janitor {
+pub(crate) struct Janitor {
     api: Ec2Api,
     regions: Regions,
 }
 
 /// All resources with our tags at one moment.
 #[derive(Debug)]
-pub struct TaggedResources {
+pub(crate) struct TaggedResources {
     /// Everything that carries our tags and is alive.
-    pub resources: Vec<Resource>,
+    pub(crate) resources: Vec<Resource>,
     /// The earlier of two clocks, AWS's and this machine's: what is not over by both is not over.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 impl Janitor {
@@ -40,7 +40,7 @@ impl Janitor {
     ///
     /// # Errors
     /// [`BadInput`] for a name that cannot be one; no credentials.
-    pub async fn open(
+    pub(crate) async fn open(
         names: &[String],
         access: &Access,
         deadline: Deadline,
@@ -68,7 +68,7 @@ impl Janitor {
     ///
     /// # Errors
     /// [`Failure`] when one region could not be looked at: then nothing may be called clean.
-    pub async fn look(&self, deadline: Deadline) -> Result<TaggedResources, Failure> {
+    pub(crate) async fn look(&self, deadline: Deadline) -> Result<TaggedResources, Failure> {
         let looked = self.regions.look(&self.api, Sought::Ours, deadline);
         let (resources, only_first) = looked.await?;
         if let Some(error) = only_first {
@@ -86,7 +86,7 @@ impl Janitor {
     ///
     /// # Errors
     /// As [`Self::look`].
-    pub async fn left(
+    pub(crate) async fn left(
         &self,
         resources: &[Resource],
         deadline: Deadline,
@@ -106,7 +106,7 @@ impl Janitor {
     ///
     /// # Errors
     /// [`Failure`] of the first that cannot be tagged; the others are all the same.
-    pub async fn mark(
+    pub(crate) async fn mark(
         &self,
         resources: &[&Resource],
         at: Timestamp,
@@ -131,7 +131,11 @@ impl Janitor {
     ///
     /// # Errors
     /// As [`Self::mark`].
-    pub async fn unmark(&self, resources: &[&Resource], deadline: Deadline) -> Result<(), Failure> {
+    pub(crate) async fn unmark(
+        &self,
+        resources: &[&Resource],
+        deadline: Deadline,
+    ) -> Result<(), Failure> {
         let mut all = Ok(());
         for resource in resources {
             let region = resource.region.as_deref().unwrap_or_default();
@@ -148,7 +152,7 @@ impl Janitor {
     ///
     /// # Errors
     /// [`Failure`] when EC2 cannot be asked any more.
-    pub async fn end(
+    pub(crate) async fn end(
         &self,
         resources: &[Resource],
         deadline: Deadline,

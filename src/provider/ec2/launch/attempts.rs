@@ -59,7 +59,7 @@ pub(crate) fn tally(store: &Store) -> Vec<String> {
 }
 
 /// All of them as a table in Markdown, for the job summary; empty where there are none.
-pub fn table(attempts: &[Attempt]) -> String {
+pub(crate) fn table(attempts: &[Attempt]) -> String {
     if attempts.is_empty() {
         return String::new();
     }

@@ -11,7 +11,7 @@ use crate::{
 
 /// Why credentials will not do.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum SessionError {
+pub(crate) enum SessionError {
     /// The workflow's token made no session.
     #[error("{role} could not be assumed with the workflow's OIDC token")]
     None {

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::{
+    http_client,
     inputs::Environment,
     limits::Deadline,
     wait::{self, Every, Status, WaitError},
@@ -79,7 +80,7 @@ impl TokenEndpoint {
         let refusal = |reason: String, for_good| TokenRefusal { reason, for_good };
         let asked = async {
             // It is asked where the runner says and nowhere else.
-            let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+            let client = http_client::builder().redirect(reqwest::redirect::Policy::none());
             let request = client.build()?.get(self.url.clone());
             let request = request
                 .bearer_auth(self.bearer.expose_secret())
