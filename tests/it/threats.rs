@@ -159,7 +159,6 @@ const THREATS: [Threat; 16] = [
         defence: "a host ends itself at its ttl, whatever becomes of the runner; an extension has a hard cap; a second host of a job is refused",
         proofs: &[
             "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
-            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
         ],
         open: "how many run at a time is the workflow's `concurrency:` and the account's quota",
     },
