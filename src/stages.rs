@@ -29,6 +29,7 @@ pub mod provision_ec2;
 pub mod reap;
 pub mod run;
 pub mod run_mnist_notebook_job;
+mod shielded;
 mod stage;
 pub mod teardown;
 #[cfg(test)]
@@ -52,7 +53,7 @@ pub struct Context {
     pub deadline: Deadline,
     /// Outputs and summary of the process.
     pub files: Files,
-    /// Cancelled by the first signal. `main` drops the stage then; only `run` looks at it itself.
+    /// Cancelled by the first signal, which drops the stage, but for one that is shielded ([`Stage::shielded`]).
     pub cancelled: Cancel,
 }
 
@@ -162,6 +163,9 @@ impl Process {
         F: AsyncFnOnce(&A, &mut Context) -> Result<Outputs, Failure>,
     {
         let Self { env, cancelled } = self;
+        if let Some(shielded) = A::STAGE.shielded() {
+            cancelled.only_ending_is_left(shielded);
+        }
         progress::start(staged.log, &env);
         let opened = visit::allowed(A::STAGE, &env).and_then(|()| {
             let job_key = staged.job_key.as_deref();

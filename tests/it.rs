@@ -33,6 +33,7 @@ mod it {
     mod secrets;
     mod sessions;
     mod sets;
+    mod signals;
     mod step;
     mod support;
     mod teardown;
