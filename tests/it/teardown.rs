@@ -54,7 +54,7 @@ fn killed_on_its_way(words: &[&str]) -> Job {
         requested(&job).then_some(())
     });
     signal(&child, Signal::KILL);
-    child.wait().unwrap();
+    child.wait().expect("a child can be waited for");
     job
 }
 
