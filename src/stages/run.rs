@@ -47,6 +47,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             job_key: args.job_key.clone(),
             deadline: whole,
             cancelled,
+            writes: false,
         },
         whole,
         exit: Exit::Passed,

@@ -135,7 +135,7 @@ pub(super) const ROWS: [Row; 36] = [
         "waited for; a webhook that says no ends it",
         &[
             "tests/it/deploy_sets.rs::sandbox_webhooks_that_come_late_or_with_a_bad_certificate_are_waited_for",
-            "src/cluster/errors.rs::a_refusal_means_what_the_table_says",
+            "src/cluster/errors/tests.rs::a_refusal_means_what_the_table_says",
         ],
         "",
     ),
