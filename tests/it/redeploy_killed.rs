@@ -145,7 +145,7 @@ fn killed_at(set: &Set, text: &str, upstream: &Upstream, write: usize) -> bool {
         fatal: write,
         told,
         upstream: upstream.address.clone(),
-        client: reqwest::ClientBuilder::new().build().unwrap(),
+        client: reqwest::Client::new(),
     });
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
