@@ -94,6 +94,9 @@ pub struct Staged<A: StageArgs> {
     /// How much to say
     #[arg(long, value_enum, default_value_t)]
     pub log: LogLevel,
+    /// Name of this job within its run; another job of the run with the same name finds this one's host
+    #[arg(long, value_name = "NAME")]
+    pub job_key: Option<String>,
     /// The stage's own.
     #[command(flatten)]
     pub args: A,
@@ -141,6 +144,9 @@ pub struct RunArgs {
     /// How much to say
     #[arg(long, value_enum, default_value_t)]
     pub log: LogLevel,
+    /// Name of this job within its run; another job of the run with the same name finds this one's host
+    #[arg(long, value_name = "NAME")]
+    pub job_key: Option<String>,
     /// Limit for provision-ec2
     #[arg(long, default_value = ProvisionArgs::LIMIT, value_name = "LIMIT")]
     pub provision_timeout: Limit,

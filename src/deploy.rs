@@ -31,7 +31,7 @@ use tokio::{
 };
 
 pub use error::DeployError;
-pub use journal::{Entry, Journal, REPORT};
+pub use journal::{Journal, REPORT};
 pub use known::{Known, unchanged};
 pub use plan::Plan;
 

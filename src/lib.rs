@@ -25,21 +25,31 @@ pub mod provider;
 pub mod host;
 pub(crate) mod tools;
 
-pub mod kind;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod kind;
 
-pub mod api;
-pub mod set;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod api;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod set;
 
-pub mod cluster;
-pub mod pod;
-pub mod ready;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod cluster;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod pod;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod ready;
 
-pub mod deploy;
-pub mod registry;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod deploy;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod registry;
 
-pub mod notebook;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod notebook;
 
-pub mod logs;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod logs;
 
 pub(crate) mod reap;
 

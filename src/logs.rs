@@ -15,4 +15,4 @@ pub mod snapshot;
 
 mod gather;
 
-pub use gather::{Gathered, Wanted, gather};
+pub use gather::{Wanted, gather};

@@ -4,6 +4,8 @@
 //! containers of one image: `test` runs the file, `keeper` holds the results until they were fetched.
 
 pub mod attend;
+#[cfg(test)]
+mod fake;
 pub mod follow;
 pub mod job;
 pub mod junit;
@@ -15,12 +17,16 @@ pub mod source;
 mod state;
 pub mod verdict;
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use crate::{
-    limits::humane,
+    cluster::live::until_answered,
+    limits::{Deadline, Limit, humane},
     report::{Exit, Explain},
 };
+
+/// How long the API server may be silent.
+const SILENCE: Duration = Duration::from_secs(90);
 
 /// Why there is no passed test.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +49,14 @@ pub enum NotebookError {
         what: String,
         /// What it said.
         source: Box<kube::Error>,
+    },
+    /// The API server hangs.
+    #[error("cannot {what}: the API server has not answered for {}", humane(*silent))]
+    Silent {
+        /// What was tried.
+        what: String,
+        /// For how long.
+        silent: Duration,
     },
     /// The pod did not come to run the test.
     #[error("{what}: {reason}")]
@@ -92,6 +106,23 @@ impl NotebookError {
     }
 }
 
+/// What the API server answers for good, or that it hangs: kube itself would wait for ever.
+async fn answer<T, F>(
+    what: impl Into<String>,
+    ask: impl FnMut() -> F,
+) -> Result<kube::Result<T>, NotebookError>
+where
+    F: Future<Output = kube::Result<T>>,
+{
+    let patience = Deadline::after(Limit::secs(2 * SILENCE.as_secs()));
+    let asked = until_answered("an answer", patience, ask);
+    let answered = tokio::time::timeout(SILENCE, asked).await;
+    answered.map_err(|_| NotebookError::Silent {
+        what: what.into(),
+        silent: SILENCE,
+    })
+}
+
 impl Explain for NotebookError {
     fn exit(&self) -> Exit {
         match self {
@@ -99,6 +130,7 @@ impl Explain for NotebookError {
             Self::Failed { .. } => Exit::TestFailed,
             Self::TimeLimit { .. } => Exit::TimeLimit,
             Self::Api { .. }
+            | Self::Silent { .. }
             | Self::NotStarted { .. }
             | Self::Lost(_)
             | Self::Unproven(_)
@@ -107,6 +139,7 @@ impl Explain for NotebookError {
     }
 
     fn hint(&self) -> Option<String> {
+        const UP: &str = "is the cluster still up? gather-logs tells what it can";
         let hint = match self {
             Self::BadNamespace(_) => "use at most 63 lower-case letters, digits and dashes",
             Self::NoServiceAccount { .. } => {
@@ -116,8 +149,9 @@ impl Explain for NotebookError {
                 kube::Error::Api(status) if status.code == 403 => {
                     "the user of the kubeconfig needs create on namespaces, configmaps and jobs, and create on pods/exec"
                 }
-                _ => "is the cluster still up? gather-logs tells what it can",
+                _ => UP,
             },
+            Self::Silent { .. } => UP,
             Self::NotStarted { hint, .. } => hint,
             Self::Lost(_) => {
                 "look at the events of the node and the namespace in the bundle of gather-logs"

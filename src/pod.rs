@@ -13,8 +13,6 @@ use crate::{
     report::one_line,
 };
 
-pub use pull::why as pull;
-
 /// Characters of a message within a sentence.
 const LONGEST: usize = 240;
 

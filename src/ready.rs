@@ -15,10 +15,9 @@ use serde_json::Value;
 
 use crate::{api::ObjectId, cluster::view::View, pod::Why};
 
-use table::{Judge, Rule};
+use table::{Judge, Row};
 
 pub use conditions::Condition;
-pub use pods::SOAK;
 
 /// What an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +114,7 @@ impl fmt::Display for Missing {
 
 /// A view at one moment, with who owns whom.
 #[derive(Debug)]
-pub struct Sight<'a> {
+pub struct ClusterView<'a> {
     /// The view.
     pub view: &'a View,
     /// The moment.
@@ -123,7 +122,7 @@ pub struct Sight<'a> {
     owned: HashMap<&'a str, Vec<&'a Value>>,
 }
 
-impl<'a> Sight<'a> {
+impl<'a> ClusterView<'a> {
     /// Looks at a view.
     pub fn new(view: &'a View, now: Timestamp) -> Self {
         let mut owned: HashMap<&str, Vec<&Value>> = HashMap::new();
@@ -177,20 +176,20 @@ impl<'a> Sight<'a> {
 
 /// The kinds that have to be in view to judge one; itself first. Empty where it is enough that it was accepted.
 pub fn needs(id: &ObjectId) -> &'static [(&'static str, &'static str)] {
-    Rule::of(id).map_or(&[], |rule| rule.watches)
+    Row::of(id).map_or(&[], |row| row.watches)
 }
 
 /// Whether an object comes to an end: what it has done stays done, also when it is cleaned up.
 pub fn ends(id: &ObjectId) -> bool {
-    Rule::of(id).is_some_and(|rule| rule.ends)
+    Row::of(id).is_some_and(|row| row.ends)
 }
 
 /// Judges an object that was accepted at `generation`. Webhooks are judged by their gates.
-pub fn judge(id: &ObjectId, generation: i64, sight: &Sight<'_>) -> Verdict {
-    let Some(rule) = Rule::of(id) else {
+pub fn judge(id: &ObjectId, generation: i64, cluster: &ClusterView<'_>) -> Verdict {
+    let Some(row) = Row::of(id) else {
         return Verdict::Ready;
     };
-    let live = sight
+    let live = cluster
         .view
         .get(&id.group_kind(), id.namespace.as_deref(), &id.name);
     let Some(live) = live else {
@@ -199,9 +198,9 @@ pub fn judge(id: &ObjectId, generation: i64, sight: &Sight<'_>) -> Verdict {
     if live["metadata"]["generation"].as_i64().unwrap_or(i64::MAX) < generation {
         return Verdict::Waiting("the change was not seen yet".into());
     }
-    match &rule.judge {
-        Judge::By(judge) => judge(live, sight),
-        Judge::Conditions(conditions) => conditions.judge(live, sight),
+    match &row.judge {
+        Judge::By(judge) => judge(live, cluster),
+        Judge::Conditions(conditions) => conditions.judge(live, cluster),
         Judge::Gates => Verdict::Ready,
     }
 }

@@ -14,11 +14,12 @@ use serde_json::Value;
 use crate::{
     inputs::Environment,
     report::{Exit, Explain},
-    run::Run,
+    run::{Execution, Run},
 };
 
 mod launch;
 mod private;
+mod whose;
 
 pub use launch::{Attempt, Launch};
 use private::make_private;
@@ -190,6 +191,9 @@ pub struct StageRecord {
     /// One line of cause, empty when it passed.
     #[serde(default)]
     pub cause: String,
+    /// Objects of the cluster that the cause is about and does not name.
+    #[serde(default)]
+    pub about: Vec<String>,
 }
 
 /// The record and the directory it lives in, with everything else that a job keeps on the runner.
@@ -221,13 +225,21 @@ pub fn state_directory(env: &Environment) -> Result<PathBuf, RecordError> {
 impl Store {
     /// Opens the record of this job, or begins it.
     ///
-    /// A record of another run, and one that cannot be read, is set aside, with a warning, never lost.
+    /// Where there is a record of this job, it decides how the job is called: a later step may not be able to tell. A
+    /// record of another job, and one that cannot be read, is set aside, with a warning, never lost. `key` is the input
+    /// `job-key`.
     ///
     /// # Errors
     /// [`RecordError`] when the directory cannot be made or read.
-    pub fn open(env: &Environment) -> Result<Self, RecordError> {
-        let dir = state_directory(env)?;
-        Self::open_in(dir, Run::of_workflow(env))
+    pub fn open(env: &Environment, key: Option<&str>) -> Result<Self, RecordError> {
+        let mut store = Self::open_in(state_directory(env)?, Run::of_workflow(env, key))?;
+        store.learn(env, key);
+        Ok(store)
+    }
+
+    /// Takes in what a step with this environment and `job-key` shows of the job.
+    pub fn learn(&mut self, env: &Environment, key: Option<&str>) {
+        self.record.learn(&Execution::of(env, key));
     }
 
     /// As [`Self::open`], in a directory and for a run that the caller names.
@@ -243,7 +255,7 @@ impl Store {
                     set_aside(&path, &format!("it has version {}", record.version));
                     None
                 }
-                Ok(record) if run.as_ref().is_some_and(|run| !same_job(run, &record.run)) => {
+                Ok(record) if run.as_ref().is_some_and(|run| !record.belongs_to(run)) => {
                     set_aside(
                         &path,
                         &format!("it belongs to run {} job {}", record.run.id, record.run.job),
@@ -368,12 +380,14 @@ impl Store {
     }
 }
 
-fn same_job(a: &Run, b: &Run) -> bool {
-    (&a.id, &a.job, a.attempt) == (&b.id, &b.job, b.attempt)
-}
-
 fn set_aside(path: &Path, why: &str) {
-    let aside = path.with_file_name(format!("record-{}.json", Timestamp::now().as_millisecond()));
+    let named = |at: i64| path.with_file_name(format!("record-{at}.json"));
+    let mut at = Timestamp::now().as_millisecond();
+    // Two may be set aside within one millisecond.
+    while named(at).exists() {
+        at += 1;
+    }
+    let aside = named(at);
     tracing::warn!(
         "the record in {} is not used ({why}); it is kept as {}",
         path.display(),

@@ -64,7 +64,7 @@ type Base = OnceCell<Result<String, String>>;
 
 /// Somebody who may have an image.
 #[derive(Clone, Debug)]
-struct Source {
+struct Candidate {
     /// As it is told.
     name: String,
     /// The base of its API, where it is known beforehand.
@@ -136,12 +136,12 @@ impl Registries {
     }
 
     /// Its mirrors, those for all registries where it has none of its own, and itself.
-    fn sources(&self, image: &Reference) -> Vec<Source> {
+    fn sources(&self, image: &Reference) -> Vec<Candidate> {
         let of = |wanted: &str| {
             let mirrors = self.mirrors.iter();
             let found = mirrors.filter(|(registry, _)| registry == wanted);
             found
-                .map(|(_, url)| Source {
+                .map(|(_, url)| Candidate {
                     name: url.as_str().trim_end_matches('/').to_owned(),
                     base: Some(base_of(url)),
                 })
@@ -151,7 +151,7 @@ impl Registries {
         if sources.is_empty() {
             sources = of("_default");
         }
-        sources.push(Source {
+        sources.push(Candidate {
             name: image.registry.clone(),
             base: None,
         });
@@ -159,7 +159,7 @@ impl Registries {
     }
 
     /// Whether it has the image.
-    async fn at(&self, source: &Source, image: &Reference) -> Result<bool, String> {
+    async fn at(&self, source: &Candidate, image: &Reference) -> Result<bool, String> {
         let known = {
             let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
             bases.entry(source.name.clone()).or_default().clone()
@@ -185,7 +185,7 @@ impl Registries {
     }
 
     /// The base of its API, once it answers at all.
-    async fn base(&self, source: &Source) -> Result<String, String> {
+    async fn base(&self, source: &Candidate) -> Result<String, String> {
         let bases = match &source.base {
             Some(base) => vec![base.clone()],
             None => guesses(&source.name),

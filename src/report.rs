@@ -91,6 +91,8 @@ pub struct Failure {
     pub hint: Option<String>,
     /// What is left.
     pub leftover: Leftover,
+    /// Objects of the cluster that it is about and that the cause does not name: `Job namespace/name`.
+    pub about: Vec<String>,
 }
 
 impl Failure {
@@ -106,6 +108,7 @@ impl Failure {
             } else {
                 Leftover::Unknown
             },
+            about: Vec::new(),
         }
     }
 
@@ -120,6 +123,13 @@ impl Failure {
     #[must_use]
     pub fn leaving(mut self, leftover: Leftover) -> Self {
         self.leftover = leftover;
+        self
+    }
+
+    /// Says which objects of the cluster it is about, beside those that the cause names.
+    #[must_use]
+    pub fn about(mut self, objects: impl IntoIterator<Item = String>) -> Self {
+        self.about.extend(objects);
         self
     }
 

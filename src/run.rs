@@ -8,6 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::inputs::Environment;
 
+mod execution;
+
+pub use execution::Execution;
+
 /// Prefix of every tag of ours.
 pub const TAG_PREFIX: &str = "manifests-e2e/";
 /// Tag that carries the run.
@@ -29,13 +33,13 @@ pub const TAG_CANDIDATE: &str = "manifests-e2e/reap-candidate";
 
 /// What a run is called, in tags, names and tokens.
 ///
-/// `id` is repository id (else its name) and run id; `job` the job and, in a matrix, a hash of its
-/// values. The attempt is a tag of its own, so that a later attempt finds what an earlier one left.
+/// `id` is repository id (else its name) and run id. `job` is unique to one execution of a job, so two attempts have two;
+/// with a `job-key` every job and attempt that gives the key shares it ([`Execution::job_name`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Repository and workflow run: `123456-987654321`, on a laptop `local-` and ten digits.
     pub id: String,
-    /// The job within the run: `e2e`, or `e2e-1f2e3d4c` in a matrix.
+    /// The job within the run: `e2e-9a8b7c6d`, or `e2e-1f2e3d4c-9a8b7c6d` in a matrix.
     pub job: String,
     /// The attempt, from 1.
     pub attempt: u32,
@@ -45,27 +49,23 @@ pub struct Run {
     pub url: Option<String>,
     /// Who started it, where known.
     pub actor: Option<String>,
+    /// What the steps of the job have shown of its execution; empty on a laptop.
+    #[serde(default)]
+    pub execution: Execution,
 }
 
 impl Run {
-    /// The run that a workflow's environment names; `None` outside a workflow.
-    pub fn of_workflow(env: &Environment) -> Option<Self> {
+    /// The run that a workflow's environment names; `None` outside a workflow. `key` is the input `job-key`.
+    ///
+    /// Where nothing tells the execution from others, `job` is random: only a record has it again.
+    pub fn of_workflow(env: &Environment, key: Option<&str>) -> Option<Self> {
+        let id = Self::workflow_id(env)?;
         let run = env.get("GITHUB_RUN_ID")?;
         let repository = env.get("GITHUB_REPOSITORY");
-        let owner = env
-            .get("GITHUB_REPOSITORY_ID")
-            .or(repository)
-            .unwrap_or("unknown");
-        let job = env.get("GITHUB_JOB").unwrap_or("job");
-        let matrix = env
-            .get("MATRIX")
-            .filter(|m| !matches!(m.trim(), "null" | "{}"));
+        let execution = Execution::of(env, key);
         Some(Self {
-            id: resource_name(&[owner, run], 63),
-            job: match matrix {
-                Some(matrix) => resource_name(&[job, &short_hash(&canonical(matrix))], 63),
-                None => resource_name(&[job], 63),
-            },
+            id,
+            job: execution.job_name(),
             attempt: env
                 .get("GITHUB_RUN_ATTEMPT")
                 .and_then(|a| a.parse().ok())
@@ -76,7 +76,18 @@ impl Run {
                 format!("{server}/{repository}/actions/runs/{run}")
             }),
             actor: env.get("GITHUB_ACTOR").map(str::to_owned),
+            execution,
         })
+    }
+
+    /// The [`id`](Self::id) that a workflow's environment names; `None` outside a workflow.
+    pub fn workflow_id(env: &Environment) -> Option<String> {
+        let run = env.get("GITHUB_RUN_ID")?;
+        let owner = env
+            .get("GITHUB_REPOSITORY_ID")
+            .or_else(|| env.get("GITHUB_REPOSITORY"))
+            .unwrap_or("unknown");
+        Some(resource_name(&[owner, run], 63))
     }
 
     /// A run of a laptop: random, so it has to be recorded.
@@ -88,6 +99,7 @@ impl Run {
             repository: None,
             url: None,
             actor: None,
+            execution: Execution::default(),
         }
     }
 
@@ -161,12 +173,6 @@ pub fn resource_name(parts: &[&str], limit: usize) -> String {
     }
 }
 
-/// The same text for the same matrix, however its JSON is laid out.
-fn canonical(matrix: &str) -> String {
-    serde_json::from_str::<serde_json::Value>(matrix)
-        .map_or_else(|_| matrix.to_owned(), |value| value.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -179,38 +185,22 @@ mod tests {
 
     #[test]
     fn a_workflow_names_its_run() {
-        let run = Run::of_workflow(&env(&[
+        let env = env(&[
             ("GITHUB_RUN_ID", "42"),
             ("GITHUB_REPOSITORY", "Kubeflow/Manifests"),
             ("GITHUB_REPOSITORY_ID", "7"),
             ("GITHUB_JOB", "e2e"),
             ("GITHUB_RUN_ATTEMPT", "3"),
             ("MATRIX", "null"),
-        ]))
-        .unwrap();
-        assert_eq!(
-            (run.id.as_str(), run.job.as_str(), run.attempt),
-            ("7-42", "e2e", 3)
-        );
+        ]);
+        let run = Run::of_workflow(&env, None).unwrap();
+        assert_eq!((run.id.as_str(), run.attempt), ("7-42", 3));
+        assert!(run.job.starts_with("e2e-"), "{}", run.job);
+        assert_eq!(Run::workflow_id(&env).as_ref(), Some(&run.id));
         assert_eq!(
             run.url.unwrap(),
             "https://github.com/Kubeflow/Manifests/actions/runs/42"
         );
-    }
-
-    #[test]
-    fn siblings_of_a_matrix_differ_and_layout_does_not_matter() {
-        let job = |matrix| {
-            Run::of_workflow(&env(&[
-                ("GITHUB_RUN_ID", "1"),
-                ("GITHUB_JOB", "e"),
-                ("MATRIX", matrix),
-            ]))
-            .unwrap()
-            .job
-        };
-        assert_ne!(job(r#"{"k8s":"1.33"}"#), job(r#"{"k8s":"1.34"}"#));
-        assert_eq!(job(r#"{"k8s":"1.33"}"#), job("{\n  \"k8s\": \"1.33\"\n}"));
     }
 
     proptest! {

@@ -24,6 +24,7 @@ pub mod doctor;
 pub mod extend;
 pub mod gather_logs;
 pub mod install_kind;
+mod outputs;
 pub mod provision_ec2;
 pub mod reap;
 pub mod run;
@@ -34,6 +35,8 @@ pub mod teardown;
 mod tests;
 mod visit;
 
+pub use outputs::Outputs;
+use outputs::own_first;
 pub use stage::Stage;
 
 /// What a stage is given beside its arguments.
@@ -43,6 +46,8 @@ pub struct Context {
     pub env: Environment,
     /// The record of this job and its state directory.
     pub store: Store,
+    /// The input `job-key` of this step. The job's own name is the record's.
+    pub job_key: Option<String>,
     /// When the stage gives up.
     pub deadline: Deadline,
     /// Outputs and summary of the process.
@@ -81,27 +86,6 @@ impl Context {
         if let Err(error) = self.files.summary(markdown) {
             tracing::warn!("cannot write the job summary: {error}");
         }
-    }
-}
-
-/// The outputs of a stage by name; each is one of [`Stage::outputs`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outputs(pub Vec<(&'static str, String)>);
-
-impl Outputs {
-    /// Adds one.
-    #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.0.push((name, value.into()));
-        self
-    }
-
-    /// One by name.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -179,7 +163,10 @@ impl Process {
     {
         let Self { env, cancelled } = self;
         progress::start(staged.log, &env);
-        let opened = visit::allowed(A::STAGE, &env).and_then(|()| Ok(Store::open(&env)?));
+        let opened = visit::allowed(A::STAGE, &env).and_then(|()| {
+            let job_key = staged.job_key.as_deref();
+            Ok(Store::open(&env, job_key)?)
+        });
         let store = match opened {
             Ok(store) => store,
             Err(failure) => {
@@ -191,6 +178,7 @@ impl Process {
             files: Files::new(&env),
             env,
             store,
+            job_key: staged.job_key.clone(),
             deadline: Deadline::after(staged.timeout),
             cancelled,
         };
@@ -218,6 +206,7 @@ where
             ended: None,
             exit: None,
             cause: String::new(),
+            about: Vec::new(),
         });
     });
     // A full disk must not keep anybody from collecting what there is, or from ending what costs.
@@ -240,15 +229,15 @@ where
     };
     let result = visit::after(stage, context, result).await;
     let result = result.map_err(|failure| out_of_time(failure, context.deadline));
-    let (exit, cause) = match &result {
-        Ok(_) => (Exit::Passed, String::new()),
-        Err(failure) => (failure.exit, failure.line()),
+    let (exit, cause, about) = match &result {
+        Ok(_) => (Exit::Passed, String::new(), Vec::new()),
+        Err(failure) => (failure.exit, failure.line(), failure.about.clone()),
     };
     let noted = context.store.update(|record| {
         if let Some(last) = record.stages.last_mut() {
             last.ended = Some(Timestamp::now());
             last.exit = Some(exit.code());
-            last.cause = cause;
+            (last.cause, last.about) = (cause, about);
         }
     });
     // After that: a runner that cancels waits for some seconds only, and the record is to be whole by then.

@@ -70,20 +70,25 @@ impl<'a> Every<'a> {
     }
 
     async fn pass(&self, until: Instant) {
-        let pause = sleep_until((Instant::now() + self.pause).min(until));
+        tokio::select! {
+            () = sleep_until((Instant::now() + self.pause).min(until)) => {},
+            () = self.woken() => {},
+        }
+    }
+
+    /// Returns when the wait is woken; never where nobody can wake it.
+    async fn woken(&self) {
         match self.woken_by {
-            Some(notify) => tokio::select! {
-                () = pause => {},
-                () = notify.notified() => {},
-            },
-            None => pause.await,
+            Some(notify) => notify.notified().await,
+            None => std::future::pending().await,
         }
     }
 }
 
 /// Looks until `check` finds it ready, fails, or the deadline passes.
 ///
-/// A look that hangs is given up at the deadline as well.
+/// A look that hangs is given up at the deadline as well, and begun anew when the wait is woken meanwhile: what woke it
+/// may be what the look will never tell. A look has the time of a pause in any case.
 ///
 /// # Errors
 /// [`WaitError::TimedOut`] with the last status; [`WaitError::Failed`] with the error of `check`.
@@ -112,15 +117,24 @@ where
         spoken + SPEAK
     };
     loop {
+        let enough = Instant::now() + every.pause;
+        let mut woken = false;
         let look = check();
         tokio::pin!(look);
         // A look that hangs is no reason to fall silent.
         let seen = loop {
-            let until = deadline.instant().min(speak(&last));
-            match tokio::time::timeout_at(until, &mut look).await {
-                Ok(seen) => break Some(seen),
-                Err(_) if deadline.passed() => break None,
-                Err(_) => {}
+            let mut until = deadline.instant().min(speak(&last));
+            if woken {
+                until = until.min(enough);
+            }
+            tokio::select! {
+                biased;
+                seen = &mut look => break Some(seen),
+                () = every.woken(), if !woken => woken = true,
+                () = sleep_until(until) => {}
+            }
+            if deadline.passed() || woken && Instant::now() >= enough {
+                break None;
             }
         };
         match seen {
@@ -135,6 +149,9 @@ where
                 last,
                 waited: started.elapsed(),
             });
+        }
+        if woken {
+            continue;
         }
         let speak_at = speak(&last);
         every.pass(deadline.instant().min(speak_at)).await;
@@ -211,6 +228,55 @@ mod tests {
         .await;
         assert!(result.is_err());
         assert_eq!(started.elapsed().as_secs(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_hangs_is_begun_anew_when_the_wait_is_woken() {
+        let notify = Notify::new();
+        let looks = Cell::new(0);
+        let started = Instant::now();
+        let waiting = until(
+            "x",
+            Deadline::after(Limit::secs(600)),
+            Every::secs(5).or_when(&notify),
+            || {
+                looks.set(looks.get() + 1);
+                let is_first = looks.get() == 1;
+                async move {
+                    if is_first {
+                        std::future::pending::<()>().await;
+                    }
+                    Ok::<_, ()>(Status::Ready(()))
+                }
+            },
+        );
+        let waking = async {
+            pause(Duration::from_mins(1)).await;
+            notify.notify_one();
+        };
+        let (result, ()) = tokio::join!(waiting, waking);
+        assert!(result.is_ok());
+        assert_eq!(started.elapsed().as_secs(), 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_is_only_slow_is_not_lost_to_what_wakes_the_wait() {
+        let notify = Notify::new();
+        let looks = Cell::new(0);
+        notify.notify_one();
+        let result: Result<(), WaitError<()>> = until(
+            "x",
+            Deadline::after(Limit::secs(600)),
+            Every::secs(5).or_when(&notify),
+            || async {
+                looks.set(looks.get() + 1);
+                pause(Duration::from_secs(4)).await;
+                Ok(Status::Ready(()))
+            },
+        )
+        .await;
+        assert!(result.is_ok());
+        assert_eq!(looks.get(), 1);
     }
 
     #[tokio::test(start_paused = true)]

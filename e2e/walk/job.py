@@ -34,7 +34,10 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Job:
-    """One job of a run that nobody else has: `home` is its RUNNER_TEMP and holds every word that its steps said."""
+    """One job of a run that nobody else has: `home` is its RUNNER_TEMP and holds every word that its steps said.
+
+    One that is `like` another is the same execution of a job after its record was lost: a runner gives all its steps one id.
+    """
 
     def __init__(self, place: Path, way, github, like=None):
         self.place, self.way, self.github = place, way, github
@@ -55,7 +58,7 @@ class Job:
             **own, **self.secrets, **more, "HOME": str(self.home), "RUNNER_TEMP": str(self.home), "GITHUB_ACTIONS": "true",
             "AWS_ENDPOINT_URL": self.way.url, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "walk",
             "GITHUB_API_URL": self.github.url, "GITHUB_REPOSITORY": f"walk/{self.run}", "GITHUB_REPOSITORY_ID": "7",
-            "GITHUB_RUN_ID": self.run, "GITHUB_JOB": "e2e", "GITHUB_OUTPUT": str(self.home / "output"),
+            "GITHUB_RUN_ID": self.run, "GITHUB_JOB": "e2e", "RUNNER_TRACKING_ID": f"github_{self.run}", "GITHUB_OUTPUT": str(self.home / "output"),
             "GITHUB_STEP_SUMMARY": str(self.home / "summary"),
         }
 

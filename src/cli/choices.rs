@@ -66,7 +66,7 @@ pub enum Prune {
     False,
     /// What holds nothing but itself
     True,
-    /// Also Namespaces, CustomResourceDefinitions and volumes, with all they hold
+    /// Also Namespaces, `CustomResourceDefinitions` and volumes, with all they hold
     All,
 }
 

@@ -51,8 +51,6 @@ pub struct Given {
 pub struct Refused<'a> {
     /// HTTP status.
     pub code: u16,
-    /// `reason` of the status object.
-    pub reason: &'a str,
     /// Its message.
     pub message: &'a str,
     /// Messages of its causes.
@@ -270,7 +268,6 @@ mod tests {
             code: 409,
             message: "Apply failed with 1 conflict: conflict with \"helm\": .spec.replicas",
             causes: vec!["conflict with \"helm\": .spec.replicas".to_owned()],
-            ..Refused::default()
         };
         assert_eq!(
             classify(&refused, &Given::default()),

@@ -237,7 +237,7 @@ where
         let attempt = attempt();
         async {
             match attempt.await {
-                Err(kube::Error::Api(status)) if matches!(status.code, 429 | 503 | 504) => {
+                Err(kube::Error::Api(status)) if is_busy(&status) => {
                     Ok(Status::NotYet(status.message.clone()))
                 }
                 done => done.map(Status::Ready),
@@ -250,6 +250,11 @@ where
             WaitError::Failed(error) => error,
             WaitError::TimedOut { last, .. } => kube::Error::Service(last.into()),
         })
+}
+
+/// Whether a server says no more than that it has no time now.
+pub fn is_busy(status: &kube::core::Status) -> bool {
+    matches!(status.code, 429 | 503 | 504)
 }
 
 /// What still keeps an object that is to go.

@@ -84,7 +84,6 @@ pub async fn answered(
         .collect();
     let refused = Refused {
         code,
-        reason: answer["reason"].as_str().unwrap_or_default(),
         message,
         causes,
     };

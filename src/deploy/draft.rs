@@ -18,7 +18,7 @@ use crate::{
     set::{
         facts::Facts,
         images::Reference,
-        lint::{self, Finding, Sight, services},
+        lint::{self, ClusterFacts, Finding, services},
         objects::{Object, side_by_side},
         order::{Existing, Graph},
         prepare::prepare,
@@ -39,7 +39,7 @@ pub struct Draft {
     pub existing: Existing,
     /// What was found, worst first; images are looked for by [`pulls`](crate::deploy::pulls).
     pub findings: Vec<Finding>,
-    sight: Option<Sight>,
+    cluster_facts: Option<ClusterFacts>,
 }
 
 impl Draft {
@@ -64,14 +64,14 @@ impl Draft {
         let existing = Existing {
             namespaces: discovered.namespaces,
         };
-        let mut sight = Sight::of(
+        let mut cluster_facts = ClusterFacts::of(
             &cluster.version,
             seen.nodes.as_deref(),
             seen.pods.as_deref(),
         );
-        sight.room.grows = seen.grows;
-        (sight.services, sight.unseen) = (seen.services, seen.unseen);
-        let mut draft = Self::of(objects, facts, served, existing, Some(sight));
+        cluster_facts.room.grows = seen.grows;
+        (cluster_facts.services, cluster_facts.unseen) = (seen.services, seen.unseen);
+        let mut draft = Self::of(objects, facts, served, existing, Some(cluster_facts));
         draft.settle(client.default_namespace());
         draft.lint(wait);
         Ok(draft)
@@ -95,9 +95,9 @@ impl Draft {
         existing: Existing,
     ) -> Self {
         let (objects, facts) = read(objects);
-        let seen = Sight {
+        let seen = ClusterFacts {
             services: Some(BTreeSet::new()),
-            ..Sight::default()
+            ..ClusterFacts::default()
         };
         let mut draft = Self::of(objects, facts, served, existing, Some(seen));
         draft.settle("default");
@@ -110,7 +110,7 @@ impl Draft {
         facts: Vec<Facts>,
         mut served: Served,
         existing: Existing,
-        sight: Option<Sight>,
+        cluster_facts: Option<ClusterFacts>,
     ) -> Self {
         for definition in facts.iter().filter_map(|it| it.definition.as_ref()) {
             served.define(definition);
@@ -121,7 +121,7 @@ impl Draft {
             served,
             existing,
             findings: Vec::new(),
-            sight,
+            cluster_facts,
         }
     }
 
@@ -136,7 +136,9 @@ impl Draft {
 
     /// The images that every node has.
     pub fn images_there(&self) -> &[Reference] {
-        self.sight.as_ref().map_or(&[], |sight| &sight.images)
+        self.cluster_facts
+            .as_ref()
+            .map_or(&[], |cluster_facts| &cluster_facts.images)
     }
 
     /// Puts each object where its kind lives.
@@ -145,11 +147,21 @@ impl Draft {
     }
 
     fn lint(&mut self, wait: bool) {
-        for unseen in self.sight.iter().flat_map(|sight| &sight.unseen) {
+        for unseen in self
+            .cluster_facts
+            .iter()
+            .flat_map(|cluster_facts| &cluster_facts.unseen)
+        {
             tracing::warn!("not looked at: {unseen}");
         }
-        let sight = self.sight.as_ref();
-        self.findings = lint::check(&self.objects, &self.facts, &self.served, sight, wait);
+        let cluster_facts = self.cluster_facts.as_ref();
+        self.findings = lint::check(
+            &self.objects,
+            &self.facts,
+            &self.served,
+            cluster_facts,
+            wait,
+        );
     }
 }
 

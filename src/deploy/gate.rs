@@ -96,7 +96,7 @@ impl Probe {
         let value = workload.value();
         let (metadata, spec) = template(&workload.id.group, &workload.id.kind, &value)?;
         let namespace = workload.id.namespace.as_deref().unwrap_or("default");
-        let name = format!("{}-probe", MANAGER);
+        let name = format!("{MANAGER}-probe");
         let mut spec = spec.clone();
         if spec["restartPolicy"] == "Always" {
             spec.as_object_mut()?.remove("restartPolicy");

@@ -74,12 +74,12 @@ pub struct Inventory {
     maps: BTreeMap<usize, Map>,
     /// How many lines were ever put into each map.
     used: BTreeMap<usize, usize>,
-    need: Need,
+    need: Necessity,
 }
 
 /// What an inventory is to a deploy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Necessity {
     /// It fails without.
     Must,
     /// It goes on without, where the right to keep one is missing.
@@ -110,7 +110,7 @@ impl Inventory {
     pub async fn read(
         client: &Client,
         name: &str,
-        need: Need,
+        need: Necessity,
         deadline: Deadline,
     ) -> Result<Self, InventoryError> {
         let mut inventory = Self {
@@ -145,11 +145,11 @@ impl Inventory {
             name: self.name.clone(),
             refusal,
         };
-        if self.need == Need::Must || !error.is_forbidden() {
+        if self.need == Necessity::Must || !error.is_forbidden() {
             return Err(error);
         }
         tracing::warn!("{error}; a later prune will not know of this deploy");
-        self.need = Need::Without;
+        self.need = Necessity::Without;
         Ok(())
     }
 
@@ -201,11 +201,6 @@ impl Inventory {
     /// What was sent of an object.
     pub fn sent(&self, id: &ObjectId) -> Option<&Sent> {
         self.objects.get(id).map(|line| &line.sent)
-    }
-
-    /// Whether nothing was ever sent under this name.
-    pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
     }
 
     /// What was sent and is not in this set.
@@ -280,7 +275,7 @@ impl Inventory {
         deadline: Deadline,
     ) -> Result<(), InventoryError> {
         for round in 1.. {
-            if self.need == Need::Without {
+            if self.need == Necessity::Without {
                 return Ok(());
             }
             change(self);

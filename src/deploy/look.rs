@@ -10,7 +10,7 @@ use crate::{
         Deployment, State,
         cause::{self, Blocker, Cause},
     },
-    ready::{self, Missing, Sight, Verdict},
+    ready::{self, ClusterView, Missing, Verdict},
     set::order::{Need, Until},
 };
 
@@ -34,7 +34,7 @@ impl Deployment<'_> {
         let mut verdicts = Vec::new();
         {
             let view = self.watches.view();
-            let sight = Sight::new(&view, Timestamp::now());
+            let cluster = ClusterView::new(&view, Timestamp::now());
             for (at, item) in self.items.iter().enumerate() {
                 let id = &self.plan.objects[at].id;
                 let Some(accepted) = item.accepted.as_ref() else {
@@ -55,7 +55,7 @@ impl Deployment<'_> {
                         None => Verdict::Waiting("not seen yet".into()),
                     }
                 } else {
-                    ready::judge(id, accepted.generation, &sight)
+                    ready::judge(id, accepted.generation, &cluster)
                 };
                 verdicts.push((at, verdict));
             }

@@ -39,14 +39,10 @@ impl Deployment<'_> {
                 self.send(at);
             }
         }
-        let floor = self.floor();
         let mut going = Vec::new();
         for (rank, wanted, at) in &self.held {
             if self.sending + going.len() >= CONCURRENCY {
                 break;
-            }
-            if self.plan.graph.level[*at] > floor {
-                continue;
             }
             match self.way(*at) {
                 Way::Free => going.push((*rank, *wanted, *at, None)),
@@ -113,18 +109,6 @@ impl Deployment<'_> {
         self.refused_since.is_some_and(|since| {
             since.elapsed() >= REST || self.sending == 0 && !self.something_comes_by_itself()
         })
-    }
-
-    /// The lowest level of which something is still to be accepted.
-    fn floor(&self) -> u32 {
-        if self.plan.graph.level.iter().all(|level| *level == 0) {
-            return 0;
-        }
-        let open = self.items.iter().zip(&self.plan.graph.level);
-        open.filter(|(item, _)| !matches!(item.state, State::Accepted | State::Refused))
-            .map(|(_, level)| *level)
-            .min()
-            .unwrap_or(0)
     }
 
     fn way(&self, at: usize) -> Way {

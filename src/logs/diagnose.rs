@@ -16,8 +16,6 @@ use crate::pod::brief;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
-    /// The API server does not answer.
-    ApiServer,
     /// A node is not ready or short of something.
     Node,
     /// Pods were evicted.
@@ -48,7 +46,6 @@ impl Class {
     /// In a few words.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::ApiServer => "API server",
             Self::Node => "node",
             Self::Evicted => "evicted",
             Self::Unschedulable => "unschedulable",

@@ -50,6 +50,8 @@ pub struct Wanted<'a> {
     pub kind: Option<&'a str>,
     /// The environment, for the secrets in it.
     pub env: &'a Environment,
+    /// Whether the job was cancelled.
+    pub cancelled: bool,
     /// Record and state of this job.
     pub store: &'a Store,
     /// When the archive has to be closed.
@@ -123,6 +125,7 @@ pub async fn gather(wanted: Wanted<'_>) -> Result<Gathered, Failure> {
         gaps: &bundle.gaps(),
         deploy: deploy.as_ref(),
         bundle: &format!("{}.zip", wanted.name),
+        cancelled: wanted.cancelled,
         now: Timestamp::now(),
     });
     bundle

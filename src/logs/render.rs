@@ -2,6 +2,7 @@
 //!
 //! Pure: given the record, the snapshot and its findings, all of them already without secrets.
 
+mod cause;
 mod view;
 mod waterfall;
 
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use self::cause::Outcome;
 use super::{
     diagnose::Finding,
     snapshot::{Gap, Snapshot},
@@ -23,6 +25,9 @@ use crate::{
 
 /// Gaps and events that a page shows; the bundle has all.
 const SHOWN: usize = 60;
+
+/// Findings that a summary lists under a title.
+const LISTED: usize = 8;
 
 /// What a report is made of.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub struct Material<'a> {
     pub deploy: Option<&'a Value>,
     /// File name of the bundle.
     pub bundle: &'a str,
+    /// Whether the job was cancelled, as far as the runner says.
+    pub cancelled: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -53,8 +60,10 @@ pub struct Report {
     pub verdict: &'static str,
     /// How that looks: `good`, `bad`, or neither.
     pub tone: &'static str,
-    /// The first cause in one line; empty where nothing is wrong.
+    /// The cause in one line, as the stage that failed told it; empty where nothing failed.
     pub cause: String,
+    /// What explains it: findings about the very objects that it is about.
+    pub because: Vec<Finding>,
     /// Repository, where known.
     pub repository: String,
     /// Run and job.
@@ -75,8 +84,8 @@ pub struct Report {
     pub attempts: Vec<Attempt>,
     /// The install, object by object.
     pub install: Option<waterfall::Waterfall>,
-    /// What is wrong.
-    pub findings: Vec<Finding>,
+    /// What else is wrong; all of it where no stage ran that could have failed.
+    pub also_seen: Vec<Finding>,
     /// Workloads that are not as they should be.
     pub workloads: Vec<view::WorkloadRow>,
     /// How many there are in all.
@@ -112,29 +121,23 @@ impl Report {
             .iter()
             .filter(|stage| stage.stage != crate::stages::Stage::GatherLogs.name())
             .collect();
-        let failed = stages
+        let outcome = Outcome::of(&stages, material.cancelled);
+        let (because, also_seen) = material
+            .findings
             .iter()
-            .enumerate()
-            .filter(|(_, stage)| stage.exit.is_some_and(|exit| exit != 0))
-            .find(|(at, stage)| !made_good(stage, &stages[at + 1..]))
-            .map(|(_, stage)| stage);
-        let open = stages.iter().find(|stage| stage.exit.is_none());
-        let verdict = match (failed, open) {
-            (Some(stage), _) if stage.exit == Some(130) => "cancelled",
-            (Some(_), _) => "failed",
-            (None, Some(_)) => "cut short",
-            (None, None) if stages.is_empty() => "unknown",
-            (None, None) => "passed",
-        };
+            .cloned()
+            .partition(|finding| outcome.is_explained_by(finding));
         let (workloads, workload_count) = snapshot.map_or((Vec::new(), 0), view::workloads);
         Self {
-            verdict,
-            tone: match verdict {
-                "passed" => "good",
-                "unknown" if material.findings.is_empty() => "",
+            verdict: outcome.word(),
+            tone: match outcome {
+                Outcome::Passed => "good",
+                Outcome::Unknown if material.findings.is_empty() => "",
                 _ => "bad",
             },
-            cause: cause(failed.copied(), open.copied(), material.findings),
+            cause: outcome.cause(material.findings),
+            because,
+            also_seen,
             repository: record.run.repository.clone().unwrap_or_default(),
             run: format!(
                 "{} · {} · attempt {}",
@@ -152,7 +155,6 @@ impl Report {
             attempts: record.attempts().to_vec(),
             stages: view::stages(&stages, material.now),
             install: material.deploy.and_then(waterfall::Waterfall::of),
-            findings: material.findings.to_vec(),
             workloads,
             workload_count,
             events: snapshot.map_or(Vec::new(), view::events),
@@ -167,6 +169,19 @@ impl Report {
             }),
             version: env!("CARGO_PKG_VERSION"),
         }
+    }
+
+    /// The findings under their titles; a title without any is left out.
+    fn told(&self) -> impl Iterator<Item = (&'static str, &[Finding])> {
+        let rest = if self.verdict == "unknown" {
+            "What is wrong"
+        } else {
+            "Also seen"
+        };
+        let parts = [("Because", &self.because[..]), (rest, &self.also_seen[..])];
+        parts
+            .into_iter()
+            .filter(|(_, findings)| !findings.is_empty())
     }
 
     /// The page as HTML.
@@ -204,22 +219,22 @@ impl Report {
             }
             text.push('\n');
         }
-        for finding in self.findings.iter().take(10) {
-            writeln!(
-                text,
-                "- **{}** {}",
-                finding.class.title(),
-                escape_markdown(&finding.line())
-            )
-            .expect("a string takes any text");
-        }
-        if self.findings.len() > 10 {
-            writeln!(
-                text,
-                "- … and {} more in the report",
-                self.findings.len() - 10
-            )
-            .expect("a string takes any text");
+        for (title, findings) in self.told() {
+            writeln!(text, "{title}:\n").expect("a string takes any text");
+            for finding in findings.iter().take(LISTED) {
+                writeln!(
+                    text,
+                    "- **{}** {}",
+                    finding.class.title(),
+                    escape_markdown(&finding.line())
+                )
+                .expect("a string takes any text");
+            }
+            if let Some(more @ 1..) = findings.len().checked_sub(LISTED) {
+                writeln!(text, "- … and {more} more in the report")
+                    .expect("a string takes any text");
+            }
+            text.push('\n');
         }
         if !self.unreachable.is_empty() {
             writeln!(
@@ -231,36 +246,6 @@ impl Report {
         }
         text.push('\n');
         text
-    }
-}
-
-/// Whether a step that was run again got its host or its cluster; a test that failed once stays failed.
-fn made_good(failed: &StageRecord, later: &[&StageRecord]) -> bool {
-    let again = later.iter().rev().find(|stage| stage.stage == failed.stage);
-    matches!(failed.stage.as_str(), "provision-ec2" | "install-kind")
-        && again.is_some_and(|stage| stage.exit == Some(0))
-}
-
-/// The one line: what the cluster shows, else what the first stage that failed said.
-fn cause(failed: Option<&StageRecord>, open: Option<&StageRecord>, findings: &[Finding]) -> String {
-    let stage = failed.map_or_else(
-        || open.map(|stage| format!("{} did not come to its end", stage.stage)),
-        |stage| Some(format!("{}: {}", stage.stage, stage.cause)),
-    );
-    match (stage, findings.first()) {
-        (None, None) => String::new(),
-        (Some(stage), None) => stage,
-        (None, Some(finding)) => finding.line(),
-        // What fails before there is a cluster is not explained by one.
-        (Some(stage), Some(_))
-            if stage.starts_with("provision-ec2") || stage.starts_with("install-kind") =>
-        {
-            stage
-        }
-        (Some(stage), Some(finding)) => {
-            let name = stage.split(':').next().unwrap_or_default();
-            format!("{name}: {}", finding.line())
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    limits::Deadline,
+    limits::{Deadline, humane},
     notebook::{
         NotebookError,
         follow::{Progress, until_ended},
@@ -17,14 +17,60 @@ use crate::{
         source::Kind,
         verdict::{self, Verdict},
     },
+    report::with_causes,
 };
 
 /// What is kept of the limit to fetch what was saved and to delete the Job: a busy cluster takes seconds for the first.
 const RESERVE: Duration = Duration::from_secs(15);
+/// How long the deletion of the Job may take, once the time is up.
+const DELETION: Duration = Duration::from_secs(3);
+/// How far beyond the limit it may last: a stage is dropped a second later.
+const BEYOND: Duration = Duration::from_secs(2);
 /// How long the log may take to its last line, once the test has ended.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
-/// Follows the Job to its end or to the limit, and fetches what it left.
+/// What is still to be done about a test's pod, once its results are kept: an API server that hangs then costs nothing.
+#[derive(Debug)]
+#[must_use = "until then the pod waits to be asked for its results"]
+pub enum Ending {
+    /// Its keeper is told to end, and with it the pod.
+    Release {
+        /// The pod.
+        pod: String,
+        /// Whether a sidecar of Istio's has to be told to end.
+        sidecar: bool,
+    },
+    /// Its time was up: the Job goes.
+    Delete,
+}
+
+impl Ending {
+    /// Lets the pod end, or ends it.
+    pub async fn carry_out(self, client: &Client, job: &Job, deadline: Deadline) {
+        match self {
+            Self::Release { pod, sidecar } => {
+                let pods: Api<Pod> = Api::namespaced(client.clone(), &job.place.namespace);
+                results::release(&pods, &pod, sidecar, deadline).await;
+            }
+            Self::Delete => {
+                let moment = DELETION.min(deadline.remaining() + BEYOND);
+                let why = match tokio::time::timeout(moment, job.delete(client)).await {
+                    Ok(Ok(())) => return,
+                    Ok(Err(error)) => with_causes(&error),
+                    Err(_) => format!("no answer within {}", humane(moment)),
+                };
+                tracing::warn!(
+                    "the Job {}/{} ends by itself, two minutes after the limit: {why}",
+                    job.place.namespace,
+                    job.name
+                );
+            }
+        }
+    }
+}
+
+/// Follows the Job to its end or to the limit, and fetches what it left. What it left is to be kept before the
+/// [`Ending`] is carried out.
 ///
 /// # Errors
 /// [`NotebookError`] where there is no test to judge: it did not begin, or its pod was lost.
@@ -34,10 +80,12 @@ pub async fn to_its_end(
     suite: &str,
     kind: Kind,
     deadline: Deadline,
-) -> Result<Verdict, NotebookError> {
+) -> Result<(Verdict, Ending), NotebookError> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &job.place.namespace);
     let (sender, receiver) = watch::channel(Progress::default());
-    let shown = AbortOnDropHandle::new(tokio::spawn(log::show(pods.clone(), receiver)));
+    let log = log::Kept::default();
+    let showing = log::show(pods.clone(), receiver, log.clone());
+    let shown = AbortOnDropHandle::new(tokio::spawn(showing));
     let reserve = RESERVE.min(deadline.remaining() / 4);
     let until = deadline.within(deadline.remaining().saturating_sub(reserve));
     match until_ended(client, job, until, &sender).await {
@@ -49,35 +97,42 @@ pub async fn to_its_end(
                 }
             };
             let last_lines = deadline.within(LAST_LINES);
-            let (fetched, log) = tokio::join!(fetched, last_lines.bound(shown));
-            results::release(&pods, &ended.pod, ended.sidecar, deadline).await;
-            let log = log.ok().and_then(Result::ok).unwrap_or_default();
-            Ok(match kind {
+            let (fetched, shown) = tokio::join!(fetched, last_lines.bound(shown));
+            if shown.is_err() {
+                tracing::warn!("the last lines of the log did not come");
+            }
+            let verdict = match kind {
                 Kind::Notebook => verdict::of_notebook(&ended, fetched),
-                Kind::Python | Kind::Sh | Kind::Bash => verdict::of_script(suite, &ended, &log),
-            })
+                Kind::Python | Kind::Sh | Kind::Bash => {
+                    verdict::of_script(suite, &ended, &log.lines())
+                }
+            };
+            let (pod, sidecar) = (ended.pod, ended.sidecar);
+            Ok((verdict, Ending::Release { pod, sidecar }))
         }
         Err(NotebookError::TimeLimit { last, .. }) => {
             let progress = sender.borrow().clone();
-            let saved = match progress
-                .pod
-                .filter(|_| progress.begun && kind == Kind::Notebook)
-            {
-                Some(pod) => {
+            let begun = progress.pod.filter(|_| progress.begun);
+            let limit = deadline.limit();
+            let verdict = match (begun, kind) {
+                (Some(pod), Kind::Notebook) => {
                     let part = deadline.within(reserve / 4 * 3);
                     let fetched = results::executed(&pods, &pod, part).await;
-                    fetched.unwrap_or_else(|error| {
+                    let saved = fetched.unwrap_or_else(|error| {
                         tracing::warn!("{error}");
                         None
-                    })
+                    });
+                    verdict::at_limit(limit, last, saved)
                 }
-                None => None,
+                (Some(_), _) => verdict::of_script_at_limit(suite, limit, last, &log.lines()),
+                (None, _) => verdict::at_limit(limit, last, None),
             };
-            if let Err(error) = job.delete(client).await {
-                tracing::warn!("{error}");
-            }
-            Ok(verdict::at_limit(deadline.limit(), last, saved))
+            Ok((verdict, Ending::Delete))
         }
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+#[path = "attend_tests.rs"]
+mod tests;

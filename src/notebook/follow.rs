@@ -21,14 +21,14 @@ use kube::{
 };
 use tokio::{
     sync::{Notify, watch},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     limits::{Deadline, humane},
     notebook::{
-        NotebookError,
+        NotebookError, SILENCE,
         job::Job,
         state::{Ended, State, Trouble, judge},
     },
@@ -36,8 +36,8 @@ use crate::{
     wait::{self, Every, Status, WaitError},
 };
 
-/// How long the API server may be silent.
-const SILENCE: Duration = Duration::from_secs(90);
+/// How long one look may take: an answer that is lost on the way never comes, while the next is there at once.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// How far a test is, for whoever follows its log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ struct Memory {
     pod: Option<String>,
     /// What keeps it from beginning, and since when.
     trouble: Option<(Trouble, Instant)>,
-    /// Since when the API server is silent.
+    /// Since when the API server is silent: when it was asked for what it did not answer first.
     silent: Option<Instant>,
     /// Whether it has answered before: then we may look.
     answered: bool,
@@ -70,7 +70,8 @@ struct Memory {
 ///
 /// # Errors
 /// [`NotebookError::NotStarted`] as soon as it is plain that it will not begin; [`NotebookError::Lost`] when its pod
-/// goes away; [`NotebookError::TimeLimit`]; [`NotebookError::Api`].
+/// goes away; [`NotebookError::TimeLimit`]; [`NotebookError::Api`] and [`NotebookError::Silent`] when the API server
+/// gives no good answer for 90 s.
 pub async fn until_ended(
     client: &Client,
     job: &Job,
@@ -90,23 +91,28 @@ pub async fn until_ended(
         deadline,
         Every::secs(5).or_when(&notify),
         || async {
+            let asked = Instant::now();
+            let enough = asked + LOOK;
             let found = async {
                 let pod = pods.list(&selector).await?.items.into_iter().next();
                 let object = jobs.get_opt(&job.name).await?;
                 Ok((pod, object))
             };
-            let (pod, object) = match found.await {
-                Ok(found) => found,
-                Err(error) => {
+            let (pod, object) = match timeout_at(enough, found).await {
+                Ok(Ok(found)) => found,
+                unanswered => {
+                    let error = unanswered.ok().and_then(Result::err);
                     return memory
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .silence(error);
+                        .silence(asked, error);
                 }
             };
             let waits = !progress.borrow().begun;
             let warnings = if waits {
-                warnings(&events, job, pod.as_ref()).await
+                // They only explain: where they do not come, the test is followed without.
+                let warnings = warnings(&events, job, pod.as_ref());
+                timeout_at(enough, warnings).await.unwrap_or_default()
             } else {
                 Vec::new()
             };
@@ -203,13 +209,27 @@ impl Memory {
 }
 
 impl Memory {
-    /// What it means that the API server did not answer, or refused. One that has just started refuses everybody until it
-    /// has read its roles: what was allowed before is waited for.
-    fn silence(&mut self, error: kube::Error) -> Result<Status<Ended>, NotebookError> {
+    /// What it means that the API server, `asked` at that moment, did not answer, or refused. One that has just started
+    /// refuses everybody until it has read its roles: what was allowed before is waited for.
+    fn silence(
+        &mut self,
+        asked: Instant,
+        error: Option<kube::Error>,
+    ) -> Result<Status<Ended>, NotebookError> {
+        let silent = self.silent.get_or_insert(asked).elapsed();
+        let Some(error) = error else {
+            if silent >= SILENCE {
+                let what = "follow the test".to_owned();
+                return Err(NotebookError::Silent { what, silent });
+            }
+            return Ok(Status::NotYet(format!(
+                "the API server has not answered for {}",
+                humane(silent)
+            )));
+        };
         let refused =
             matches!(&error, kube::Error::Api(status) if matches!(status.code, 401 | 403));
-        let since = *self.silent.get_or_insert_with(Instant::now);
-        if (refused && !self.answered) || since.elapsed() >= SILENCE {
+        if (refused && !self.answered) || silent >= SILENCE {
             return Err(NotebookError::api("follow the test")(error));
         }
         let what = if refused {
@@ -254,43 +274,28 @@ fn watch_both(
     let pods = watcher(pods.clone(), ours.clone()).default_backoff();
     let jobs = watcher(jobs.clone(), ours).default_backoff();
     let changes = futures::stream::select(
-        pods.map(|event| event.map(drop)),
-        jobs.map(|event| event.map(drop)),
+        pods.map(|event| event.map(|it| is_news(&it))),
+        jobs.map(|event| event.map(|it| is_news(&it))),
     );
     let notify = Arc::clone(notify);
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut changes = std::pin::pin!(changes);
         while let Some(change) = changes.next().await {
-            if let Err(error) = change {
-                tracing::debug!("a watch broke and is begun again: {error}");
+            match change {
+                Ok(true) => notify.notify_one(),
+                // Nothing was seen: a look that is under way is not begun anew for that.
+                Ok(false) => {}
+                Err(error) => tracing::debug!("a watch broke and is begun again: {error}"),
             }
-            notify.notify_one();
         }
     }))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal() -> kube::Error {
-        let status = kube::core::Status::failure("pods is forbidden", "Forbidden").with_code(403);
-        kube::Error::Api(Box::new(status))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_server_that_has_just_started_may_refuse_for_a_while_what_it_allowed_before() {
-        let mut never_allowed = Memory::default();
-        assert!(never_allowed.silence(refusal()).is_err());
-        let mut memory = Memory {
-            answered: true,
-            ..Memory::default()
-        };
-        let status = memory.silence(refusal());
-        assert!(
-            matches!(&status, Ok(Status::NotYet(why)) if why.contains("refuses what it allowed before"))
-        );
-        tokio::time::advance(SILENCE).await;
-        assert!(memory.silence(refusal()).is_err());
-    }
+/// Whether the server said something: a watch that begins says so before it asks.
+fn is_news<K>(event: &watcher::Event<K>) -> bool {
+    !matches!(event, watcher::Event::Init)
 }
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

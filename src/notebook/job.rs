@@ -19,29 +19,30 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::live::until_answered,
-    limits::Deadline,
     notebook::{
-        NotebookError,
+        NotebookError, answer,
         place::{POD_DEFAULT, Place},
         source::{Kind, PIECE, Source},
     },
+    report::with_causes,
     run::{self, Run, resource_name, short_hash},
 };
 
 /// Container that runs the test.
-pub(super) const TEST: &str = "test";
+pub(crate) const TEST: &str = "test";
 /// Container that holds the results.
 pub(super) const KEEPER: &str = "keeper";
 /// Directory of the results in both.
 pub(super) const WORK: &str = "/manifests-e2e/work";
 const INPUT: &str = "/manifests-e2e/input";
 /// Label of everything that is ours.
-pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "manifests-e2e");
+pub(crate) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "manifests-e2e");
 /// Label that tells one test's objects from another's.
 const INSTANCE: &str = "app.kubernetes.io/instance";
 /// The Job outlives the stage's limit by this, so that the stage, which says more, ends first.
 const GRACE: Duration = Duration::from_mins(2);
+/// How long it may take to take back what was created.
+const UNDO: Duration = Duration::from_secs(10);
 /// How long a Job that ended is kept on a cluster that lives on.
 const KEPT: Duration = Duration::from_hours(24);
 /// Waits for SIGTERM; a shell that is process 1 heeds only what it traps.
@@ -113,37 +114,29 @@ impl Job {
     /// Creates the `ConfigMaps`, then the Job. Nothing is left where that fails.
     ///
     /// # Errors
-    /// [`NotebookError::Api`] naming the object.
-    pub async fn create(&self, client: &Client, deadline: Deadline) -> Result<(), NotebookError> {
-        let params = PostParams::default();
+    /// [`NotebookError::Api`] and [`NotebookError::Silent`] naming the object.
+    pub async fn create(&self, client: &Client) -> Result<(), NotebookError> {
         let namespace = &self.place.namespace;
         let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
         let jobs: Api<v1::Job> = Api::namespaced(client.clone(), namespace);
+        let params = PostParams::default();
         let attempt = async {
             for map in self.config_maps() {
                 let what = format!("create ConfigMap {namespace}/{}", map.name_any());
-                until_answered("the ConfigMaps", deadline, || maps.create(&params, &map))
-                    .await
+                answer(&what, || maps.create(&params, &map))
+                    .await?
                     .map_err(NotebookError::api(what))?;
             }
+            let what = format!("create Job {namespace}/{}", self.name);
             let job = self.object();
-            until_answered("the Job", deadline, || jobs.create(&params, &job))
-                .await
-                .map_err(NotebookError::api(format!(
-                    "create Job {namespace}/{}",
-                    self.name
-                )))
+            answer(&what, || jobs.create(&params, &job))
+                .await?
+                .map_err(NotebookError::api(what))
         };
         let job = match attempt.await {
             Ok(job) => job,
             Err(error) => {
-                let ours = ListParams::default().labels(&self.selector());
-                if let Err(error) = maps
-                    .delete_collection(&DeleteParams::default(), &ours)
-                    .await
-                {
-                    tracing::warn!("cannot delete the ConfigMaps of {}: {error}", self.name);
-                }
+                self.undo(client, &maps).await;
                 return Err(error);
             }
         };
@@ -152,17 +145,33 @@ impl Job {
             "apiVersion": "batch/v1", "kind": "Job", "name": self.name, "uid": job.uid().unwrap_or_default(),
         }]}});
         for map in self.config_maps() {
-            let (name, params) = (map.name_any(), PatchParams::default());
-            let patch = Patch::Merge(&owner);
-            let patched = until_answered("the ConfigMaps", deadline, || {
-                maps.patch(&name, &params, &patch)
-            })
-            .await;
-            if let Err(error) = patched {
-                tracing::warn!("ConfigMap {} will outlive its Job: {error}", map.name_any());
+            let name = map.name_any();
+            let (parameters, owner) = (PatchParams::default(), Patch::Merge(&owner));
+            let patched = answer("patch", || maps.patch(&name, &parameters, &owner)).await;
+            if let Err(error) = patched.and_then(|done| done.map_err(NotebookError::api("patch"))) {
+                let why = with_causes(&error);
+                tracing::warn!("ConfigMap {name} will outlive its Job: {why}");
             }
         }
         Ok(())
+    }
+
+    /// Takes back what was created. A Job whose creation got no answer may be there.
+    async fn undo(&self, client: &Client, maps: &Api<ConfigMap>) {
+        let ours = ListParams::default().labels(&self.selector());
+        let parameters = DeleteParams::default();
+        let undone = async {
+            self.delete(client).await?;
+            maps.delete_collection(&parameters, &ours)
+                .await
+                .map_err(NotebookError::api("delete its ConfigMaps"))
+        };
+        let why = match tokio::time::timeout(UNDO, undone).await {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => with_causes(&error),
+            Err(_) => "the API server does not answer".to_owned(),
+        };
+        tracing::warn!("something of {} is left: {why}", self.name);
     }
 
     /// Deletes the Job, and with it its pod and `ConfigMaps`.

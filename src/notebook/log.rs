@@ -1,13 +1,19 @@
 //! The log of a test, live: each line once, also when the connection breaks.
 
-use std::collections::VecDeque;
+mod lines;
 
-use futures::{AsyncBufReadExt as _, StreamExt as _};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
 use tokio::sync::watch;
 
+use self::lines::{Lines, Piece};
 use crate::{
     notebook::{follow::Progress, job::TEST},
     wait,
@@ -15,20 +21,51 @@ use crate::{
 
 /// How many of the last lines are kept for the report.
 const KEPT: usize = 5000;
+/// How many bytes they may have.
+const KEPT_BYTES: usize = 4 << 20;
 /// The pause before a broken stream is asked for again.
-const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_secs(1);
+/// A stream that tells nothing for so long after the test's end is taken for a dead one, and the log is read anew.
+const QUIET: Duration = Duration::from_secs(2);
 
-/// Shows each line of the test's log as it comes; returns the last lines once the log is complete.
-pub async fn show(pods: Api<Pod>, mut progress: watch::Receiver<Progress>) -> Vec<String> {
+/// The last lines of a log, to be read while it is still followed.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Mutex<Last>>);
+
+#[derive(Debug, Default)]
+struct Last {
+    lines: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Kept {
+    /// What there is so far.
+    pub fn lines(&self) -> Vec<String> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.lines.iter().cloned().collect()
+    }
+
+    fn push(&self, line: String) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.bytes += line.len();
+        last.lines.push_back(line);
+        while last.lines.len() > KEPT || last.bytes > KEPT_BYTES {
+            let gone = last.lines.pop_front().map_or(0, |line| line.len());
+            last.bytes -= gone;
+        }
+    }
+}
+
+/// Shows each line of the test's log as it comes and keeps the last of them; returns once the log is complete.
+pub async fn show(pods: Api<Pod>, mut progress: watch::Receiver<Progress>, kept: Kept) {
     let mut seen = Seen::default();
-    let mut kept = VecDeque::new();
     let begun = progress.wait_for(|progress| progress.begun).await;
     let Some(pod) = begun.ok().and_then(|progress| progress.pod.clone()) else {
-        return Vec::new();
+        return;
     };
     loop {
         // What is read after the end is all that there will be.
-        let last = progress.borrow().ended;
+        let is_last = progress.borrow().ended;
         let parameters = LogParams {
             container: Some(TEST.to_owned()),
             follow: true,
@@ -37,30 +74,58 @@ pub async fn show(pods: Api<Pod>, mut progress: watch::Receiver<Progress>) -> Ve
             ..LogParams::default()
         };
         seen.again();
-        match pods.log_stream(&pod, &parameters).await {
+        let stream = tokio::select! {
+            stream = pods.log_stream(&pod, &parameters) => stream,
+            () = quiet(&mut progress), if !is_last => continue,
+        };
+        match stream {
             Ok(stream) => {
-                let mut lines = stream.lines();
-                while let Some(line) = lines.next().await {
-                    let Ok(line) = line else { break };
-                    if let Some(text) = seen.take(&line) {
-                        let text = clean(text);
-                        tracing::info!("{}", quoted(&text));
-                        if kept.len() == KEPT {
-                            kept.pop_front();
+                let mut lines = Lines::of(stream);
+                loop {
+                    let piece = tokio::select! {
+                        biased;
+                        piece = lines.next() => piece,
+                        () = quiet(&mut progress), if !is_last => break,
+                    };
+                    match piece {
+                        // The rest of it may be lost with the connection; the next stream has it whole.
+                        Ok(Some(piece)) if piece.is_cut_off && !is_last => {}
+                        Ok(Some(piece)) => tell(&piece, &mut seen, &kept),
+                        Ok(None) => break,
+                        Err(error) => {
+                            tracing::debug!("the log of {pod} broke off: {error}");
+                            break;
                         }
-                        kept.push_back(text);
                     }
                 }
             }
             Err(error) => tracing::debug!("no log of {pod}: {error}"),
         }
-        if last {
-            return kept.into();
+        if is_last {
+            return;
         }
         tokio::select! {
-            ended = progress.wait_for(|progress| progress.ended) => if ended.is_err() { return kept.into() },
+            ended = progress.wait_for(|progress| progress.ended) => if ended.is_err() { return },
             () = wait::pause(AGAIN) => {}
         }
+    }
+}
+
+/// Returns some time after the test has ended.
+async fn quiet(progress: &mut watch::Receiver<Progress>) {
+    let ended = progress.wait_for(|progress| progress.ended).await.is_ok();
+    if !ended {
+        // Nobody will tell any more.
+        std::future::pending::<()>().await;
+    }
+    wait::pause(QUIET).await;
+}
+
+fn tell(piece: &Piece, seen: &mut Seen, kept: &Kept) {
+    if let Some(text) = seen.take(&piece.text, piece.begins) {
+        let text = clean(text);
+        tracing::info!("{}", quoted(&text));
+        kept.push(text);
     }
 }
 
@@ -73,6 +138,8 @@ struct Seen {
     /// Of these, how many are still to come again.
     skip: usize,
     resumed: bool,
+    /// Whether the line before was left out, and so the rest of it.
+    left_out: bool,
 }
 
 impl Seen {
@@ -82,19 +149,26 @@ impl Seen {
         self.resumed = self.last.is_some();
     }
 
-    /// The text of a line that was not shown before.
-    fn take<'a>(&mut self, line: &'a str) -> Option<&'a str> {
+    /// The text of a line, or of the next piece of it, that was not shown before.
+    fn take<'a>(&mut self, line: &'a str, begins: bool) -> Option<&'a str> {
         let (stamp, text) = line.split_once(' ').unwrap_or((line, ""));
-        let Ok(moment) = stamp.parse::<Timestamp>() else {
+        let stamp = stamp.parse::<Timestamp>().ok().filter(|_| begins);
+        let Some(moment) = stamp else {
             // The rest of a line that was too long for one entry.
-            return Some(line);
+            return (!self.left_out).then_some(line);
         };
+        self.left_out = self.was_shown(moment);
+        (!self.left_out).then_some(text)
+    }
+
+    /// Whether a line of that moment was shown, by an earlier stream.
+    fn was_shown(&mut self, moment: Timestamp) -> bool {
         match self.last {
             // Standard output and error may be out of order, but only what comes again is left out.
-            Some(last) if self.resumed && moment < last => return None,
+            Some(last) if self.resumed && moment < last => return true,
             Some(last) if self.resumed && moment == last && self.skip > 0 => {
                 self.skip -= 1;
-                return None;
+                return true;
             }
             Some(last) if moment == last => self.count += 1,
             Some(last) if moment < last => {}
@@ -104,7 +178,7 @@ impl Seen {
                 self.resumed = false;
             }
         }
-        Some(text)
+        false
     }
 }
 
@@ -136,45 +210,4 @@ pub(super) fn quoted(line: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn taken(seen: &mut Seen, lines: &[&str]) -> Vec<String> {
-        seen.again();
-        lines
-            .iter()
-            .filter_map(|line| seen.take(line))
-            .map(str::to_owned)
-            .collect()
-    }
-
-    #[test]
-    fn a_stream_that_breaks_loses_and_repeats_nothing() {
-        let mut seen = Seen::default();
-        let log = [
-            "2026-01-01T00:00:01.100000000Z a",
-            "2026-01-01T00:00:01.200000000Z b",
-            "2026-01-01T00:00:01.200000000Z b",
-            "2026-01-01T00:00:01.200000000Z c",
-            "2026-01-01T00:00:01.300000000Z d",
-            "2026-01-01T00:00:01.250000000Z late",
-        ];
-        assert_eq!(taken(&mut seen, &log[..3]), ["a", "b", "b"]);
-        assert_eq!(taken(&mut seen, &log[..4]), ["c"]);
-        assert_eq!(taken(&mut seen, &log), ["d", "late"]);
-        assert_eq!(taken(&mut seen, &log), Vec::<String>::new());
-    }
-
-    #[test]
-    fn an_empty_line_is_a_line() {
-        let mut seen = Seen::default();
-        assert_eq!(taken(&mut seen, &["2026-01-01T00:00:01.1Z "]), [""]);
-    }
-
-    #[test]
-    fn a_test_cannot_speak_to_the_runner() {
-        assert_eq!(quoted("::x ##[add-mask]y"), "| ::x ## [add-mask]y");
-        assert_eq!(clean("\u{1b}[31mred\u{1b}[39;00m 10%\r100%\u{7}\r"), "100%");
-        assert_eq!(clean("\u{1b}[38;5;28;01mTrue\u{1b}[0m"), "True");
-    }
-}
+mod tests;

@@ -12,9 +12,9 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::live::until_answered,
+    cluster::live::is_busy,
     limits::Deadline,
-    notebook::{NotebookError, job::MANAGED_BY},
+    notebook::{NotebookError, answer, job::MANAGED_BY},
     report::one_line,
     wait::{self, Every, Status},
 };
@@ -46,7 +46,7 @@ pub struct Place {
 ///
 /// # Errors
 /// [`NotebookError::BadNamespace`] and [`NotebookError::NoServiceAccount`]: nothing was created.
-/// [`NotebookError::Api`]: the API server refused.
+/// [`NotebookError::Api`]: the API server refused. [`NotebookError::Silent`]: it hangs.
 pub async fn prepare(
     client: &Client,
     namespace: &str,
@@ -65,26 +65,17 @@ pub async fn prepare(
     }
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-    let found =
-        match until_answered("the namespace", deadline, || namespaces.get_opt(namespace)).await {
-            Ok(found) => found,
-            // Who may not look may still be allowed to use it.
-            Err(error) if is_forbidden(&error) => Some(Namespace::default()),
-            Err(error) => {
-                return Err(NotebookError::api(format!("read namespace {namespace}"))(
-                    error,
-                ));
-            }
-        };
-    let exists = async |name: &str| match until_answered("the service account", deadline, || {
-        accounts.get_opt(name)
-    })
-    .await
-    {
-        Ok(account) => Ok(account.is_some()),
-        Err(error) => Err(NotebookError::api(format!(
-            "read service account {namespace}/{name}"
-        ))(error)),
+    let what = format!("read namespace {namespace}");
+    let found = match answer(&what, || namespaces.get_opt(namespace)).await? {
+        Ok(found) => found,
+        // Who may not look may still be allowed to use it.
+        Err(error) if is_forbidden(&error) => Some(Namespace::default()),
+        Err(error) => return Err(NotebookError::api(what)(error)),
+    };
+    let exists = async |name: &str| {
+        let what = format!("read service account {namespace}/{name}");
+        let account = answer(&what, || accounts.get_opt(name)).await?;
+        Ok(account.map_err(NotebookError::api(what))?.is_some())
     };
     let service_account = match account {
         Some(name) if found.is_none() || !exists(name).await? => {
@@ -108,16 +99,11 @@ pub async fn prepare(
             "metadata": { "name": namespace, "labels": { MANAGED_BY.0: MANAGED_BY.1 } }
         }))
         .expect("this is a namespace");
+        let what = format!("create namespace {namespace}");
         let params = PostParams::default();
-        match until_answered("the namespace", deadline, || {
-            namespaces.create(&params, &new)
-        })
-        .await
-        {
+        match answer(&what, || namespaces.create(&params, &new)).await? {
             Err(kube::Error::Api(status)) if status.code == 409 => {}
-            done => {
-                done.map_err(NotebookError::api(format!("create namespace {namespace}")))?;
-            }
+            done => drop(done.map_err(NotebookError::api(what))?),
         }
     }
     if account.is_none() {
@@ -131,7 +117,7 @@ pub async fn prepare(
                     Ok(Some(_)) => Ok(Status::Ready(())),
                     Err(error) if is_forbidden(&error) => Ok(Status::Ready(())),
                     Ok(None) => Ok(Status::NotYet("it does not exist".to_owned())),
-                    Err(kube::Error::Api(status)) if matches!(status.code, 429 | 503 | 504) => {
+                    Err(kube::Error::Api(status)) if is_busy(&status) => {
                         Ok(Status::NotYet(status.message.clone()))
                     }
                     Err(error) => Err(error),
@@ -162,25 +148,22 @@ pub async fn prepare(
 /// Without a webhook that applies it there is nothing to be seen: that is said, and no failure.
 ///
 /// # Errors
-/// [`NotebookError::Api`] when it cannot be created.
+/// [`NotebookError::Api`] when it cannot be created; [`NotebookError::Silent`].
 pub async fn pod_default(
     client: &Client,
     namespace: &str,
     probe: &Pod,
     deadline: Deadline,
 ) -> Result<(), NotebookError> {
-    let kinds = || client.list_api_group_resources("kubeflow.org/v1alpha1");
-    let served = match until_answered("the kinds of kubeflow.org", deadline, kinds).await {
+    let what = "list the kinds of kubeflow.org/v1alpha1";
+    let listed = || client.list_api_group_resources("kubeflow.org/v1alpha1");
+    let served = match answer(what, listed).await? {
         Ok(list) => list
             .resources
             .iter()
             .any(|resource| resource.kind == "PodDefault"),
         Err(kube::Error::Api(status)) if status.code == 404 => false,
-        Err(error) => {
-            return Err(NotebookError::api(
-                "list the kinds of kubeflow.org/v1alpha1",
-            )(error));
-        }
+        Err(error) => return Err(NotebookError::api(what)(error)),
     };
     if !served {
         return Ok(());
@@ -195,17 +178,13 @@ pub async fn pod_default(
     let defaults: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let object: DynamicObject =
         serde_json::from_value(manifest(namespace)).expect("this is an object");
+    let what = format!("create PodDefault {namespace}/{POD_DEFAULT}");
     let params = PostParams::default();
-    let create = || defaults.create(&params, &object);
-    match until_answered("the PodDefault", deadline, create).await {
+    match answer(&what, || defaults.create(&params, &object)).await? {
         Ok(_) => tracing::info!("created PodDefault {namespace}/{POD_DEFAULT}"),
         // Somebody's own: it is theirs to say what it gives.
         Err(kube::Error::Api(status)) if status.code == 409 => {}
-        Err(error) => {
-            return Err(NotebookError::api(format!(
-                "create PodDefault {namespace}/{POD_DEFAULT}"
-            ))(error));
-        }
+        Err(error) => return Err(NotebookError::api(what)(error)),
     }
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let dry = PostParams {
@@ -266,3 +245,7 @@ fn manifest(namespace: &str) -> Value {
         }
     })
 }
+
+#[cfg(test)]
+#[path = "place_tests.rs"]
+mod tests;

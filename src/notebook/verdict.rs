@@ -135,6 +135,25 @@ pub fn at_limit(limit: Duration, last: String, notebook: Option<Value>) -> Verdi
     }
 }
 
+/// The verdict on a script whose time was up while it did `last`, given its log so far.
+pub fn of_script_at_limit(name: &str, limit: Duration, last: String, log: &[String]) -> Verdict {
+    let outcome = Outcome::Failed {
+        kind: "NotDone".to_owned(),
+        message: format!("not done within {}", humane(limit)),
+        traceback: String::new(),
+    };
+    Verdict {
+        error: Some(NotebookError::TimeLimit { limit, last }),
+        cases: vec![Case {
+            name: name.to_owned(),
+            outcome,
+            time: Duration::ZERO,
+            output: log.join("\n"),
+        }],
+        notebook: None,
+    }
+}
+
 impl Verdict {
     fn of(error: NotebookError) -> Self {
         Self {
@@ -190,157 +209,44 @@ pub struct Kept {
     pub notebook: Option<PathBuf>,
     /// The job summary.
     pub summary: String,
+    /// Why something could not be written.
+    pub error: Option<RecordError>,
 }
 
-/// Writes what there is of a test's results into a directory.
-///
-/// # Errors
-/// [`RecordError`] when it cannot be written.
-pub fn keep(verdict: &Verdict, suite: &str, directory: &Path) -> Result<Kept, RecordError> {
+/// Writes what there is of a test's results into a directory, each for itself: a notebook for which the disk has no room
+/// does not cost the JUnit report.
+pub fn keep(verdict: &Verdict, suite: &str, directory: &Path) -> Kept {
     let mut kept = Kept::default();
-    if verdict.cases.is_empty() && verdict.notebook.is_none() {
-        return Ok(kept);
-    }
-    fs::create_dir_all(directory).map_err(|source| RecordError::Io {
-        what: "create",
-        path: directory.to_owned(),
-        source,
-    })?;
-    if let Some(notebook) = &verdict.notebook {
-        let path = directory.join(format!("{suite}.ipynb"));
-        let text = serde_json::to_vec_pretty(notebook).expect("a notebook is plain data");
-        write_private(&path, &text)?;
-        kept.notebook = Some(path);
-    }
     if !verdict.cases.is_empty() {
-        let path = directory.join("junit.xml");
         let text = junit::junit(suite, &verdict.cases).expect("memory can be written");
-        write_private(&path, text.as_bytes())?;
-        kept.junit = Some(path);
+        kept.junit = kept.write(directory, "junit.xml", text.as_bytes());
         kept.summary = junit::markdown(suite, &verdict.cases);
     }
-    Ok(kept)
+    if let Some(notebook) = &verdict.notebook {
+        let text = serde_json::to_vec_pretty(notebook).expect("a notebook is plain data");
+        kept.notebook = kept.write(directory, &format!("{suite}.ipynb"), &text);
+    }
+    kept
+}
+
+impl Kept {
+    fn write(&mut self, directory: &Path, name: &str, text: &[u8]) -> Option<PathBuf> {
+        let path = directory.join(name);
+        let created = fs::create_dir_all(directory).map_err(|source| RecordError::Io {
+            what: "create",
+            path: directory.to_owned(),
+            source,
+        });
+        match created.and_then(|()| write_private(&path, text)) {
+            Ok(()) => Some(path),
+            Err(error) => {
+                self.error.get_or_insert(error);
+                None
+            }
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::report::{Exit, Explain as _};
-
-    fn ended(code: i32, reason: &str, message: &str) -> Ended {
-        Ended {
-            pod: "p".to_owned(),
-            code,
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            sidecar: false,
-            ran: Duration::from_secs(2),
-        }
-    }
-
-    fn notebook(statuses: &[&str]) -> Value {
-        let cells: Vec<Value> = statuses
-            .iter()
-            .map(|status| {
-                json!({ "cell_type": "code", "source": "x", "outputs": [], "metadata": {
-                    "manifests-e2e": { "name": format!("a {status} cell") }, "papermill": { "status": status } } })
-            })
-            .collect();
-        json!({ "cells": cells })
-    }
-
-    fn exit(verdict: &Verdict) -> Exit {
-        verdict
-            .error
-            .as_ref()
-            .map_or(Exit::Passed, NotebookError::exit)
-    }
-
-    #[test]
-    fn code_0_is_a_pass_only_with_cases_that_passed() {
-        let of = |fetched| exit(&of_notebook(&ended(0, "Completed", ""), fetched));
-        assert_eq!(of(Ok(Some(notebook(&["completed"])))), Exit::Passed);
-        assert_eq!(
-            of(Ok(Some(notebook(&["completed", "pending"])))),
-            Exit::Infrastructure
-        );
-        assert_eq!(of(Ok(Some(notebook(&[])))), Exit::Infrastructure);
-        assert_eq!(of(Ok(None)), Exit::Infrastructure);
-        assert_eq!(
-            of(Err(NotebookError::Fetch("gone".to_owned()))),
-            Exit::Infrastructure
-        );
-    }
-
-    #[test]
-    fn a_failed_test_stays_one_when_its_results_are_lost() {
-        let ended = ended(1, "Error", "cell 3: ZeroDivisionError");
-        for fetched in [Ok(None), Err(NotebookError::Fetch("gone".to_owned()))] {
-            let verdict = of_notebook(&ended, fetched);
-            assert_eq!(exit(&verdict), Exit::TestFailed);
-            assert!(
-                verdict
-                    .error
-                    .unwrap()
-                    .to_string()
-                    .contains("ZeroDivisionError")
-            );
-        }
-    }
-
-    #[test]
-    fn a_cell_that_was_killed_failed() {
-        let verdict = of_notebook(
-            &ended(137, "OOMKilled", ""),
-            Ok(Some(notebook(&["completed", "running"]))),
-        );
-        let error = verdict.error.unwrap();
-        assert_eq!(error.exit(), Exit::TestFailed);
-        assert!(
-            error
-                .to_string()
-                .contains("a running cell: NotDone: ended with code 137 (OOMKilled)"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn what_keeps_a_test_from_beginning_is_not_its_failure() {
-        let ended = ended(
-            3,
-            "Error",
-            "cannot start: pip could not install the requirements",
-        );
-        assert_eq!(exit(&of_notebook(&ended, Ok(None))), Exit::Infrastructure);
-        assert_eq!(exit(&of_script("a.sh", &ended, &[])), Exit::Infrastructure);
-    }
-
-    #[test]
-    fn a_script_is_one_case_with_its_log() {
-        let log = ["a".to_owned(), "b".to_owned()];
-        let verdict = of_script("a.sh", &ended(7, "Error", ""), &log);
-        assert_eq!(verdict.error.unwrap().to_string(), "a.sh ended with code 7");
-        assert_eq!(verdict.cases[0].output, "a\nb");
-        assert_eq!(
-            exit(&of_script("a.sh", &ended(0, "Completed", ""), &log)),
-            Exit::Passed
-        );
-    }
-
-    #[test]
-    fn at_the_limit_the_running_cell_is_named() {
-        let verdict = at_limit(
-            Duration::from_secs(90),
-            "it runs".to_owned(),
-            Some(notebook(&["completed", "running"])),
-        );
-        let error = verdict.error.unwrap();
-        assert_eq!(error.exit(), Exit::TimeLimit);
-        assert_eq!(
-            error.to_string(),
-            "the test was not done within 1m 30s: a running cell was running"
-        );
-    }
-}
+#[path = "verdict_tests.rs"]
+mod tests;

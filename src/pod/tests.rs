@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "it is called with literals")]
 fn pod(status: Value) -> Value {
     json!({
         "metadata": {"name": "p", "creationTimestamp": "2026-01-01T00:00:00Z"},
@@ -10,6 +11,7 @@ fn pod(status: Value) -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is called with literals")]
 fn container(status: Value) -> Value {
     pod(json!({"phase": "Pending", "containerStatuses": [status]}))
 }
@@ -71,12 +73,12 @@ fn the_words_of_registries_count_and_names_tags_and_digests_do_not() {
         ("r.io/tls-tools:1 is odd", Why::ImagePull),
         ("", Why::ImagePull),
     ] {
-        let (why, words) = pull(message, "ErrImagePull");
+        let (why, words) = pull::why(message, "ErrImagePull");
         assert_eq!(why, expected, "{message}");
         assert!(!words.is_empty(), "{message}");
     }
-    assert_eq!(pull("bad", "InvalidImageName").0, Why::ImageName);
-    assert_eq!(pull("", "ErrImageNeverPull").0, Why::ImageNever);
+    assert_eq!(pull::why("bad", "InvalidImageName").0, Why::ImageName);
+    assert_eq!(pull::why("", "ErrImageNeverPull").0, Why::ImageNever);
 }
 
 #[test]
@@ -190,12 +192,12 @@ fn each_trouble_has_its_reason() {
 #[test]
 fn events_tell_what_the_status_does_not() {
     let event = |reason: &str, message: &str| json!({"reason": reason, "message": message});
-    let pull = event(
+    let pulled = event(
         "Failed",
         "Failed to pull image \"i:1\": rpc error: code = NotFound desc = manifest unknown",
     );
     let status = json!({"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"i:1\""}}});
-    assert_eq!(only(&container(status), &[&pull]).0, Why::ImageGone);
+    assert_eq!(only(&container(status), &[&pulled]).0, Why::ImageGone);
 
     let mount = event("FailedMount", "secret \"s\" not found");
     let creating = json!({"name": "c", "state": {"waiting": {"reason": "ContainerCreating"}}});

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::{BadInput, Ended, Owner, Resource};
 use crate::{
     host::{
@@ -12,7 +10,7 @@ use crate::{
     },
     limits::Deadline,
     report::Failure,
-    run::{Run, resource_name},
+    run::{Run, resource_name, short_hash},
 };
 
 /// What a node's container is labelled with, by kind itself.
@@ -22,12 +20,12 @@ const LABEL: &str = "io.x-k8s.kind.cluster";
 /// they do not find themselves.
 const PROCESSES: &str = "ps -axww -o pid=,args=";
 
-/// The name of a cluster of this job, so that it is found without a record: `kind-1f2e3d-4c5b6a`.
+/// The name of a cluster of this job, so that it is found without a record: `kind-1f2e3d4c-5b6a7988`.
 ///
-/// At most 44 characters, since kind makes host names of it.
+/// At most 48 characters, since kind makes host names of it.
 pub(crate) fn name(cluster: &str, run: &Run) -> String {
     let cluster = resource_name(&[cluster], 30);
-    format!("{cluster}-{}-{}", digits(&run.id), digits(&run.job))
+    format!("{cluster}-{}-{}", short_hash(&run.id), short_hash(&run.job))
 }
 
 /// Refuses a name that kind would.
@@ -58,11 +56,11 @@ fn belongs(name: &str, owner: &Owner) -> bool {
     let Some((_, run)) = rest.rsplit_once('-') else {
         return false;
     };
-    run == digits(&owner.run) && owner.job.as_ref().is_none_or(|owned| job == digits(owned))
-}
-
-fn digits(text: &str) -> String {
-    hex::encode(&Sha256::digest(text.as_bytes())[..3])
+    run == short_hash(&owner.run)
+        && owner
+            .job
+            .as_ref()
+            .is_none_or(|owned| job == short_hash(owned))
 }
 
 /// The clusters of `owner` on a host; none where there is no Docker, without which there can be no cluster.

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::{api::list, ready::Sight, report::one_line};
+use crate::{api::list, ready::ClusterView, report::one_line};
 
 /// One condition of an object's status.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +23,12 @@ impl<'a> Condition<'a> {
     }
 
     /// Whether its status is this.
-    pub fn is(&self, status: &str) -> bool {
+    pub fn is(self, status: &str) -> bool {
         self.0["status"] == status
     }
 
     /// Reason and message in one line.
-    pub fn text(&self) -> String {
+    pub fn text(self) -> String {
         let part = |key: &str| one_line(self.0[key].as_str().unwrap_or_default());
         let (reason, message) = (part("reason"), part("message"));
         match (reason.is_empty(), message.is_empty()) {
@@ -44,7 +44,7 @@ impl<'a> Condition<'a> {
     }
 
     /// How long it has been so.
-    pub fn since(&self, sight: &Sight<'_>) -> SignedDuration {
-        sight.since(&self.0["lastTransitionTime"])
+    pub fn since(self, cluster: &ClusterView<'_>) -> SignedDuration {
+        cluster.since(&self.0["lastTransitionTime"])
     }
 }

@@ -41,7 +41,7 @@ fn judged(text: &str) -> (Is, String) {
     }
     let id = first.unwrap();
     assert!(!needs(&id).is_empty(), "{id} is not looked at");
-    let verdict = judge(&id, 1, &Sight::new(&view, NOW.parse().unwrap()));
+    let verdict = judge(&id, 1, &ClusterView::new(&view, NOW.parse().unwrap()));
     let is = match &verdict {
         Verdict::Ready => Is::Ready,
         Verdict::Waiting(_) => Is::Waiting,

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::{
-    ready::{Condition, Sight, Verdict, table::Conditions},
+    ready::{ClusterView, Condition, Verdict, table::Conditions},
     report::one_line,
 };
 
@@ -21,7 +21,7 @@ fn unobserved(live: &Value) -> Option<Verdict> {
 
 impl Conditions {
     /// What the conditions of an object say of it.
-    pub(super) fn judge(&self, live: &Value, sight: &Sight<'_>) -> Verdict {
+    pub(super) fn judge(&self, live: &Value, cluster: &ClusterView<'_>) -> Verdict {
         if let Some(waiting) = unobserved(live) {
             return waiting;
         }
@@ -37,7 +37,7 @@ impl Conditions {
             Some(it)
                 if it.is("False")
                     && self.stuck > 0
-                    && it.since(sight) > SignedDuration::from_mins(self.stuck) =>
+                    && it.since(cluster) > SignedDuration::from_mins(self.stuck) =>
             {
                 Verdict::Stuck(it.text().into())
             }
@@ -47,7 +47,7 @@ impl Conditions {
     }
 }
 
-pub(super) fn namespace(live: &Value, _: &Sight<'_>) -> Verdict {
+pub(super) fn namespace(live: &Value, _: &ClusterView<'_>) -> Verdict {
     match live["status"]["phase"].as_str() {
         Some("Active") => Verdict::Ready,
         phase => Verdict::Waiting(format!("it is {}", phase.unwrap_or("new")).into()),
@@ -55,13 +55,13 @@ pub(super) fn namespace(live: &Value, _: &Sight<'_>) -> Verdict {
 }
 
 /// An `InferenceService`: what its model says is worse than what its conditions do.
-pub(super) fn inference_service(live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn inference_service(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let ready = Conditions {
         ready: &["Ready"],
         failed: &[],
         stuck: 0,
     };
-    let verdict = ready.judge(live, sight);
+    let verdict = ready.judge(live, cluster);
     if verdict.is_ready() || unobserved(live).is_some() {
         return verdict;
     }
@@ -81,29 +81,29 @@ pub(super) fn inference_service(live: &Value, sight: &Sight<'_>) -> Verdict {
 }
 
 /// A Certificate: ready, and its Secret is there.
-pub(super) fn certificate(live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn certificate(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let ready = Conditions {
         ready: &["Ready"],
         failed: &[],
         stuck: 5,
     };
-    match ready.judge(live, sight) {
+    match ready.judge(live, cluster) {
         Verdict::Ready => {
-            missing_secret(live, sight).map_or(Verdict::Ready, |it| Verdict::Waiting(it.into()))
+            missing_secret(live, cluster).map_or(Verdict::Ready, |it| Verdict::Waiting(it.into()))
         }
         other => other,
     }
 }
 
 /// The Secret that a Certificate is for, where it is gone.
-fn missing_secret(live: &Value, sight: &Sight<'_>) -> Option<String> {
+fn missing_secret(live: &Value, cluster: &ClusterView<'_>) -> Option<String> {
     let name = live["spec"]["secretName"].as_str()?;
     let namespace = live["metadata"]["namespace"].as_str();
-    let there = sight.view.get("Secret.", namespace, name).is_some();
+    let there = cluster.view.get("Secret.", namespace, name).is_some();
     (!there).then(|| format!("there is no Secret {name}"))
 }
 
-pub(super) fn definition(live: &Value, _: &Sight<'_>) -> Verdict {
+pub(super) fn definition(live: &Value, _: &ClusterView<'_>) -> Verdict {
     if let Some(names) = Condition::of(live, "NamesAccepted").filter(|it| it.is("False")) {
         return Verdict::Failed(names.text().into());
     }
@@ -113,7 +113,7 @@ pub(super) fn definition(live: &Value, _: &Sight<'_>) -> Verdict {
     Verdict::Waiting("not established".into())
 }
 
-pub(super) fn notebook(live: &Value, _: &Sight<'_>) -> Verdict {
+pub(super) fn notebook(live: &Value, _: &ClusterView<'_>) -> Verdict {
     if live["status"]["readyReplicas"].as_i64() == Some(1) {
         return Verdict::Ready;
     }
@@ -122,7 +122,7 @@ pub(super) fn notebook(live: &Value, _: &Sight<'_>) -> Verdict {
     Verdict::Waiting(reason.unwrap_or("no ready replica").into())
 }
 
-pub(super) fn spark(live: &Value, _: &Sight<'_>) -> Verdict {
+pub(super) fn spark(live: &Value, _: &ClusterView<'_>) -> Verdict {
     match live["status"]["applicationState"]["state"].as_str() {
         Some("COMPLETED") => Verdict::Ready,
         Some(state @ ("FAILED" | "SUBMISSION_FAILED")) => Verdict::Failed(state.into()),
@@ -131,12 +131,12 @@ pub(super) fn spark(live: &Value, _: &Sight<'_>) -> Verdict {
 }
 
 /// A profile is ready once its namespace can be worked in.
-pub(super) fn profile(live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn profile(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let name = live["metadata"]["name"].as_str().unwrap_or_default();
     if let Some(failed) = Condition::of(live, "Failed").filter(|it| it.is("True")) {
         return Verdict::Failed(failed.text().into());
     }
-    let Some(namespace) = sight.view.get("Namespace.", None, name) else {
+    let Some(namespace) = cluster.view.get("Namespace.", None, name) else {
         return Verdict::Waiting("its namespace is not there".into());
     };
     let part_of = &namespace["metadata"]["labels"]["app.kubernetes.io/part-of"];
@@ -144,7 +144,7 @@ pub(super) fn profile(live: &Value, sight: &Sight<'_>) -> Verdict {
         return Verdict::Waiting("its namespace is not set up".into());
     }
     // The Secret of the artifact store is made by the pipelines' own controller, where there is one.
-    let has_pipelines = sight
+    let has_pipelines = cluster
         .view
         .all("Deployment.apps")
         .any(|it| it["metadata"]["name"] == "kubeflow-pipelines-profile-controller");
@@ -160,7 +160,7 @@ pub(super) fn profile(live: &Value, sight: &Sight<'_>) -> Verdict {
         .into_iter()
         .filter(|(_, kind, wanted)| {
             (has_pipelines || *kind != "Secret.")
-                && sight.view.get(kind, Some(name), wanted).is_none()
+                && cluster.view.get(kind, Some(name), wanted).is_none()
         })
         .map(|(what, _, name)| format!("{what} {name}"))
         .collect();

@@ -6,29 +6,29 @@ use serde_json::Value;
 use crate::{
     api::list,
     pod::{self, Trouble, Why},
-    ready::{Condition, Missing, Sight, Verdict, workloads},
+    ready::{ClusterView, Condition, Missing, Verdict, workloads},
     report::one_line,
 };
 
 /// A container that cannot be asked, or that was restarted, counts as ready so long after its last start.
-pub const SOAK: SignedDuration = SignedDuration::from_secs(10);
+const SOAK: SignedDuration = SignedDuration::from_secs(10);
 /// An image that cannot be pulled, and room that is not there, may still come.
 const GRACE: SignedDuration = SignedDuration::from_mins(3);
 /// A container that ended so often does not wait for anything any more.
 const CRASHES: i64 = 6;
 
 /// A pod that nobody owns.
-pub(super) fn bare(pod: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn bare(pod: &Value, cluster: &ClusterView<'_>) -> Verdict {
     match pod["status"]["phase"].as_str() {
         Some("Succeeded") => Verdict::Ready,
         Some("Failed") => Verdict::Failed(format!("it failed: {}", ended(pod)).into()),
-        _ => of(pod, sight),
+        _ => of(pod, cluster),
     }
 }
 
 /// A pod of a workload: running, ready, and that for long enough.
-pub(super) fn of(pod: &Value, sight: &Sight<'_>) -> Verdict {
-    if let Some(trouble) = trouble(pod, sight) {
+pub(super) fn of(pod: &Value, cluster: &ClusterView<'_>) -> Verdict {
+    if let Some(trouble) = trouble(pod, cluster) {
         return trouble;
     }
     if !Condition::holds(pod, "Ready") {
@@ -40,14 +40,14 @@ pub(super) fn of(pod: &Value, sight: &Sight<'_>) -> Verdict {
             pod["status"]["phase"].as_str().unwrap_or("Pending").into()
         });
     }
-    settling(pod, sight).map_or(Verdict::Ready, |why| Verdict::Waiting(why.into()))
+    settling(pod, cluster).map_or(Verdict::Ready, |why| Verdict::Waiting(why.into()))
 }
 
 /// What is wrong with a pod, and whether it has been for too long.
-fn trouble(pod: &Value, sight: &Sight<'_>) -> Option<Verdict> {
+fn trouble(pod: &Value, cluster: &ClusterView<'_>) -> Option<Verdict> {
     let mut verdicts: Vec<Verdict> = pod::troubles(pod, &[])
         .into_iter()
-        .map(|trouble| judged(trouble, pod, sight))
+        .map(|trouble| judged(trouble, pod, cluster))
         .collect();
     // The worst says most.
     let worst = verdicts
@@ -56,15 +56,15 @@ fn trouble(pod: &Value, sight: &Sight<'_>) -> Option<Verdict> {
     (!verdicts.is_empty()).then(|| verdicts.swap_remove(worst.unwrap_or(0)))
 }
 
-fn judged(trouble: Trouble, pod: &Value, sight: &Sight<'_>) -> Verdict {
+fn judged(trouble: Trouble, pod: &Value, cluster: &ClusterView<'_>) -> Verdict {
     if matches!(trouble.why, Why::NoRoom | Why::Claim)
-        && let Some(what) = unbound(pod, sight)
+        && let Some(what) = unbound(pod, cluster)
     {
         return Verdict::Stuck(Missing::because(Why::Claim, what));
     }
     let lasts = trouble
         .since
-        .is_some_and(|since| sight.now.duration_since(since) > GRACE);
+        .is_some_and(|since| cluster.now.duration_since(since) > GRACE);
     let is_stuck = match trouble.why {
         Why::Evicted => true,
         Why::Crash | Why::OutOfMemory => trouble.backs_off && trouble.restarts >= CRASHES,
@@ -79,7 +79,7 @@ fn judged(trouble: Trouble, pod: &Value, sight: &Sight<'_>) -> Verdict {
 }
 
 /// A claim of a pod that cannot be bound. The scheduler only counts them.
-fn unbound(pod: &Value, sight: &Sight<'_>) -> Option<String> {
+fn unbound(pod: &Value, cluster: &ClusterView<'_>) -> Option<String> {
     let (namespace, pod_name) = (
         pod["metadata"]["namespace"].as_str(),
         pod["metadata"]["name"].as_str().unwrap_or_default(),
@@ -91,8 +91,10 @@ fn unbound(pod: &Value, sight: &Sight<'_>) -> Option<String> {
         } else {
             format!("{pod_name}-{}", volume["name"].as_str()?)
         };
-        let live = sight.view.get("PersistentVolumeClaim.", namespace, &name)?;
-        match workloads::claim(live, sight) {
+        let live = cluster
+            .view
+            .get("PersistentVolumeClaim.", namespace, &name)?;
+        match workloads::claim(live, cluster) {
             Verdict::Stuck(why) | Verdict::Failed(why) => {
                 Some(format!("PersistentVolumeClaim {name}: {why}"))
             }
@@ -141,14 +143,14 @@ pub(super) fn ended(pod: &Value) -> String {
 }
 
 /// Which container cannot be relied on yet.
-fn settling(pod: &Value, sight: &Sight<'_>) -> Option<String> {
+fn settling(pod: &Value, cluster: &ClusterView<'_>) -> Option<String> {
     for status in list(&pod["status"]["containerStatuses"]) {
         let name = &status["name"];
         let spec = list(&pod["spec"]["containers"]).find(|it| it["name"] == *name);
         let probed = spec.is_some_and(|spec| !spec["readinessProbe"].is_null());
         let restarted = status["restartCount"].as_i64().unwrap_or_default() > 0;
         let started = &status["state"]["running"]["startedAt"];
-        if (!probed || restarted) && !started.is_null() && sight.since(started) < SOAK {
+        if (!probed || restarted) && !started.is_null() && cluster.since(started) < SOAK {
             let why = if restarted {
                 "was restarted"
             } else {

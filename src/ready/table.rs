@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::{
     api::ObjectId,
-    ready::{Sight, Verdict, others, pods, workloads},
+    ready::{ClusterView, Verdict, others, pods, workloads},
 };
 
 /// A kind: group and name.
 type Kind = (&'static str, &'static str);
 
 /// How objects of one kind are judged.
-pub(super) struct Rule {
+pub(super) struct Row {
     /// What has to be in view: the kind itself, then what it is judged by.
     pub(super) watches: &'static [Kind],
     /// Whether it comes to an end: what it has done stays done, also when it is cleaned up.
@@ -25,7 +25,7 @@ pub(super) struct Rule {
 /// What tells how far an object is.
 pub(super) enum Judge {
     /// Its own function.
-    By(fn(&Value, &Sight<'_>) -> Verdict),
+    By(fn(&Value, &ClusterView<'_>) -> Verdict),
     /// Its conditions.
     Conditions(Conditions),
     /// The gates of its webhooks, which the deployment keeps.
@@ -42,11 +42,11 @@ pub(super) struct Conditions {
     pub(super) stuck: i64,
 }
 
-impl Rule {
+impl Row {
     /// The rule of an object's kind.
     pub(super) fn of(id: &ObjectId) -> Option<&'static Self> {
-        RULES.iter().find(|rule| {
-            let (group, kind) = rule.watches[0];
+        ROWS.iter().find(|row| {
+            let (group, kind) = row.watches[0];
             id.is(group, kind)
         })
     }
@@ -63,12 +63,12 @@ const SLICE: Kind = ("discovery.k8s.io", "EndpointSlice");
 const ACCOUNT: Kind = ("", "ServiceAccount");
 const BINDING: Kind = ("rbac.authorization.k8s.io", "RoleBinding");
 
-macro_rules! rule {
+macro_rules! row {
     ($group:literal $kind:literal [$($also:ident),*] $judge:expr) => {
-        Rule { watches: &[($group, $kind), $($also),*], ends: false, judge: $judge }
+        Row { watches: &[($group, $kind), $($also),*], ends: false, judge: $judge }
     };
     ($group:literal $kind:literal ends [$($also:ident),*] $judge:expr) => {
-        Rule { watches: &[($group, $kind), $($also),*], ends: true, judge: $judge }
+        Row { watches: &[($group, $kind), $($also),*], ends: true, judge: $judge }
     };
 }
 
@@ -88,36 +88,36 @@ const fn conditions(
 const TRAINING: Judge = conditions(&["Succeeded"], &["Failed"], 0);
 
 #[rustfmt::skip]
-pub(super) const RULES: &[Rule] = &[
-    rule!("apps" "Deployment" [REPLICAS, POD] Judge::By(workloads::deployment)),
-    rule!("apps" "StatefulSet" [POD, CLAIM, CLASS, EVENT] Judge::By(workloads::stateful_set)),
-    rule!("apps" "DaemonSet" [POD, EVENT] Judge::By(workloads::daemon_set)),
-    rule!("apps" "ReplicaSet" [POD] Judge::By(workloads::replica_set)),
-    rule!("batch" "Job" ends [POD, EVENT] Judge::By(workloads::job)),
-    rule!("" "Pod" [] Judge::By(pods::bare)),
-    rule!("" "PersistentVolumeClaim" [CLASS, POD] Judge::By(workloads::claim)),
-    rule!("" "Namespace" [] Judge::By(others::namespace)),
-    rule!("apiextensions.k8s.io" "CustomResourceDefinition" [] Judge::By(others::definition)),
-    rule!("apiregistration.k8s.io" "APIService" [] conditions(&["Available"], &[], 0)),
-    rule!("admissionregistration.k8s.io" "MutatingWebhookConfiguration" [SLICE] Judge::Gates),
-    rule!("admissionregistration.k8s.io" "ValidatingWebhookConfiguration" [SLICE] Judge::Gates),
-    rule!("cert-manager.io" "Certificate" [SECRET] Judge::By(others::certificate)),
-    rule!("cert-manager.io" "Issuer" [] conditions(&["Ready"], &[], 5)),
-    rule!("cert-manager.io" "ClusterIssuer" [] conditions(&["Ready"], &[], 5)),
-    rule!("serving.kserve.io" "InferenceService" [] Judge::By(others::inference_service)),
-    rule!("serving.kserve.io" "InferenceGraph" [] conditions(&["Ready"], &[], 0)),
-    rule!("serving.knative.dev" "Service" [] conditions(&["Ready"], &[], 2)),
-    rule!("kubeflow.org" "Profile" [NAMESPACE, ACCOUNT, BINDING, SECRET] Judge::By(others::profile)),
-    rule!("kubeflow.org" "Notebook" [] Judge::By(others::notebook)),
-    rule!("kubeflow.org" "Experiment" ends [] TRAINING),
-    rule!("kubeflow.org" "Trial" ends [] conditions(&["Succeeded"], &["Failed", "MetricsUnavailable", "Killed"], 0)),
-    rule!("kubeflow.org" "TFJob" ends [] TRAINING),
-    rule!("kubeflow.org" "PyTorchJob" ends [] TRAINING),
-    rule!("kubeflow.org" "XGBoostJob" ends [] TRAINING),
-    rule!("kubeflow.org" "PaddleJob" ends [] TRAINING),
-    rule!("kubeflow.org" "JAXJob" ends [] TRAINING),
-    rule!("kubeflow.org" "MPIJob" ends [] TRAINING),
-    rule!("trainer.kubeflow.org" "TrainJob" ends [] conditions(&["Complete"], &["Failed"], 0)),
-    rule!("jobset.x-k8s.io" "JobSet" ends [] conditions(&["Completed"], &["Failed"], 0)),
-    rule!("sparkoperator.k8s.io" "SparkApplication" ends [] Judge::By(others::spark)),
+pub(super) const ROWS: &[Row] = &[
+    row!("apps" "Deployment" [REPLICAS, POD] Judge::By(workloads::deployment)),
+    row!("apps" "StatefulSet" [POD, CLAIM, CLASS, EVENT] Judge::By(workloads::stateful_set)),
+    row!("apps" "DaemonSet" [POD, EVENT] Judge::By(workloads::daemon_set)),
+    row!("apps" "ReplicaSet" [POD] Judge::By(workloads::replica_set)),
+    row!("batch" "Job" ends [POD, EVENT] Judge::By(workloads::job)),
+    row!("" "Pod" [] Judge::By(pods::bare)),
+    row!("" "PersistentVolumeClaim" [CLASS, POD] Judge::By(workloads::claim)),
+    row!("" "Namespace" [] Judge::By(others::namespace)),
+    row!("apiextensions.k8s.io" "CustomResourceDefinition" [] Judge::By(others::definition)),
+    row!("apiregistration.k8s.io" "APIService" [] conditions(&["Available"], &[], 0)),
+    row!("admissionregistration.k8s.io" "MutatingWebhookConfiguration" [SLICE] Judge::Gates),
+    row!("admissionregistration.k8s.io" "ValidatingWebhookConfiguration" [SLICE] Judge::Gates),
+    row!("cert-manager.io" "Certificate" [SECRET] Judge::By(others::certificate)),
+    row!("cert-manager.io" "Issuer" [] conditions(&["Ready"], &[], 5)),
+    row!("cert-manager.io" "ClusterIssuer" [] conditions(&["Ready"], &[], 5)),
+    row!("serving.kserve.io" "InferenceService" [] Judge::By(others::inference_service)),
+    row!("serving.kserve.io" "InferenceGraph" [] conditions(&["Ready"], &[], 0)),
+    row!("serving.knative.dev" "Service" [] conditions(&["Ready"], &[], 2)),
+    row!("kubeflow.org" "Profile" [NAMESPACE, ACCOUNT, BINDING, SECRET] Judge::By(others::profile)),
+    row!("kubeflow.org" "Notebook" [] Judge::By(others::notebook)),
+    row!("kubeflow.org" "Experiment" ends [] TRAINING),
+    row!("kubeflow.org" "Trial" ends [] conditions(&["Succeeded"], &["Failed", "MetricsUnavailable", "Killed"], 0)),
+    row!("kubeflow.org" "TFJob" ends [] TRAINING),
+    row!("kubeflow.org" "PyTorchJob" ends [] TRAINING),
+    row!("kubeflow.org" "XGBoostJob" ends [] TRAINING),
+    row!("kubeflow.org" "PaddleJob" ends [] TRAINING),
+    row!("kubeflow.org" "JAXJob" ends [] TRAINING),
+    row!("kubeflow.org" "MPIJob" ends [] TRAINING),
+    row!("trainer.kubeflow.org" "TrainJob" ends [] conditions(&["Complete"], &["Failed"], 0)),
+    row!("jobset.x-k8s.io" "JobSet" ends [] conditions(&["Completed"], &["Failed"], 0)),
+    row!("sparkoperator.k8s.io" "SparkApplication" ends [] Judge::By(others::spark)),
 ];

@@ -38,8 +38,8 @@ fn verdict(id: &ObjectId, objects: Vec<(&str, Value)>) -> Verdict {
         }
         view.put(group_kind, value);
     }
-    let sight = Sight::new(&view, NOW.parse().unwrap());
-    judge(id, 2, &sight)
+    let cluster = ClusterView::new(&view, NOW.parse().unwrap());
+    judge(id, 2, &cluster)
 }
 
 fn holding(kind: &str) -> Value {
@@ -360,8 +360,8 @@ fn what_can_never_be_has_failed() {
 #[test]
 fn every_kind_has_one_row_and_is_in_view_itself() {
     let mut kinds = Vec::new();
-    for rule in table::RULES {
-        let (group, kind) = rule.watches[0];
+    for row in table::ROWS {
+        let (group, kind) = row.watches[0];
         let id = id(group, kind);
         assert_eq!(needs(&id).first(), Some(&(group, kind)));
         // What is not in view cannot be ready.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     api::list,
     pod::{self, Why},
-    ready::{Condition, Missing, Sight, Verdict, pods},
+    ready::{ClusterView, Condition, Missing, Verdict, pods},
     report::one_line,
 };
 
@@ -23,7 +23,7 @@ fn observed(live: &Value) -> bool {
     number(&live["status"]["observedGeneration"]) >= generation
 }
 
-pub(super) fn deployment(live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn deployment(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let (status, wanted) = (&live["status"], wanted(live));
     if !observed(live) {
         return Verdict::Waiting("its controller has not seen it yet".into());
@@ -43,21 +43,21 @@ pub(super) fn deployment(live: &Value, sight: &Sight<'_>) -> Verdict {
             Verdict::Waiting(missing)
         };
     }
-    by_pods(live, sight, done, available, wanted)
+    by_pods(live, cluster, done, available, wanted)
 }
 
-pub(super) fn replica_set(live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn replica_set(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let (ready, wanted) = (number(&live["status"]["readyReplicas"]), wanted(live));
     by_pods(
         live,
-        sight,
+        cluster,
         observed(live) && ready == wanted,
         ready,
         wanted,
     )
 }
 
-pub(super) fn stateful_set(live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn stateful_set(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let (status, wanted) = (&live["status"], wanted(live));
     let ready = number(&status["readyReplicas"]);
     let by_hand = live["spec"]["updateStrategy"]["type"] == "OnDelete";
@@ -68,14 +68,14 @@ pub(super) fn stateful_set(live: &Value, sight: &Sight<'_>) -> Verdict {
         || status["currentRevision"] == status["updateRevision"];
     by_pods(
         live,
-        sight,
+        cluster,
         observed(live) && ready == wanted && current,
         ready,
         wanted,
     )
 }
 
-pub(super) fn daemon_set(live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn daemon_set(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let status = &live["status"];
     let wanted = number(&status["desiredNumberScheduled"]);
     let ready = number(&status["numberReady"]);
@@ -83,7 +83,7 @@ pub(super) fn daemon_set(live: &Value, sight: &Sight<'_>) -> Verdict {
     let current = by_hand || number(&status["updatedNumberScheduled"]) == wanted;
     by_pods(
         live,
-        sight,
+        cluster,
         observed(live) && ready == wanted && current,
         ready,
         wanted,
@@ -91,9 +91,9 @@ pub(super) fn daemon_set(live: &Value, sight: &Sight<'_>) -> Verdict {
 }
 
 /// What the counts say, then what the pods themselves say.
-fn by_pods(live: &Value, sight: &Sight<'_>, done: bool, have: i64, wanted: i64) -> Verdict {
+fn by_pods(live: &Value, cluster: &ClusterView<'_>, done: bool, have: i64, wanted: i64) -> Verdict {
     let mut worst: Option<(String, Verdict)> = None;
-    for pod in sight.pods(live) {
+    for pod in cluster.pods(live) {
         // An old one that failed has been replaced.
         if matches!(
             pod["status"]["phase"].as_str(),
@@ -101,7 +101,7 @@ fn by_pods(live: &Value, sight: &Sight<'_>, done: bool, have: i64, wanted: i64) 
         ) {
             continue;
         }
-        let verdict = pods::of(pod, sight);
+        let verdict = pods::of(pod, cluster);
         let is_worse = match (&worst, &verdict) {
             (_, Verdict::Ready) => false,
             (None, _) => true,
@@ -121,7 +121,7 @@ fn by_pods(live: &Value, sight: &Sight<'_>, done: bool, have: i64, wanted: i64) 
             Verdict::Waiting(missing.of_pod(&counts, &pod))
         }
         None if done => Verdict::Ready,
-        None => match refused(live, sight) {
+        None => match refused(live, cluster) {
             Some(missing) if missing.why == Some(Why::PodSecurity) => {
                 Verdict::Stuck(missing.counted(&counts))
             }
@@ -132,21 +132,21 @@ fn by_pods(live: &Value, sight: &Sight<'_>, done: bool, have: i64, wanted: i64) 
 }
 
 /// What the server said last when it refused to make a pod of a workload. Only Deployments have a condition for that.
-fn refused(live: &Value, sight: &Sight<'_>) -> Option<Missing> {
+fn refused(live: &Value, cluster: &ClusterView<'_>) -> Option<Missing> {
     let of = |event: &&Value| event["involvedObject"]["uid"] == live["metadata"]["uid"];
-    let events = sight.view.all("Event.").filter(of);
+    let events = cluster.view.all("Event.").filter(of);
     let last = events.max_by_key(|event| event["lastTimestamp"].as_str().unwrap_or_default())?;
     let message = one_line(last["message"].as_str()?);
     Some(Missing::because(pod::not_created(&message), message))
 }
 
-pub(super) fn job(live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn job(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     if Condition::holds(live, "Complete") || Condition::holds(live, "SuccessCriteriaMet") {
         return Verdict::Ready;
     }
     for kind in ["Failed", "FailureTarget"] {
         if let Some(failed) = Condition::of(live, kind).filter(|it| it.is("True")) {
-            let pods = sight.pods(live);
+            let pods = cluster.pods(live);
             let last = pods
                 .iter()
                 .rev()
@@ -158,7 +158,7 @@ pub(super) fn job(live: &Value, sight: &Sight<'_>) -> Verdict {
     if live["spec"]["suspend"] == true {
         return Verdict::Ready;
     }
-    let pods = sight.pods(live);
+    let pods = cluster.pods(live);
     let running = pods.iter().find(|pod| {
         !matches!(
             pod["status"]["phase"].as_str(),
@@ -167,14 +167,14 @@ pub(super) fn job(live: &Value, sight: &Sight<'_>) -> Verdict {
     });
     let Some(pod) = running else {
         let refused = if pods.is_empty() {
-            refused(live, sight)
+            refused(live, cluster)
         } else {
             None
         };
         return Verdict::Waiting(refused.unwrap_or_else(|| "not complete".into()));
     };
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-    match pods::of(pod, sight) {
+    match pods::of(pod, cluster) {
         Verdict::Stuck(why) => Verdict::Stuck(why.of_pod("", name)),
         Verdict::Waiting(why) if !Condition::holds(pod, "Ready") => {
             Verdict::Waiting(why.of_pod("", name))
@@ -183,14 +183,14 @@ pub(super) fn job(live: &Value, sight: &Sight<'_>) -> Verdict {
     }
 }
 
-pub(super) fn claim(live: &Value, sight: &Sight<'_>) -> Verdict {
+pub(super) fn claim(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let phase = live["status"]["phase"].as_str().unwrap_or("Pending");
     match phase {
         "Bound" => return Verdict::Ready,
         "Lost" => return Verdict::Failed("its volume is lost".into()),
         _ => {}
     }
-    let classes = || sight.view.all("StorageClass.storage.k8s.io");
+    let classes = || cluster.view.all("StorageClass.storage.k8s.io");
     let is_default = |class: &&Value| {
         class["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
     };
@@ -201,7 +201,7 @@ pub(super) fn claim(live: &Value, sight: &Sight<'_>) -> Verdict {
         None => classes().find(is_default),
     };
     let Some(class) = class else {
-        if !sight.view.is_synced("StorageClass.storage.k8s.io") {
+        if !cluster.view.is_synced("StorageClass.storage.k8s.io") {
             return Verdict::Waiting(phase.into());
         }
         return match name {
@@ -214,7 +214,7 @@ pub(super) fn claim(live: &Value, sight: &Sight<'_>) -> Verdict {
     };
     if class["volumeBindingMode"] == "WaitForFirstConsumer" {
         let claim = &live["metadata"];
-        let used = sight.view.all("Pod.").any(|pod| {
+        let used = cluster.view.all("Pod.").any(|pod| {
             pod["metadata"]["namespace"] == claim["namespace"]
                 && list(&pod["spec"]["volumes"])
                     .any(|volume| volume["persistentVolumeClaim"]["claimName"] == claim["name"])

@@ -50,6 +50,16 @@ fn a_broken_or_foreign_record_is_kept_aside() {
 }
 
 #[test]
+fn records_that_are_set_aside_at_once_are_all_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    for _ in 0..50 {
+        fs::write(dir.path().join("record.json"), "{").unwrap();
+        Store::open_in(dir.path().to_owned(), None).unwrap();
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 50);
+}
+
+#[test]
 fn a_laptop_keeps_its_random_run() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open_in(dir.path().to_owned(), None).unwrap();

@@ -3,19 +3,19 @@
 //! Given the set and, where a cluster can be asked, what was seen of it; writes nothing. One rule a file. All that is found
 //! is told together, worst first, each with the object and what to do about it.
 
+pub mod cluster_facts;
 pub mod duplicates;
 pub mod kinds;
 pub mod names;
 pub mod room;
 pub mod services;
-pub mod sight;
 
 use std::fmt;
 
 use serde::Serialize;
 
+pub use cluster_facts::ClusterFacts;
 pub use kinds::settle;
-pub use sight::Sight;
 
 use crate::{
     report::{Exit, Explain, escape_markdown},
@@ -118,26 +118,26 @@ impl Explain for LintError {
     }
 }
 
-/// Every rule but that of images, which asks registries (see [`pulls`]); without a sight, those that need none.
+/// Every rule but that of images, which asks registries; without a cluster, those that need none.
 ///
 /// `wait` is whether the deployment would wait for readiness.
 pub fn check(
     objects: &[Object],
     facts: &[Facts],
     served: &Served,
-    sight: Option<&Sight>,
+    cluster: Option<&ClusterFacts>,
     wait: bool,
 ) -> Vec<Finding> {
     let mut findings = duplicates::check(objects);
     findings.extend(names::check(objects));
-    match sight {
-        Some(sight) => {
-            findings.extend(kinds::check(objects, served, &sight.version));
-            findings.extend(room::check(objects, &sight.room, wait));
+    match cluster {
+        Some(cluster) => {
+            findings.extend(kinds::check(objects, served, &cluster.version));
+            findings.extend(room::check(objects, &cluster.room, wait));
         }
         None => findings.extend(kinds::check_without_server(objects, served)),
     }
-    findings.extend(services::check(objects, facts, sight));
+    findings.extend(services::check(objects, facts, cluster));
     findings.sort();
     findings
 }

@@ -10,7 +10,7 @@ mod ranks;
 
 use std::collections::BTreeMap;
 
-pub use guards::{Guard, guarded};
+pub use guards::Guard;
 pub use ranks::{legacy_rank, rank};
 
 use crate::{
@@ -104,8 +104,6 @@ pub struct Graph {
     pub guards: Vec<Guard>,
     /// Among those that could go, lower goes first.
     pub rank: Vec<(u32, usize)>,
-    /// Where not zero: every object of a lower level has to be accepted first.
-    pub level: Vec<u32>,
     /// Edges that were given up to break cycles.
     pub dropped: Vec<(usize, Need)>,
 }
@@ -127,13 +125,12 @@ impl Graph {
         graph
     }
 
-    /// Derives upstream's order: by kind, definitions awaited, webhooks last and not awaited.
+    /// Derives upstream's order: by kind, definitions awaited, webhooks not. As with `kubectl`, what is refused holds up
+    /// no other kind: an object waits only for what the server would refuse it without.
     pub fn legacy(objects: &[Object], facts: &[Facts], existing: &Existing) -> Self {
         let index = edges::Index::new(objects, facts);
         let mut graph = edges::derive(&index, existing, false);
         graph.finish(objects, |object| legacy_rank(&object.id.kind));
-        graph.level = graph.rank.iter().map(|(rank, _)| *rank).collect();
-        graph.raise_levels();
         graph
     }
 
@@ -157,21 +154,6 @@ impl Graph {
         }
     }
 
-    /// Nothing is on a lower level than what it needs, or neither could ever go: a Profile comes late by its kind, and
-    /// makes the namespace of what comes early.
-    fn raise_levels(&mut self) {
-        loop {
-            let needed = |at: usize| self.needs[at].iter().map(|need| self.level[need.on]).max();
-            let raised: Vec<u32> = (0..self.level.len())
-                .map(|at| self.level[at].max(needed(at).unwrap_or_default()))
-                .collect();
-            if raised == self.level {
-                return;
-            }
-            self.level = raised;
-        }
-    }
-
     fn finish(&mut self, objects: &[Object], rank: impl Fn(&Object) -> u32) {
         let mut wanted = vec![0_usize; objects.len()];
         for needs in &mut self.needs {
@@ -181,7 +163,6 @@ impl Graph {
                 wanted[need.on] += 1;
             }
         }
-        self.level = vec![0; objects.len()];
         self.rank = objects
             .iter()
             .zip(wanted)

@@ -15,14 +15,14 @@ use crate::{
     cluster,
     deploy::{
         DeployError, Plan, carry_out,
-        inventory::{Inventory, Need},
+        inventory::{Inventory, Necessity},
         prune, unchanged,
     },
     limits::{Deadline, Limit, humane},
     record::write_private,
     report::{Failure, Leftover},
     set::build::Rendered,
-    stages::{Context, Outputs},
+    stages::{Context, Outputs, own_first},
 };
 
 pub use source::build;
@@ -77,9 +77,9 @@ pub async fn deploy(
     lint::tell(&findings, context);
     let reach = args.prune.reach();
     let need = if reach.is_some() {
-        Need::Must
+        Necessity::Must
     } else {
-        Need::May
+        Necessity::May
     };
     let mut inventory = Inventory::read(client, &args.inventory, need, deadline).await?;
     if args.dry_run {
@@ -115,7 +115,7 @@ pub async fn deploy(
     };
     findings.extend(images.end().await);
 
-    let told = report::Told {
+    let told = report::DeployReport {
         version: &connected.version,
         hash: &hash,
         legacy,
@@ -124,8 +124,8 @@ pub async fn deploy(
         journal: &journal,
         result: &result,
     };
-    let path = told.leave(context)?;
-    result?;
+    let left = told.leave(context);
+    let (_, path) = own_first(result, left)?;
     Ok(Outputs::default()
         .with("objects", plan.objects.len().to_string())
         .with("report", path.display().to_string()))

@@ -1,7 +1,7 @@
 //! `gather-logs`: whatever the cluster, the host and this job can still tell, in one archive and on one page.
 //!
 //! It never changes the verdict: a dead cluster is an entry of the manifest. It fails on bad input, and when the bundle
-//! cannot be written.
+//! cannot be written, which `run` takes for a warning.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -86,6 +86,7 @@ pub async fn run(
             .map_err(ToString::to_string),
         kind: kind.as_deref(),
         env: &context.env,
+        cancelled,
         store: &context.store,
         deadline,
     }))

@@ -15,7 +15,7 @@ use crate::{
     limits::{Deadline, Limit, humane},
     provider,
     record::{RecordError, Store, state_directory},
-    report::{Exit, Failure, Leftover},
+    report::{self, Exit, Failure, Leftover},
     run::Run,
     set::build::Rendered,
 };
@@ -24,14 +24,15 @@ use crate::{
 /// end. It is `false` or absent: a step that was killed says nothing, and then they run.
 const BEGUN: &str = "begun";
 
-/// Carries out every stage and ends with the first failure's exit code, or teardown's.
+/// Carries out every stage and ends with the first failure's exit code, or teardown's. A bundle that cannot be had
+/// changes nothing about what was proven.
 pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> Exit {
     let whole = Deadline::after(args.timeout);
     let provider = &mut args.provision.provider;
     provider.get_or_insert(ProviderKind::Local);
     // The chain's own cluster, whatever cluster the caller's shell speaks to.
     env.set("KUBECONFIG", "");
-    let store = match open(&env, args.until) {
+    let store = match open(&env, &args) {
         Ok(store) => store,
         Err(error) => {
             refuse_all(None, &error.into(), &env);
@@ -43,6 +44,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             files: Files::new(&env),
             env,
             store,
+            job_key: args.job_key.clone(),
             deadline: whole,
             cancelled,
         },
@@ -122,7 +124,7 @@ async fn end(chain: &mut Chain, args: &RunArgs) -> Option<Outputs> {
     chain.shield_from_cancel();
     let limit = args.gather_timeout;
     let gathered = chain
-        .always(Stage::GatherLogs, limit, async |context| {
+        .aside(Stage::GatherLogs, limit, async |context| {
             gather_logs::run(&args.gather, None, context).await
         })
         .await;
@@ -155,7 +157,7 @@ impl Chain {
     {
         if self.exit == Exit::Passed {
             let deadline = Deadline::after(limit).under(&self.whole);
-            self.carry_out(stage, deadline, body).await;
+            self.concluded(stage, deadline, body).await;
         }
     }
 
@@ -164,23 +166,56 @@ impl Chain {
     where
         F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
     {
-        let deadline = Deadline::after(limit);
-        self.carry_out(stage, deadline, body).await
+        self.concluded(stage, Deadline::after(limit), body).await
     }
 
-    async fn carry_out<F>(&mut self, stage: Stage, deadline: Deadline, body: F) -> Option<Outputs>
+    /// Carries a stage out and takes in its exit code.
+    async fn concluded<F>(&mut self, stage: Stage, deadline: Deadline, body: F) -> Option<Outputs>
+    where
+        F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
+    {
+        let result = self.carry_out(stage, deadline, body).await;
+        let exit = conclude(stage, &self.context, &result);
+        if self.exit == Exit::Passed {
+            self.exit = exit;
+        }
+        result.ok()
+    }
+
+    /// A stage that proves nothing and runs whatever happened before: where it fails, that is a warning.
+    async fn aside<F>(&mut self, stage: Stage, limit: Limit, body: F) -> Option<Outputs>
+    where
+        F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
+    {
+        match self.carry_out(stage, Deadline::after(limit), body).await {
+            Ok(outputs) => {
+                conclude(stage, &self.context, &Ok(outputs.clone()));
+                Some(outputs)
+            }
+            Err(failure) => {
+                let mut lines = vec![format!("{}: {}", stage.name(), failure.line())];
+                lines.extend(failure.details);
+                lines.extend(failure.hint);
+                lines.push("the verdict of the run stands without it".to_owned());
+                report::warn(stage, &lines, self.context.env.on_runner());
+                None
+            }
+        }
+    }
+
+    async fn carry_out<F>(
+        &mut self,
+        stage: Stage,
+        deadline: Deadline,
+        body: F,
+    ) -> Result<Outputs, Failure>
     where
         F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
     {
         let limit = humane(deadline.limit());
         tracing::info!("── {} (at most {limit})", stage.name());
         self.context.deadline = deadline;
-        let result = carry_out(stage, &mut self.context, body).await;
-        let exit = conclude(stage, &self.context, &result);
-        if self.exit == Exit::Passed {
-            self.exit = exit;
-        }
-        result.ok()
+        carry_out(stage, &mut self.context, body).await
     }
 
     /// What follows knows of a signal that came, and is not stopped by it or by another.
@@ -237,13 +272,16 @@ pub fn nothing_begun(env: &Environment) {
 
 /// The record of the job, where later commands look for it; on a laptop, for a whole chain, a run of its own beside the
 /// others.
-fn open(env: &Environment, until: Until) -> Result<Store, RecordError> {
-    if until == Until::Test || Run::of_workflow(env).is_some() {
-        return Store::open(env);
+fn open(env: &Environment, args: &RunArgs) -> Result<Store, RecordError> {
+    let job_key = args.job_key.as_deref();
+    if args.until == Until::Test || Run::workflow_id(env).is_some() {
+        return Store::open(env, job_key);
     }
     let run = Run::random();
     let own: PathBuf = state_directory(env)?.join("runs").join(&run.id);
-    Store::open_in(own, Some(run))
+    let mut store = Store::open_in(own, Some(run))?;
+    store.learn(env, job_key);
+    Ok(store)
 }
 
 /// The last words: passed or failed, how long it took, where the report is.
@@ -257,4 +295,33 @@ fn finish(exit: Exit, report: Option<&str>, whole: Deadline) {
     let text = format!("{verdict} in {}\n{report}", humane(whole.elapsed()));
     // A closed pipe does not change the verdict.
     drop(std::io::stdout().write_all(text.as_bytes()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stages::tests::context;
+
+    #[tokio::test]
+    async fn logs_that_cannot_be_gathered_change_no_verdict_and_what_is_left_behind_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut chain = Chain {
+            context: context(dir.path()),
+            whole: Deadline::after(Limit::secs(9)),
+            exit: Exit::Passed,
+        };
+        let limit = Limit::secs(9);
+        let fails = async |exit| Err(Failure::new(exit, "no"));
+        for exit in [Exit::Infrastructure, Exit::TimeLimit, Exit::Bug] {
+            let body = async |_: &mut Context| fails(exit).await;
+            assert!(chain.aside(Stage::GatherLogs, limit, body).await.is_none());
+            assert_eq!(chain.exit, Exit::Passed);
+        }
+        let body = async |_: &mut Context| fails(Exit::Leftovers).await;
+        chain.always(Stage::Teardown, limit, body).await;
+        assert_eq!(chain.exit, Exit::Leftovers);
+        let noted = chain.context.store.record().stages.iter();
+        let noted: Vec<_> = noted.map(|stage| stage.exit.unwrap()).collect();
+        assert_eq!(noted, [3, 124, 101, 4]);
+    }
 }

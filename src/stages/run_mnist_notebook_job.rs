@@ -1,7 +1,7 @@
 //! `run-mnist-notebook-job`: a notebook or a script as a Job, and its results.
 //!
 //! Refuses what can be no test before anything is created. Keeps namespace and Job, for `gather-logs`; at the time limit
-//! it fetches what is saved and deletes the Job.
+//! it fetches what is saved, keeps it, and deletes the Job.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use serde_json::json;
 
 use crate::{
     cli::NotebookArgs,
-    cluster,
-    notebook::{attend, job::Job, place, source::Source, verdict},
+    cluster::{self, Connected},
+    notebook::{NotebookError, attend, job::Job, place, source::Source, verdict},
     report::{Failure, Leftover},
-    stages::{Context, Outputs},
+    stages::{Context, Outputs, own_first},
 };
 
 /// Reads the notebook or script, and refuses what can be no test.
@@ -38,9 +38,8 @@ pub async fn run(
     let source = read(args)?;
     let (suite, kind) = (source.name.clone(), source.kind);
     let deadline = context.deadline;
-    let client = cluster::connect(kubeconfig, &context.env, &context.store, deadline)
-        .await?
-        .client;
+    let Connected { client, .. } =
+        cluster::connect(kubeconfig, &context.env, &context.store, deadline).await?;
 
     let what = json!({ "namespace": args.namespace, "image": args.image });
     context.store.intend("run a test", what)?;
@@ -49,17 +48,22 @@ pub async fn run(
     let (image, limit) = (&args.image, deadline.limit());
     let job = Job::new(context.run(), place, source, image, &requirements.0, limit);
     place::pod_default(&client, &args.namespace, &job.probe(), deadline).await?;
-    job.create(&client, deadline).await?;
+    job.create(&client).await?;
     context
         .store
         .achieve("run a test", json!({ "job": job.name }))?;
     tracing::info!("created Job {}/{}", args.namespace, job.name);
 
-    let verdict = attend::to_its_end(&client, &job, &suite, kind, deadline)
+    let failure = |error: NotebookError| {
+        let whom = format!("Job {}/{}", args.namespace, job.name);
+        Failure::from(error).leaving(Leftover::Tagged).about([whom])
+    };
+    let (verdict, ending) = attend::to_its_end(&client, &job, &suite, kind, deadline)
         .await
-        .map_err(|error| Failure::from(error).leaving(Leftover::Tagged))?;
+        .map_err(failure)?;
+    // First of all: whatever happens from here on, there are results.
     let directory = context.store.path("tests").join(&job.name);
-    let kept = verdict::keep(&verdict, &suite, &directory)?;
+    let kept = verdict::keep(&verdict, &suite, &directory);
     context.summarize(&kept.summary);
     let mut outputs = Outputs::default().with(
         "verdict",
@@ -77,14 +81,14 @@ pub async fn run(
             outputs = outputs.with(name, path.display().to_string());
         }
     }
-    let Some(error) = verdict.error else {
-        return Ok(outputs);
-    };
-    // A step that failed has its results, too.
-    for (name, value) in &outputs.0 {
-        if let Err(error) = context.files.output(name, value) {
-            tracing::warn!("cannot set output {name}: {error}");
+    if verdict.error.is_some() {
+        // A step that failed has its results, too.
+        for (name, value) in &outputs.0 {
+            context.tell(name, [value]);
         }
     }
-    Err(Failure::from(error).leaving(Leftover::Tagged))
+    ending.carry_out(&client, &job, deadline).await;
+    let result = verdict.error.map_or(Ok(()), |error| Err(failure(error)));
+    let written = kept.error.map_or(Ok(()), Err);
+    own_first(result, written).map(|_| outputs)
 }

@@ -5,17 +5,20 @@
 
 mod account;
 mod keep;
+mod owner;
 
 use std::time::Duration;
 
-use self::account::{describe, forget, ids, leftovers, report};
+use self::{
+    account::{describe, forget, ids, leftovers, report},
+    owner::{launched_here, owner, refuse_wrong_job},
+};
 use crate::{
-    cli::{Scope, TeardownArgs},
+    cli::TeardownArgs,
     host::tunnel,
-    provider::{self, LATE, Owner, Provider},
-    report::{Exit, Failure, Leftover},
-    run::Run,
-    stages::{Context, Outputs, Stage},
+    provider::{self, LATE},
+    report::Failure,
+    stages::{Context, Outputs},
     wait,
 };
 
@@ -83,7 +86,8 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     if let Some(failure) = ended.refused {
         return Err(failure);
     }
-    if owner.job.is_some() && !known {
+    // What was found is this job's: no other job has its name.
+    if owner.job.is_some() && !known && found.is_empty() {
         refuse_wrong_job(provider.as_ref(), &owner, context).await?;
     }
     tracing::info!("nothing of {} is left", describe(&owner));
@@ -95,68 +99,4 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
         .with("terminated", instances.join("\n"))
         .with("leftovers", "")
         .with("kept-until", ""))
-}
-
-/// Whether `provision-ec2` ran here, in this job: then the record says which job this is.
-fn launched_here(context: &Context) -> bool {
-    let provision = Stage::ProvisionEc2.name();
-    let stages = &context.store.record().stages;
-    stages.iter().any(|stage| stage.stage == provision)
-}
-
-/// Whose things are meant.
-fn owner(args: &TeardownArgs, context: &Context, known: bool) -> Result<Owner, Failure> {
-    let workflow = Run::of_workflow(&context.env);
-    // An unset variable of a shell is typed as an empty text.
-    let asked = args
-        .run_id
-        .as_deref()
-        .map(str::trim)
-        .filter(|id| !id.is_empty());
-    if asked.is_none() && workflow.is_none() && !known {
-        return Err(Failure::new(Exit::BadInput, "nothing says which run to tear down")
-            .hint("name it by `run-id`, as provision-ec2 printed it, or run this where provision-ec2 ran"));
-    }
-    let run = match (asked, &workflow) {
-        (None, _) => context.run().id.clone(),
-        // The bare number of a workflow run, as `github.run_id` has it.
-        (Some(id), Some(run)) if id.bytes().all(|b| b.is_ascii_digit()) => {
-            let repository = run
-                .id
-                .rsplit_once('-')
-                .map_or("", |(repository, _)| repository);
-            format!("{repository}-{id}")
-        }
-        (Some(id), _) => id.to_owned(),
-    };
-    Ok(Owner {
-        run,
-        job: (args.scope == Scope::Job).then(|| context.run().job.clone()),
-    })
-}
-
-/// A clean report about the wrong job would be worse than none.
-async fn refuse_wrong_job(
-    provider: &dyn Provider,
-    owner: &Owner,
-    context: &Context,
-) -> Result<(), Failure> {
-    let others = provider
-        .find(&Owner::run(&owner.run), context.deadline)
-        .await?;
-    if others.is_empty() {
-        return Ok(());
-    }
-    let mut failure = Failure::new(
-        Exit::Leftovers,
-        format!(
-            "nothing of {} is there, but other jobs of the run have resources",
-            describe(owner)
-        ),
-    )
-    .hint("set `scope: run` to tear down every job of the run")
-    .leaving(Leftover::Tagged);
-    failure.details = others.iter().map(ToString::to_string).collect();
-    context.tell("leftovers", others.iter().map(|one| &one.id));
-    Err(failure)
 }

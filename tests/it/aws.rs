@@ -35,7 +35,8 @@ impl Job {
         Self::of(&format!("{}", rand::random::<u32>()), "e2e")
     }
 
-    /// A job of that run with an empty state directory.
+    /// A job of that run with an empty state directory. Two of one run and name are one execution of a job, whose record
+    /// was lost in between: a runner gives all its steps one id. Two names are two executions.
     pub(crate) fn of(run: &str, name: &'static str) -> Self {
         Self {
             run: run.to_owned(),
@@ -91,6 +92,10 @@ impl Job {
             .env("GITHUB_REPOSITORY_ID", "7")
             .env("GITHUB_RUN_ID", &self.run)
             .env("GITHUB_JOB", self.name)
+            .env(
+                "RUNNER_TRACKING_ID",
+                format!("github_{}-{}", self.run, self.name),
+            )
             .env("GITHUB_OUTPUT", self.path("output"))
             .env("GITHUB_STEP_SUMMARY", self.path("summary"))
             .envs(self.extra.iter().map(|(name, value)| (name, value)))

@@ -313,7 +313,7 @@ fn sources(room: &str) -> Vec<PathBuf> {
     let mut directories = vec![root().join(format!("src/{room}"))];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).into_iter().flatten() {
-            let path = entry.unwrap().path();
+            let path = entry.expect("a directory can be read").path();
             if path.is_dir() {
                 directories.push(path);
             } else if path.extension().is_some_and(|it| it == "rs") {

@@ -105,9 +105,9 @@ fn sandbox_a_host_answers_with_all_that_was_asked_for_and_is_gone_after_a_teardo
         "the refusal must not end the host that is in use"
     );
 
-    let elsewhere = Job::of(&job.run, "e2e");
+    let elsewhere = Job::of(&job.run, "cleaner");
     elsewhere
-        .step(&["teardown", "--region=us-east-1"])
+        .step(&["teardown", "--scope=run", "--region=us-east-1"])
         .exits(0)
         .says("proven gone");
     assert_eq!(elsewhere.output("terminated"), Some(id.clone()));

@@ -249,7 +249,7 @@ fn sandbox_a_script_is_one_case_and_its_code_decides() {
     };
     let shell = script(
         "fails.sh",
-        "echo \"hello $WHO\"\necho '::error::mine'\ntouch there && exit 7\n",
+        "printf '\\351\\n'\necho \"hello $WHO\"\necho '::error::mine'\ntouch there && exit 7\n",
     );
     shell.ends_with(1);
     assert_eq!(shell.output("failure"), "fails ended with code 7");

@@ -231,8 +231,9 @@ fn sandbox_without_renewal_such_a_session_would_end_the_launch() {
         Some(3),
         "no fault of an input"
     );
-    let elsewhere = Job::of(&job.run, "e2e");
-    elsewhere.step(&["teardown", "--region=us-east-1"]).exits(0);
+    Job::of(&job.run, "cleaner")
+        .step(&["teardown", "--scope=run", "--region=us-east-1"])
+        .exits(0);
     assert_eq!(left(&job.tag()), Vec::<String>::new());
 }
 

@@ -76,11 +76,14 @@ fn sandbox_scope_job_leaves_siblings_alone_and_never_reports_about_the_wrong_job
     };
     let one = Job::new();
     one.step(&["provision-ec2"]).exits(0);
-    let other = Job::of(&one.run, "other");
+    // The other leg of a called workflow has the same id of the job, and its matrix is as empty.
+    let other = Job::of(&one.run, "e2e").with("RUNNER_TRACKING_ID", "github_other");
     other
         .step(&["teardown", "--region=us-east-1"])
         .exits(4)
         .says("other jobs of the run")
+        .says("of job e2e-")
+        .says("job-key")
         .says("scope: run");
     other.step(&["teardown", "--region=us-east-1"]).exits(4);
     assert_eq!(living(&one.tag()).len(), 1);
@@ -116,7 +119,11 @@ fn sandbox_an_answer_that_cannot_be_trusted_is_no_proof() {
 
 /// A volume with the tags of a run, in us-east-1: the cheapest thing that teardown ends at once.
 pub(crate) fn volume(tag: &str) -> String {
-    let tags = json!([{"Key": "manifests-e2e/run", "Value": tag}]);
+    volume_of(tag, "e2e")
+}
+
+fn volume_of(tag: &str, job: &str) -> String {
+    let tags = json!([{"Key": "manifests-e2e/run", "Value": tag}, {"Key": "manifests-e2e/job", "Value": job}]);
     let specification = json!([{"ResourceType": "volume", "Tags": tags}]);
     let made = cloud(
         "create_volume",
@@ -162,4 +169,48 @@ fn sandbox_what_is_found_first_ends_while_other_regions_are_searched() {
     });
     assert!(child.try_wait().unwrap().is_none(), "it still searches");
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_names_the_job_reaches_its_record() {
+    let job = |vars: &[(&str, &str)], words: &[&str]| {
+        let start = Job::of("1", "chain");
+        let job = vars
+            .iter()
+            .fold(start, |job, (name, value)| job.with(name, value));
+        // Whether there is a Docker here or not, the record is begun.
+        job.step(&[&["provision-ec2", "--provider=local"], words].concat());
+        job.record()["run"]["job"].as_str().map(str::to_owned)
+    };
+    let named = Some("k8s-1-34".to_owned());
+    assert_eq!(job(&[], &["--job-key=k8s-1-34"]), named);
+    assert_eq!(job(&[("INPUT_JOB_KEY", "k8s-1-34")], &[]), named);
+    let legs = ["1", "2"].map(|id| job(&[("JOB_CHECK_RUN_ID", id)], &[]));
+    assert!(legs[0].is_some() && legs[0] != legs[1], "{legs:?}");
+}
+
+#[test]
+fn sandbox_the_second_job_of_each_leg_ends_what_is_left_of_its_own_leg_alone() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
+        return;
+    };
+    let run = Job::new().run;
+    let (tag, keys) = (format!("7-{run}"), ["k8s-1-34", "k8s-1-35"]);
+    let volumes = keys.map(|key| format!("{:?}", volume_of(&tag, key)));
+    let teardown = |leg: usize| {
+        // Of one called workflow, so of one id, each on a runner of its own.
+        let job =
+            Job::of(&run, "teardown").with("RUNNER_TRACKING_ID", ["github_a", "github_b"][leg]);
+        let key = format!("--job-key={}", keys[leg]);
+        job.step(&["teardown", &key, "--region=us-east-1"]).exits(0)
+    };
+    teardown(0).says("proven gone");
+    assert_eq!(left(&tag), [volumes[1].clone()]);
+    // Once more: the other leg still runs, which is no fault of this one.
+    teardown(0)
+        .says("other jobs of the run")
+        .says("of job k8s-1-35");
+    assert_eq!(left(&tag), [volumes[1].clone()]);
+    teardown(1).says("proven gone");
+    assert_eq!(left(&tag), Vec::<String>::new());
 }

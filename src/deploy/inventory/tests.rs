@@ -31,7 +31,7 @@ fn of(maps: &[Value]) -> Inventory {
         objects: BTreeMap::new(),
         maps: BTreeMap::new(),
         used: BTreeMap::new(),
-        need: Need::Must,
+        need: Necessity::Must,
     };
     inventory.load(maps);
     inventory

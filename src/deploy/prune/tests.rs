@@ -90,12 +90,12 @@ async fn what_an_api_that_is_down_may_have_is_not_forgotten() {
         plural: "configmaps".to_owned(),
         namespaced: true,
     });
-    let set = objects::read(
+    let objects = objects::read(
         "x",
         "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}",
     )
     .unwrap();
-    let draft = Draft::for_server(set, served, Existing::default());
+    let draft = Draft::for_server(objects, served, Existing::default());
     let graph = draft.graph(false);
     let plan = Plan::of(draft, graph).unwrap();
     let service = tower::service_fn(async |_: http::Request<kube::client::Body>| {

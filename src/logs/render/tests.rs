@@ -24,6 +24,7 @@ fn record(exits: &[(&str, Option<u8>, &str)]) -> Record {
             ended: exit.map(|_| ended),
             exit: *exit,
             cause: (*cause).to_owned(),
+            about: Vec::new(),
         });
         at = ended;
     }
@@ -39,6 +40,7 @@ fn report(record: &Record, snapshot: Option<&Snapshot>, findings: &[Finding]) ->
         gaps: &[],
         deploy: None,
         bundle: "b.zip",
+        cancelled: false,
         now: "2026-01-02T03:10:00Z".parse().unwrap(),
     })
 }
@@ -65,28 +67,88 @@ fn a_host_that_came_at_the_second_try_is_no_failure() {
 }
 
 #[test]
-fn the_cause_is_what_the_cluster_shows_of_the_stage_that_failed() {
-    let deploy = record(&[
-        ("install-kind", Some(0), ""),
-        ("deploy-manifests", Some(124), "timed out after 45m"),
-    ]);
-    let told = report(&deploy, None, &[finding()]);
+fn the_cause_is_what_the_stage_said_and_a_finding_explains_it_or_is_told_beside_it() {
+    let unrelated = Finding {
+        class: Class::Node,
+        affects: vec!["Deployment istio-system/x".into()],
+        cause: "no node takes it".into(),
+        evidence: vec![],
+    };
+    let findings = [unrelated, finding()];
+    let told = |stage: &str, exit: u8, cause: &str| {
+        let report = report(&record(&[(stage, Some(exit), cause)]), None, &findings);
+        assert_eq!(report.cause, format!("{stage}: {cause}"));
+        assert!(report.markdown().contains("Also seen:\n\n- **node**"));
+        (report.because.len(), report.also_seen.len())
+    };
+    let chain = "timed out after 45m: 47 objects wait ← webhook w ← Deployment n/web ← pod p: ImagePullBackOff";
+    assert_eq!(told("deploy-manifests", 124, chain), (1, 1));
+    let web = "nothing moved for 8m: Deployment n/web ← pod p: ImagePullBackOff";
+    assert_eq!(told("deploy-manifests", 3, web), (1, 1));
+    // Neither who waits for the cause nor who has a longer name.
+    let other = "timed out after 45m: Deployment n/web waits ← Deployment n/web-db: starting";
+    assert_eq!(told("deploy-manifests", 124, other), (0, 2));
+    let test = "run-mnist-notebook-job";
+    assert_eq!(told(test, 1, "cell 3 of 4: ZeroDivisionError"), (0, 2));
+    assert_eq!(told(test, 2, "there is no service account nobody"), (0, 2));
+    assert_eq!(told("provision-ec2", 3, "no capacity"), (0, 2));
+}
+
+#[test]
+fn a_finding_about_what_a_stage_worked_on_explains_it_without_being_named() {
+    let mut record = record(&[("run-mnist-notebook-job", Some(3), "no node takes the pod")]);
+    record.stages[0].about = vec!["Deployment n/web".to_owned()];
+    let report = report(&record, None, &[finding()]);
     assert_eq!(
-        (told.verdict, told.cause.as_str()),
-        (
-            "failed",
-            "deploy-manifests: Deployment n/web: image <x> cannot be pulled: not found"
-        )
+        report.cause,
+        "run-mnist-notebook-job: no node takes the pod"
     );
-    assert_eq!(
-        report(&deploy, None, &[]).cause,
-        "deploy-manifests: timed out after 45m"
-    );
-    let early = record(&[("provision-ec2", Some(3), "no capacity")]);
-    assert_eq!(
-        report(&early, None, &[finding()]).cause,
-        "provision-ec2: no capacity"
-    );
+    assert_eq!(report.because, [finding()]);
+    assert!(report.html().contains("because"));
+    let markdown = report.markdown();
+    assert!(markdown.contains("Because:\n\n- **image pull** Deployment n/web"));
+    assert!(!markdown.contains("Also seen"), "{markdown}");
+}
+
+#[test]
+fn what_passed_has_no_cause_whatever_was_found() {
+    let passed = record(&[("deploy-manifests", Some(0), "")]);
+    let report = report(&passed, None, &[finding()]);
+    assert_eq!((report.verdict, report.cause.as_str()), ("passed", ""));
+    assert_eq!(report.also_seen, [finding()]);
+    let html = report.html();
+    assert!(html.contains("<p class=\"cause\">Every stage passed.</p>"));
+    assert!(html.contains("<h2>Also seen"));
+}
+
+#[test]
+fn a_cancelled_job_was_cancelled_and_no_finding_explains_that() {
+    let told = |stages: &[_], cancelled| {
+        let mut record = record(stages);
+        for stage in &mut record.stages {
+            stage.about = vec!["Deployment n/web".to_owned()];
+        }
+        let report = Report::of(&Material {
+            record: &record,
+            snapshot: None,
+            unreachable: None,
+            findings: &[finding()],
+            gaps: &[],
+            deploy: None,
+            bundle: "b.zip",
+            cancelled,
+            now: "2026-01-02T03:10:00Z".parse().unwrap(),
+        });
+        assert_eq!(report.because, []);
+        (report.verdict, report.cause)
+    };
+    let test = "run-mnist-notebook-job";
+    let cancelled = ("cancelled", format!("{test}: cancelled"));
+    let by_signal = [(test, Some(130), "cancelled by a signal")];
+    assert_eq!(told(&by_signal, false), cancelled);
+    assert_eq!(told(&[(test, None, "")], true), cancelled);
+    let between = told(&[(test, Some(0), "")], true);
+    assert_eq!(between, ("cancelled", "the job was cancelled".to_owned()));
 }
 
 #[test]
@@ -158,6 +220,26 @@ fn a_workload_without_its_pods_is_listed_with_their_reasons() {
             .markdown()
             .contains("**image pull** StatefulSet n/db")
     );
+}
+
+#[test]
+fn a_passed_test_whose_pod_still_holds_the_results_is_ready() {
+    let workloads = |code: u8, by: &str| {
+        let job = json!({"apiVersion": "batch/v1", "kind": "Job", "status": {"active": 1}, "metadata": {
+            "name": "t", "namespace": "n", "labels": {"app.kubernetes.io/managed-by": by}}});
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "t-1", "namespace": "n",
+            "ownerReferences": [{"kind": "Job", "name": "t", "controller": true}]},
+            "spec": {"containers": [{"name": "test"}, {"name": "keeper"}]}, "status": {"phase": "Running", "containerStatuses": [
+                {"name": "test", "state": {"terminated": {"exitCode": code}}}, {"name": "keeper", "state": {"running": {}}}]}});
+        let mut snapshot = Snapshot::empty("x");
+        let objects = [job, pod].map(|value| Object::of(value).unwrap());
+        snapshot.objects.extend(objects);
+        let report = report(&record(&[]), Some(&snapshot), &[]);
+        (report.workloads.len(), report.workload_count)
+    };
+    assert_eq!(workloads(0, "manifests-e2e"), (0, 1));
+    assert_eq!(workloads(1, "manifests-e2e"), (1, 1));
+    assert_eq!(workloads(0, "somebody"), (1, 1));
 }
 
 #[test]

@@ -8,8 +8,9 @@ use super::SHOWN;
 use crate::{
     logs::{
         describe::{age, pod_state},
-        snapshot::{Gap, Object, Snapshot, event_time, healthy, text},
+        snapshot::{Gap, Object, Snapshot, containers, event_time, healthy, text},
     },
+    notebook::job::{MANAGED_BY, TEST},
     record::StageRecord,
     report::one_line,
 };
@@ -146,7 +147,8 @@ pub(super) fn workloads(snapshot: &Snapshot) -> (Vec<WorkloadRow>, usize) {
     for (group, kind) in KINDS {
         for workload in snapshot.of_kind(group, kind) {
             count += 1;
-            if let Some(ready) = lacking(workload) {
+            if let Some(ready) = lacking(workload).filter(|_| !is_own_and_done(snapshot, workload))
+            {
                 rows.push(WorkloadRow {
                     kind: kind.to_owned(),
                     name: workload.path(),
@@ -193,8 +195,22 @@ fn lacking(workload: &Object) -> Option<String> {
     (ready < wanted).then(|| format!("{ready}/{wanted}"))
 }
 
-fn pods_of(snapshot: &Snapshot, workload: &Object) -> Vec<(String, String)> {
-    let below = |pod: &&Object| {
+/// Whether it is the Job of a test of ours that passed: its pod stays a moment longer than the test, for the results.
+fn is_own_and_done(snapshot: &Snapshot, job: &Object) -> bool {
+    let (key, value) = MANAGED_BY;
+    let label = format!("/metadata/labels/{}", key.replace('/', "~1"));
+    job.text(&label) == value
+        && below(snapshot, job).any(|pod| {
+            containers(pod).iter().any(|container| {
+                let code = container.status.pointer("/state/terminated/exitCode");
+                container.name == TEST && code == Some(&Value::from(0))
+            })
+        })
+}
+
+/// The pods of a workload.
+fn below<'a>(snapshot: &'a Snapshot, workload: &'a Object) -> impl Iterator<Item = &'a Object> {
+    let below = move |pod: &&Object| {
         let Some((kind, name)) = pod.controller() else {
             return false;
         };
@@ -209,9 +225,12 @@ fn pods_of(snapshot: &Snapshot, workload: &Object) -> Vec<(String, String)> {
                         && set.controller() == Some((workload.kind.as_str(), workload.name()))
                 }))
     };
-    snapshot
-        .pods()
-        .filter(below)
+    snapshot.pods().filter(below)
+}
+
+/// The pods of a workload that are not as they should be, with what they do.
+fn pods_of(snapshot: &Snapshot, workload: &Object) -> Vec<(String, String)> {
+    below(snapshot, workload)
         .filter(|pod| !healthy(pod))
         .take(8)
         .map(|pod| (pod.name().to_owned(), pod_state(pod)))

@@ -97,7 +97,7 @@ fn a_pod_that_waits_for_a_claim_names_the_claim_and_its_class() {
         namespace: Some("n".to_owned()),
         name: "db".to_owned(),
     };
-    let verdict = judge(&id, 1, &Sight::new(&view, NOW.parse().unwrap()));
+    let verdict = judge(&id, 1, &ClusterView::new(&view, NOW.parse().unwrap()));
     assert_eq!(
         verdict,
         Verdict::Stuck(

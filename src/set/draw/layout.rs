@@ -132,15 +132,6 @@ pub(super) fn lay_out(objects: &[Object], graph: &Graph) -> Picture {
 
 /// The phase of each object: 0 needs nothing, every other is one more than the last of what it needs.
 pub(super) fn phases(graph: &Graph) -> Vec<usize> {
-    if graph.level.iter().any(|level| *level > 0) {
-        // By kind: each level waits for all lower ones.
-        let levels: Vec<u32> = {
-            let all: BTreeSet<u32> = graph.level.iter().copied().collect();
-            all.into_iter().collect()
-        };
-        let place = |level: &u32| levels.binary_search(level).unwrap_or_default();
-        return graph.level.iter().map(place).collect();
-    }
     let count = graph.needs.len();
     let mut phase: Vec<Option<usize>> = vec![None; count];
     let mut open = vec![false; count];
@@ -180,11 +171,11 @@ fn links(groups: &[Group], graph: &Graph) -> Vec<Link> {
             *found.entry(key).or_default() += 1;
         }
     }
-    let hard = Reach::new(
+    let hard = Reachable::new(
         groups,
         found.keys().filter(|(.., hold)| *hold == Hold::Hard),
     );
-    let any = Reach::new(groups, found.keys());
+    let any = Reachable::new(groups, found.keys());
     found
         .into_iter()
         .filter(|((first, then, hold), _)| match hold {
@@ -202,12 +193,12 @@ fn links(groups: &[Group], graph: &Graph) -> Vec<Link> {
 }
 
 /// What comes after each group, and what only by way of others.
-struct Reach {
+struct Reachable {
     next: Vec<BTreeSet<usize>>,
     all: Vec<BTreeSet<usize>>,
 }
 
-impl Reach {
+impl Reachable {
     fn new<'a>(groups: &[Group], edges: impl Iterator<Item = &'a (usize, usize, Hold)>) -> Self {
         let mut next = vec![BTreeSet::new(); groups.len()];
         for (first, then, _) in edges {

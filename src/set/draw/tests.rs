@@ -113,7 +113,6 @@ proptest! {
         let mut graph = Graph {
             needs: vec![Vec::new(); count],
             explains: vec![Vec::new(); count],
-            level: vec![0; count],
             ..Graph::default()
         };
         for (a, b, hard) in pairs {

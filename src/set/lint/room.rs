@@ -10,8 +10,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Value;
 
-pub use amounts::{Amounts, quantity, shown};
-pub use pods::{Wanted, asks};
+pub use amounts::{Amounts, shown};
+pub use pods::{PodDemand, asks};
 
 use crate::{
     api::Labels,
@@ -65,9 +65,9 @@ pub struct Room {
 ///
 /// With `wait` the first refuses the deployment: it could only end at its time limit.
 pub fn check(objects: &[Object], room: &Room, wait: bool) -> Vec<Finding> {
-    let wanted: Vec<(&Object, Wanted)> = objects
+    let wanted: Vec<(&Object, PodDemand)> = objects
         .iter()
-        .filter_map(|object| Some((object, Wanted::of(object)?)))
+        .filter_map(|object| Some((object, PodDemand::of(object)?)))
         .collect();
     if wanted.is_empty() || room.nodes.is_empty() {
         return Vec::new();
@@ -86,7 +86,7 @@ pub fn check(objects: &[Object], room: &Room, wait: bool) -> Vec<Finding> {
 }
 
 /// Indices of the nodes that a pod may go to.
-fn places(pods: &Wanted, room: &Room) -> Vec<usize> {
+fn places(pods: &PodDemand, room: &Room) -> Vec<usize> {
     let nodes = room.nodes.iter().enumerate();
     nodes
         .filter(|(_, node)| pods.may_go_to(&node.labels, &node.taints))
@@ -94,7 +94,7 @@ fn places(pods: &Wanted, room: &Room) -> Vec<usize> {
         .collect()
 }
 
-fn misfit(object: &Object, pods: &Wanted, room: &Room, wait: bool) -> Option<Finding> {
+fn misfit(object: &Object, pods: &PodDemand, room: &Room, wait: bool) -> Option<Finding> {
     // A DaemonSet makes pods only where they may go.
     if pods.copies.is_none_or(|copies| copies < 1) {
         return None;
@@ -158,7 +158,7 @@ fn misfit(object: &Object, pods: &Wanted, room: &Room, wait: bool) -> Option<Fin
     })
 }
 
-fn sums(wanted: &[(&Object, Wanted)], room: &Room) -> Vec<Finding> {
+fn sums(wanted: &[(&Object, PodDemand)], room: &Room) -> Vec<Finding> {
     let mut open = BTreeSet::new();
     let (mut staying, mut all, mut copies) = (Amounts::default(), Amounts::default(), 0);
     for (_, pods) in wanted {
@@ -222,7 +222,7 @@ fn sums(wanted: &[(&Object, Wanted)], room: &Room) -> Vec<Finding> {
 /// What the nodes have, what of it is in use for good, and what only for a while. What the set made earlier does not
 /// count: it is in the set's own sum.
 fn taken(
-    wanted: &[(&Object, Wanted)],
+    wanted: &[(&Object, PodDemand)],
     room: &Room,
     open: &BTreeSet<usize>,
 ) -> (Amounts, Amounts, Amounts) {
@@ -264,7 +264,7 @@ fn taken(
 }
 
 /// The three that ask for most, each with all its pods.
-fn largest(wanted: &[(&Object, Wanted)], resource: &str) -> String {
+fn largest(wanted: &[(&Object, PodDemand)], resource: &str) -> String {
     let by_amount: BTreeSet<(i128, String)> = wanted
         .iter()
         .map(|(object, pods)| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::set::{
     facts::Facts,
-    lint::{Finding, Rule, Severity, Sight},
+    lint::{ClusterFacts, Finding, Rule, Severity},
     objects::Object,
 };
 
@@ -33,9 +33,9 @@ pub fn missing(objects: &[Object], facts: &[Facts]) -> BTreeSet<(String, String)
 }
 
 /// Each object that calls such a Service. A controller of the set may still make it, so nothing is refused for it.
-pub fn check(objects: &[Object], facts: &[Facts], sight: Option<&Sight>) -> Vec<Finding> {
+pub fn check(objects: &[Object], facts: &[Facts], cluster: Option<&ClusterFacts>) -> Vec<Finding> {
     let gone = missing(objects, facts);
-    let there = sight.and_then(|sight| sight.services.as_ref());
+    let there = cluster.and_then(|cluster| cluster.services.as_ref());
     let unseen = there.is_none();
     let is_gone = |service: &(String, String)| {
         gone.contains(service) && there.is_none_or(|there| !there.contains(service))
@@ -128,10 +128,10 @@ spec: {group: x, scope: Namespaced, names: {kind: Thing, plural: things}, versio
   conversion: {webhook: {clientConfig: {service: {namespace: n, name: conv}}}}}
 ";
 
-    fn found(text: &str, sight: Option<&Sight>) -> Vec<(Severity, String)> {
+    fn found(text: &str, cluster: Option<&ClusterFacts>) -> Vec<(Severity, String)> {
         let objects = objects::read("x", text).unwrap();
         let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
-        check(&objects, &facts, sight)
+        check(&objects, &facts, cluster)
             .into_iter()
             .map(|it| (it.severity, it.message))
             .collect()
@@ -140,9 +140,9 @@ spec: {group: x, scope: Namespaced, names: {kind: Thing, plural: things}, versio
     #[test]
     fn a_service_that_is_nowhere_is_told_as_bad_as_it_is() {
         let nowhere = "which is neither in the set nor on the cluster";
-        let none = Sight {
+        let none = ClusterFacts {
             services: Some(BTreeSet::new()),
-            ..Sight::default()
+            ..ClusterFacts::default()
         };
         assert_eq!(
             found(TEXT, Some(&none)),
@@ -170,20 +170,20 @@ spec: {group: x, scope: Namespaced, names: {kind: Thing, plural: things}, versio
     #[test]
     fn a_service_of_the_cluster_is_enough_and_an_unseen_one_may_be_there() {
         let there = ["gone", "conv"].map(|name| ("n".to_owned(), name.to_owned()));
-        let sight = Sight {
+        let cluster = ClusterFacts {
             services: Some(BTreeSet::from(there)),
-            ..Sight::default()
+            ..ClusterFacts::default()
         };
-        assert_eq!(found(TEXT, Some(&sight)), []);
+        assert_eq!(found(TEXT, Some(&cluster)), []);
         // Other things that could not be seen say nothing of Services, whatever words are in them.
-        let half_blind = Sight {
+        let half_blind = ClusterFacts {
             services: Some(BTreeSet::new()),
             unseen: vec!["the nodes: ServiceUnavailable".to_owned()],
-            ..Sight::default()
+            ..ClusterFacts::default()
         };
         assert_eq!(found(TEXT, Some(&half_blind))[0].0, Severity::Problem);
-        for sight in [None, Some(&Sight::default())] {
-            let blind = found(TEXT, sight);
+        for cluster in [None, Some(&ClusterFacts::default())] {
+            let blind = found(TEXT, cluster);
             assert_eq!(blind.len(), 3);
             assert!(blind.iter().all(|(severity, message)| {
                 *severity == Severity::Warning && message.ends_with("which is not in the set")

@@ -19,8 +19,6 @@ pub struct Guard {
     pub configuration: usize,
     /// Its name, as errors have it.
     pub webhook: String,
-    /// Its Service: namespace and name.
-    pub service: Option<(String, String)>,
     /// Objects that it sees itself.
     pub objects: Vec<usize>,
     /// Workloads whose pods it sees.
@@ -60,7 +58,6 @@ pub(super) fn derive(
             let mut guard = Guard {
                 configuration,
                 webhook: webhook.name.clone(),
-                service: webhook.service.clone(),
                 objects: Vec::new(),
                 pods: Vec::new(),
             };
@@ -128,7 +125,7 @@ fn namespaces(index: &Index<'_>, existing: &Existing) -> std::collections::HashM
 }
 
 /// Whether a webhook is asked about this object when it is created.
-pub fn guarded(
+fn guarded(
     webhook: &Webhook,
     object: &Object,
     facts: &Facts,

@@ -104,15 +104,8 @@ fn carried_out(graph: &Graph) -> Vec<usize> {
     let mut done = vec![false; count];
     let mut order = Vec::new();
     loop {
-        let lowest = (0..count)
-            .filter(|at| !done[*at])
-            .map(|at| graph.level[at])
-            .min();
-        let next = (0..count).filter(|at| {
-            !done[*at]
-                && Some(graph.level[*at]) == lowest
-                && graph.needs[*at].iter().all(|need| done[need.on])
-        });
+        let next =
+            (0..count).filter(|at| !done[*at] && graph.needs[*at].iter().all(|need| done[need.on]));
         let Some(at) = next.min_by_key(|at| (graph.rank[*at], *at)) else {
             return order;
         };
@@ -133,7 +126,7 @@ proptest! {
             .map(|at| objects[at].id.to_string())
             .collect();
         prop_assert!(stuck.is_empty(), "{:?}", stuck);
-        for list in [graph.explains.len(), graph.outside.len(), graph.rank.len(), graph.level.len(), graph.needs.len()] {
+        for list in [graph.explains.len(), graph.outside.len(), graph.rank.len(), graph.needs.len()] {
             prop_assert_eq!(list, objects.len());
         }
     }

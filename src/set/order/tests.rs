@@ -193,6 +193,32 @@ fn a_pod_that_names_a_service_is_explained_by_what_serves_it() {
     assert_eq!(names, ["db"]);
 }
 
+#[test]
+fn in_upstreams_order_what_is_refused_holds_up_no_other_kind() {
+    let text = "
+{apiVersion: v1, kind: Namespace, metadata: {name: n}}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: w}
+webhooks: [{name: w, clientConfig: {service: {namespace: n, name: s}},
+  rules: [{operations: [CREATE], apiGroups: [''], apiVersions: ['*'], resources: [services]}]}]
+---
+{apiVersion: v1, kind: Service, metadata: {name: s, namespace: n}, spec: {selector: {app: a}}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: n}, spec: {template: {metadata: {labels: {app: a}}, spec: {containers: []}}}}";
+    let objects = objects::read("x", text).unwrap();
+    let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
+    let graph = Graph::legacy(&objects, &facts, &Existing::default());
+    let needed: Vec<Vec<usize>> = graph
+        .needs
+        .iter()
+        .map(|needs| needs.iter().map(|need| need.on).collect())
+        .collect();
+    assert_eq!(needed, [vec![], vec![], vec![0], vec![0]]);
+    assert!(graph.rank.is_sorted(), "{:?}", graph.rank);
+}
+
 proptest! {
     /// Whatever needs whatever: afterwards an order exists, nothing but soft edges and guards was given up, and twice is the same.
     #[test]

@@ -18,7 +18,7 @@ use crate::{
 const TIMING: &str = "deploy-timing.tsv";
 
 /// A deploy that is over.
-pub(super) struct Told<'a, P> {
+pub(super) struct DeployReport<'a, P> {
     pub(super) version: &'a str,
     /// The sha256 of what was rendered, in hex.
     pub(super) hash: &'a str,
@@ -30,7 +30,7 @@ pub(super) struct Told<'a, P> {
     pub(super) result: &'a Result<P, Failure>,
 }
 
-impl<P: serde::Serialize> Told<'_, P> {
+impl<P: serde::Serialize> DeployReport<'_, P> {
     /// Writes it all; gives the report's path.
     pub(super) fn leave(&self, context: &Context) -> Result<PathBuf, RecordError> {
         let path = context.store.path(REPORT);

@@ -85,8 +85,9 @@ fn tell(context: &Context, instance: &Resource, until: Timestamp) -> Result<(), 
     }
     lines.push("# to end it before its time:".to_owned());
     lines.push(format!(
-        "manifests-e2e teardown --scope run --run-id {} --region {region}",
-        context.run().id
+        "manifests-e2e teardown --run-id {} --job-key {} --region {region}",
+        context.run().id,
+        context.run().job
     ));
     for line in &lines {
         tracing::info!("{line}");

@@ -26,7 +26,7 @@ const fn row(
     }
 }
 
-pub(super) const ROWS: [Row; 33] = [
+pub(super) const ROWS: [Row; 36] = [
     row(
         "RequestLimitExceeded, Throttling, 5xx",
         "asked again with backoff until the deadline, then exit 3",
@@ -101,7 +101,7 @@ pub(super) const ROWS: [Row; 33] = [
             "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
             "tests/it/host_faults.rs::sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_its_key",
             "tests/it/host.rs::a_detached_command_whose_host_was_booted_anew_is_said_to_be_cut_short",
-            "src/notebook/follow.rs::a_server_that_has_just_started_may_refuse_for_a_while_what_it_allowed_before",
+            "src/notebook/follow_tests.rs::a_server_that_has_just_started_may_refuse_for_a_while_what_it_allowed_before",
             "src/notebook/state_tests.rs::a_pod_that_was_stopped_is_lost_and_no_failed_test",
         ],
         "",
@@ -282,15 +282,29 @@ pub(super) const ROWS: [Row; 33] = [
         "the attempt is a tag; what the earlier one left is reaped",
         &[
             "src/reap/tests.rs::an_earlier_attempt_is_over_but_the_group_that_a_later_one_uses_is_not",
+            "src/record/whose/tests.rs::a_later_attempt_is_another_job",
         ],
         "",
     ),
     row(
-        "siblings of a matrix",
-        "each has tags and names of its own",
+        "siblings of a matrix, or of a reusable workflow that a matrix calls",
+        "each has tags and names of its own; a second job of one finds that one alone",
         &[
-            "src/run.rs::siblings_of_a_matrix_differ_and_layout_does_not_matter",
+            "src/run/execution/tests.rs::legs_of_a_matrix_can_be_told_by_name_and_layout_does_not_matter",
+            "src/run/execution/tests.rs::legs_of_a_called_workflow_have_names_of_their_own",
             "tests/it/teardown.rs::sandbox_scope_job_leaves_siblings_alone_and_never_reports_about_the_wrong_job",
+            "tests/it/teardown.rs::sandbox_the_second_job_of_each_leg_ends_what_is_left_of_its_own_leg_alone",
+        ],
+        "",
+    ),
+    row(
+        "a step cannot tell which job it is of (a container, a cleared variable, act)",
+        "the record decides; another job on the same runner begins its own",
+        &[
+            "src/record/whose/tests.rs::a_step_without_the_id_is_a_step_of_the_recorded_job",
+            "src/record/whose/tests.rs::a_container_job_is_known_by_its_check_run_and_else_by_its_record",
+            "src/record/whose/tests.rs::the_next_leg_on_the_same_runner_begins_a_record_of_its_own",
+            "src/record/whose/tests.rs::two_act_runs_at_once_are_two_jobs",
         ],
         "",
     ),
@@ -312,6 +326,25 @@ pub(super) const ROWS: [Row; 33] = [
             "tests/it/gather_logs.rs::a_server_that_hangs_costs_its_answers_and_not_the_bundle",
             "tests/it/gather_logs.rs::a_dead_server_or_no_cluster_at_all_still_gives_a_bundle",
             "src/logs/collect/tests.rs::a_failing_or_hanging_kind_is_a_gap_and_the_rest_is_there",
+        ],
+        "",
+    ),
+    row(
+        "the API server hangs while a test runs",
+        "asked again after 10 s, lost after 90 s; at the limit the results are kept before the Job is deleted",
+        &[
+            "src/notebook/follow_tests.rs::an_answer_that_is_lost_is_asked_for_again",
+            "src/notebook/follow_tests.rs::a_server_that_hangs_is_silent_and_not_waited_for_until_the_limit",
+            "src/notebook/place_tests.rs::a_server_that_hangs_before_the_test_is_named_with_what_was_asked_of_it",
+        ],
+        "",
+    ),
+    row(
+        "what is found cannot be written: results, bundle",
+        "no failure is replaced, no pass is made, and a bundle changes no verdict of the chain",
+        &[
+            "src/stages/tests.rs::a_full_disk_replaces_no_failure_and_makes_no_pass",
+            "src/stages/run.rs::logs_that_cannot_be_gathered_change_no_verdict_and_what_is_left_behind_does",
         ],
         "",
     ),

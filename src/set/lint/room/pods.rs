@@ -9,7 +9,7 @@ use crate::{
 
 /// The pods that an object makes.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct PodDemand {
     /// How many; none for one on each node.
     pub copies: Option<i128>,
     /// Whether they stay: a Job's end.
@@ -20,7 +20,7 @@ pub struct Wanted {
     tolerations: Vec<Value>,
 }
 
-impl Wanted {
+impl PodDemand {
     /// The pods of an object of the set; none where it makes none, or only later.
     pub fn of(object: &Object) -> Option<Self> {
         let id = &object.id;
@@ -214,7 +214,7 @@ mod tests {
             ),
         ] {
             let object = objects::read("x", text).unwrap().remove(0);
-            assert_eq!(Wanted::of(&object).map(|it| it.copies), copies, "{text}");
+            assert_eq!(PodDemand::of(&object).map(|it| it.copies), copies, "{text}");
         }
     }
 
@@ -223,7 +223,7 @@ mod tests {
         let text = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {nodeSelector: {os: linux}, tolerations: \
                     [{key: a, operator: Exists}, {key: b, value: '1', effect: NoSchedule}]}}";
         let object = objects::read("x", text).unwrap().remove(0);
-        let wanted = Wanted::of(&object).unwrap();
+        let wanted = PodDemand::of(&object).unwrap();
         let linux = labels(&json!({"os": "linux", "x": "y"}));
         for (taint, goes) in [
             (json!({"key": "a", "effect": "NoExecute"}), true),

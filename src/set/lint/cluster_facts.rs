@@ -16,7 +16,7 @@ use crate::{
 
 /// What was seen of the cluster.
 #[derive(Clone, Debug, Default)]
-pub struct Sight {
+pub struct ClusterFacts {
     /// Version of the server, as `v1.35.4`.
     pub version: String,
     /// Of the Services that were asked for, those that are there, by namespace and name; none where it could not be told.
@@ -29,19 +29,19 @@ pub struct Sight {
     pub unseen: Vec<String>,
 }
 
-impl Sight {
+impl ClusterFacts {
     /// Takes the nodes and pods as the server has them; without either there is no room to be judged.
     pub fn of(version: &str, nodes: Option<&[Value]>, pods: Option<&[Value]>) -> Self {
-        let mut sight = Self {
+        let mut cluster = Self {
             version: version.to_owned(),
             images: nodes.map(images).unwrap_or_default(),
             ..Self::default()
         };
         if let (Some(nodes), Some(pods)) = (nodes, pods) {
-            sight.room.nodes = nodes.iter().filter_map(node).collect();
-            sight.room.running = pods.iter().map(pod).collect();
+            cluster.room.nodes = nodes.iter().filter_map(node).collect();
+            cluster.room.running = pods.iter().map(pod).collect();
         }
-        sight
+        cluster
     }
 }
 
