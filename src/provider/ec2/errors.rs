@@ -6,6 +6,7 @@ mod hints;
 
 use std::future::Future;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use futures::future::BoxFuture;
 
@@ -337,17 +338,17 @@ where
                 .is_some_and(|answer| matches!(answer.status().as_u16(), 429 | 500..=599)),
         };
     }
+    let mut no_credentials = false;
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         if let Some(session) = error.downcast_ref::<SessionError>() {
             return session.clone().into();
         }
+        no_credentials |= error.is::<CredentialsError>();
         cause = error.source();
     }
     let reason = causes(error);
-    if reason.contains("no providers in chain provided credentials")
-        || reason.contains("credential")
-    {
+    if no_credentials {
         return Ec2Error::NoCredentials { reason };
     }
     Ec2Error::NoAnswer {

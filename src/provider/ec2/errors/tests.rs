@@ -1,6 +1,15 @@
 //! What a code means and what is advised.
 
+use aws_credential_types::credential_fn::provide_credentials_fn;
+use aws_sdk_ec2::{
+    Client, Config,
+    config::{BehaviorVersion, Region},
+    operation::describe_regions::DescribeRegionsError,
+};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
 use super::*;
+use crate::limits::Limit;
 
 #[test]
 fn each_refusal_says_what_to_do() {
@@ -92,4 +101,30 @@ fn a_code_that_nobody_knows_is_a_fault_where_the_status_says_so() {
         refused("InsufficientInstanceCapacity", true).class(),
         ErrorClass::Capacity
     );
+}
+
+#[tokio::test]
+async fn absent_credentials_are_told_by_the_type_of_the_error_not_by_its_text() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let none = || std::future::ready(Err(CredentialsError::not_loaded("no profile")));
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .http_client(http)
+        .credentials_provider(provide_credentials_fn(none))
+        .build();
+    let request = Client::from_conf(config).describe_regions().send();
+    let deadline = Deadline::after(Limit::secs(20));
+    let absent = ask("DescribeRegions", "us-east-1", deadline, request).await;
+    assert!(
+        matches!(&absent, Err(Ec2Error::NoCredentials { reason }) if reason.contains("no profile")),
+        "{absent:?}"
+    );
+    let other: SdkError<DescribeRegionsError> =
+        SdkError::construction_failure("the proxy wants a credential");
+    let other = refused("DescribeRegions", "us-east-1", &other);
+    assert!(matches!(other, Ec2Error::NoAnswer { .. }), "{other:?}");
 }
