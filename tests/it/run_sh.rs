@@ -50,7 +50,9 @@ impl Checkout {
     /// Runs it with no cargo in reach and nothing in the environment but what is given.
     fn run(&self, env: &[(&str, &Path)]) -> Output {
         let releases = format!("file://{}", self.path("releases").display());
-        Command::new(self.path("actions/run.sh"))
+        // Not by itself: a file that another test's new process still has open for writing cannot be.
+        Command::new("bash")
+            .arg(self.path("actions/run.sh"))
             .args(["teardown", "--scope", "a b"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
