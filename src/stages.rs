@@ -140,6 +140,8 @@ pub struct Context {
     pub files: Files,
     /// Cancelled by the first signal. `main` drops the stage then; only `run` looks at it itself.
     pub cancelled: Cancel,
+    /// Whether the stage has begun to write to its cluster. A stage sets it before its first write.
+    pub writes: bool,
 }
 
 impl Context {
@@ -221,6 +223,7 @@ pub async fn one(command: Command, env: Environment, cancelled: Cancel) -> Exit 
         store,
         deadline: Deadline::after(command.timeout()),
         cancelled,
+        writes: false,
     };
     let result = carry_out(stage, &mut context, async |context| match command {
         Command::ProvisionEc2(staged) => {
@@ -273,6 +276,7 @@ where
     F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
 {
     let started = Timestamp::now();
+    context.writes = false;
     let begun = context.store.update(|record| {
         record.stages.push(StageRecord {
             stage: stage.name().to_owned(),
@@ -287,7 +291,7 @@ where
         Err(error) if stage.must_run() => {
             tracing::warn!("{}", report::with_causes(&error));
         }
-        begun => begun?,
+        begun => begun.map_err(|error| visit::leaving(stage, context, error.into()))?,
     }
     let cancelled = context.cancelled.clone();
     visit::before(stage, context).await;
@@ -300,7 +304,9 @@ where
             Err(Failure::new(Exit::Cancelled, "cancelled by a signal").leaving(Leftover::Tagged))
         }
     };
-    let result = visit::after(stage, context, result).await;
+    let result = visit::after(stage, context, result)
+        .await
+        .map_err(|failure| visit::leaving(stage, context, failure));
     let (exit, cause) = match &result {
         Ok(_) => (Exit::Passed, String::new()),
         Err(failure) => (failure.exit, failure.line()),
@@ -317,7 +323,9 @@ where
         provision_ec2::unwind(context).await;
     }
     match (result, noted) {
-        (Ok(_), Err(error)) if !stage.must_run() => Err(error.into()),
+        (Ok(_), Err(error)) if !stage.must_run() => {
+            Err(visit::leaving(stage, context, error.into()))
+        }
         (result, Err(error)) => {
             tracing::warn!("{}", report::with_causes(&error));
             result

@@ -40,6 +40,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             store,
             deadline: whole,
             cancelled,
+            writes: false,
         },
         exit: Exit::Passed,
     };

@@ -11,7 +11,7 @@ use crate::{
     cli::NotebookArgs,
     cluster,
     notebook::{attend, job::Job, place, source::Source, verdict},
-    report::{Failure, Leftover},
+    report::Failure,
     stages::{Context, Outputs},
 };
 
@@ -44,6 +44,7 @@ pub async fn run(
 
     let what = json!({ "namespace": args.namespace, "image": args.image });
     context.store.intend("run a test", what)?;
+    context.writes = true;
     let account = args.service_account.as_deref();
     let place = place::prepare(&client, &args.namespace, account, deadline).await?;
     let (image, limit) = (&args.image, deadline.limit());
@@ -55,9 +56,7 @@ pub async fn run(
         .achieve("run a test", json!({ "job": job.name }))?;
     tracing::info!("created Job {}/{}", args.namespace, job.name);
 
-    let verdict = attend::to_its_end(&client, &job, &suite, kind, deadline)
-        .await
-        .map_err(|error| Failure::from(error).leaving(Leftover::Tagged))?;
+    let verdict = attend::to_its_end(&client, &job, &suite, kind, deadline).await?;
     let directory = context.store.path("tests").join(&job.name);
     let kept = verdict::keep(&verdict, &suite, &directory)?;
     context.summarize(&kept.summary);
@@ -86,5 +85,5 @@ pub async fn run(
             tracing::warn!("cannot set output {name}: {error}");
         }
     }
-    Err(Failure::from(error).leaving(Leftover::Tagged))
+    Err(error.into())
 }
