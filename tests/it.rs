@@ -6,6 +6,7 @@ mod it {
     mod aws;
     mod capacity;
     mod deploy_faults;
+    mod deploy_leaving;
     mod deploy_manifests;
     mod deploy_sets;
     mod doctor;

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use crate::cluster::{
     cause::{self, Blocker, Cause},
-    deploy::{Deployment, State},
+    deploy::{Deployment, State, leaving, patience::Streak},
+    live,
     order::{Need, Until},
     ready::{self, Sight, Verdict},
 };
@@ -46,15 +47,17 @@ impl Deployment<'_> {
                     continue;
                 }
                 let is_webhook = id.group == "admissionregistration.k8s.io";
+                let live = view.get(&id.group_kind(), id.namespace.as_deref(), &id.name);
                 let verdict = if is_webhook {
-                    let live = view.get(&id.group_kind(), None, &id.name);
                     match live.map(|live| crate::cluster::gate::missing(live, &view)) {
                         Some(None) => self.gates.verdict(at),
                         Some(Some(missing)) => Verdict::Waiting(missing),
                         None => Verdict::Waiting("not seen yet".to_owned()),
                     }
                 } else {
-                    ready::judge(id, accepted.generation, &sight)
+                    let other = live
+                        .and_then(|live| leaving::not_the_accepted(accepted, live, item.was_ready));
+                    other.unwrap_or_else(|| ready::judge(id, accepted.generation, &sight))
                 };
                 verdicts.push((at, verdict));
             }
@@ -109,16 +112,16 @@ impl Deployment<'_> {
                 matches!(item.verdict, Verdict::Stuck(_) | Verdict::Failed(_)),
             ),
             State::Held => match &self.plan.graph.outside[at] {
-                Some(namespace) if self.is_outside(at) => (
-                    format!(
-                        "namespace {namespace} does not exist: neither the set nor, so far, a controller makes it"
-                    ),
-                    true,
-                ),
+                Some(namespace) if self.is_outside(at) => (self.absence(namespace), true),
                 _ => (refusal.unwrap_or_default(), false),
             },
             State::Due(_) | State::Sending => {
-                (refusal.unwrap_or_else(|| "being sent".to_owned()), false)
+                let streak = item.streak.as_ref();
+                let is_hopeless = streak.is_some_and(Streak::is_hopeless);
+                (
+                    refusal.unwrap_or_else(|| "being sent".to_owned()),
+                    is_hopeless,
+                )
             }
             State::Refused => (refusal.unwrap_or_default(), true),
         };
@@ -126,6 +129,21 @@ impl Deployment<'_> {
             accepted: item.state == State::Accepted,
             missing,
             terminal,
+        }
+    }
+
+    /// Why a namespace is not there that the set does not make.
+    fn absence(&self, namespace: &str) -> String {
+        let view = self.watches.view();
+        let live = view.get("Namespace.", None, namespace);
+        match live.filter(|it| !it["metadata"]["deletionTimestamp"].is_null()) {
+            Some(live) => format!(
+                "namespace {namespace} is being deleted, and the set does not make it: {}",
+                live::keeps(live)
+            ),
+            None => format!(
+                "namespace {namespace} does not exist: neither the set nor, so far, a controller makes it"
+            ),
         }
     }
 

@@ -159,6 +159,10 @@ async fn existing(client: &Client) -> kube::Result<Existing> {
     let list = api.list_metadata(&kube::api::ListParams::default()).await?;
     let namespaces = list.items.into_iter().filter_map(|namespace| {
         let metadata = namespace.metadata;
+        // One that is being deleted takes all along that is sent into it.
+        if metadata.deletion_timestamp.is_some() {
+            return None;
+        }
         Some((metadata.name?, metadata.labels.unwrap_or_default()))
     });
     Ok(Existing {
