@@ -26,7 +26,7 @@ const fn row(
     }
 }
 
-pub(super) const ROWS: [Row; 36] = [
+pub(super) const ROWS: [Row; 37] = [
     row(
         "RequestLimitExceeded, Throttling, 5xx",
         "asked again with backoff until the deadline, then exit 3",
@@ -132,10 +132,22 @@ pub(super) const ROWS: [Row; 36] = [
     ),
     row(
         "a webhook that cannot be asked, a kind that is not served yet",
-        "waited for; a webhook that says no ends it",
+        "waited for; a webhook that says no ends it, as do one that calls nobody and an object that fits no definition",
         &[
             "tests/it/deploy_sets.rs::sandbox_webhooks_that_come_late_or_with_a_bad_certificate_are_waited_for",
             "src/cluster/errors/tests.rs::a_refusal_means_what_the_table_says",
+            "src/deploy/tests/patience.rs::a_webhook_that_calls_nobody_ends_it_after_a_minute",
+            "src/deploy/tests/patience.rs::an_object_that_does_not_fit_its_definition_is_given_up_after_a_minute",
+        ],
+        "",
+    ),
+    row(
+        "an object, a namespace or a definition that an earlier job is still deleting",
+        "sent again when it is gone; one that stays is named with its finalizers",
+        &[
+            "tests/it/deploy_leaving.rs::sandbox_what_an_earlier_set_left_is_waited_for_or_named",
+            "src/deploy/tests/leaving.rs::an_object_that_does_not_go_ends_it_and_is_named_with_its_finalizers",
+            "src/deploy/tests/leaving.rs::an_object_that_was_there_before_is_no_verdict",
         ],
         "",
     ),
