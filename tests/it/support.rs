@@ -31,9 +31,9 @@ impl Lane {
     /// How many of its tests may run at once, on two cores.
     const fn width(self) -> usize {
         match self {
-            Self::Cloud => 3,
-            Self::Machine | Self::Cluster => 2,
-            Self::Waits => 16,
+            Self::Machine => 1,
+            Self::Cloud | Self::Cluster => 2,
+            Self::Waits => 5,
         }
     }
 
