@@ -52,18 +52,34 @@ released() {
   echo "$binary"
 }
 
+# Runs a command with what a build needs of the environment. The step has credentials in it, and what is built are
+# hundreds of crates, whose build scripts and macros run: none of them is handed one.
+without_secrets() {
+  local name kept=()
+  for name in PATH HOME USER TMPDIR LANG LC_ALL CARGO_HOME RUSTUP_HOME RUSTUP_DIST_SERVER RUSTUP_UPDATE_ROOT CC AR \
+    HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy CARGO_HTTP_PROXY \
+    SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE CARGO_HTTP_CAINFO CARGO_NET_OFFLINE; do
+    [ -z "${!name:-}" ] || kept+=("$name=${!name}")
+  done
+  env -i "${kept[@]}" "$@"
+}
+
 # Prints the path of the binary built from this checkout; cargo itself knows whether there is anything to do.
 built() {
-  local target
+  local target answer binary
   target=$(realpath -m -- "${CARGO_TARGET_DIR:-$root/target}")
   [ -f "$root/Cargo.toml" ] || return 0
   command -v cargo >/dev/null || return 0
   [ -x "$target/debug/manifests-e2e" ] || echo "no release of $version is pinned here: building it with cargo (some minutes, once)" >&2
   # From its own directory: the toolchain and cargo's settings are this checkout's, not the caller's.
   # Unoptimised: it waits most of its time, and a release build takes a quarter of an hour longer.
-  (cd "$root" && cargo build --locked --quiet --bin manifests-e2e --target-dir "$target") >&2 ||
+  answer=$(cd "$root" && without_secrets cargo build --locked --quiet --bin manifests-e2e --target-dir "$target" \
+    --message-format json-render-diagnostics) ||
     fail "the build of manifests-e2e failed" "cargo's own message is above; MANIFESTS_E2E_BINARY takes a binary built elsewhere"
-  echo "$target/debug/manifests-e2e"
+  # Where cargo puts it depends on its settings, such as a target triple: cargo says where.
+  binary=$(sed -n 's|.*"executable":"\([^"]*/manifests-e2e\)".*|\1|p' <<<"$answer" | tail -n 1)
+  [ -n "$binary" ] || fail "cargo does not say where it has put manifests-e2e" "set MANIFESTS_E2E_BINARY to a binary built elsewhere"
+  echo "$binary"
 }
 
 if [ -n "${MANIFESTS_E2E_BINARY:-}" ]; then

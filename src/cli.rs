@@ -94,7 +94,8 @@ pub struct Staged<A: StageArgs> {
     /// How much to say
     #[arg(long, value_enum, default_value_t)]
     pub log: LogLevel,
-    /// Name of this job within its run; another job of the run with the same name finds this one's host
+    /// Name of this job, unique within its run; another job of the run that gives the same name finds this job's host; it
+    /// has to be given to the first step [default: none]
     #[arg(long, value_name = "NAME")]
     pub job_key: Option<String>,
     /// The stage's own.
@@ -144,7 +145,8 @@ pub struct RunArgs {
     /// How much to say
     #[arg(long, value_enum, default_value_t)]
     pub log: LogLevel,
-    /// Name of this job within its run; another job of the run with the same name finds this one's host
+    /// Name of this job, unique within its run; another job of the run that gives the same name finds this job's host; it
+    /// has to be given to the first step [default: none]
     #[arg(long, value_name = "NAME")]
     pub job_key: Option<String>,
     /// Limit for provision-ec2

@@ -12,11 +12,14 @@ mod gates;
 pub mod inventory;
 mod journal;
 mod known;
+mod leaving;
 mod look;
+mod patience;
 mod plan;
 pub mod prune;
 pub mod pulls;
 mod pulse;
+mod stale;
 mod start;
 mod verdict;
 
@@ -24,6 +27,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use kube::Client;
+use serde_json::Value;
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
@@ -37,7 +41,6 @@ pub use plan::Plan;
 
 use crate::{
     cluster::{
-        errors::Class,
         request::{ClientHandle, Refusal},
         view::Watches,
     },
@@ -54,8 +57,6 @@ const CONCURRENCY: usize = 16;
 const LOOK: Every<'_> = Every::millis(100);
 /// A server that wants to be left alone is asked again after so long at most.
 const LONGEST: Duration = Duration::from_mins(1);
-/// Without `wait`, a webhook may refuse so often while other objects are still sent.
-const TRIES: u32 = 3;
 /// After a refusal the rest is sent, so that all that is wrong is told at once, for so long at most.
 const REST: Duration = Duration::from_secs(20);
 
@@ -84,6 +85,12 @@ struct Item {
     /// Whether it was ready once: what waits for it may go.
     was_ready: bool,
     accepted_at: Option<Instant>,
+    /// The refusals since the last that meant something else.
+    streak: Option<patience::Streak>,
+    /// How far its deletion is, where an earlier one has not ended.
+    leaving: Option<leaving::Leaving>,
+    /// Whether it is not sent any more since no other try would help.
+    for_good: bool,
 }
 
 /// A plan being carried out.
@@ -109,6 +116,7 @@ struct Deployment<'a> {
     moved: Instant,
     spoken: (Instant, String),
     pulse: pulse::Pulse,
+    stale: stale::Configurations,
     /// The object that ended it, if one did.
     culprit: Option<usize>,
     /// Since when the server will not have something: nothing is waited for any more, what still may go is sent.
@@ -122,6 +130,10 @@ struct Deployment<'a> {
 enum Answer {
     Object(usize, Result<Accepted, Refusal>),
     Gate(usize, Result<(), Refusal>),
+    /// What is there of an object that is being deleted.
+    There(usize, Result<Option<Value>, Refusal>),
+    /// The configuration of a webhook, where it was found.
+    Configuration(String, Option<String>),
     /// What was met where an answer was asked for.
     Pulse(Option<String>),
     /// Whether the view is new.
@@ -184,6 +196,9 @@ impl<'a> Deployment<'a> {
             verdict: Verdict::Waiting(Missing::default()),
             was_ready: false,
             accepted_at: None,
+            streak: None,
+            leaving: None,
+            for_good: false,
         };
         let ranks = plan.graph.rank.iter().enumerate();
         Self {
@@ -207,6 +222,7 @@ impl<'a> Deployment<'a> {
             moved: Instant::now(),
             spoken: (Instant::now(), String::new()),
             pulse: pulse::Pulse::new(),
+            stale: stale::Configurations::default(),
             culprit: None,
             refused_since: None,
             last_call: false,
@@ -223,8 +239,10 @@ impl<'a> Deployment<'a> {
                 Answer::Gate(guard, result) => {
                     self.pulse
                         .note(result.as_ref().err().and_then(Refusal::silence));
-                    self.gates.answered(guard, result);
+                    self.take_probe(guard, result);
                 }
+                Answer::There(at, there) => self.take_there(at, there),
+                Answer::Configuration(webhook, found) => self.stale.found(webhook, found),
                 Answer::Pulse(met) => self.pulse.felt(met),
                 Answer::Anew(result) => {
                     self.pulse.took(result);
@@ -247,34 +265,14 @@ impl<'a> Deployment<'a> {
         self.pulse
             .note(result.as_ref().err().and_then(Refusal::silence));
         match result {
+            Ok(accepted) if accepted.is_leaving => self.await_end(at),
             Ok(accepted) => {
                 for line in &accepted.taken {
                     tracing::warn!("{}: taken over: {line}", self.plan.objects[at].id);
                 }
                 self.accept(at, accepted);
             }
-            Err(refusal) => {
-                self.journal.refused(at, &refusal);
-                tracing::debug!("{}: {}", self.plan.objects[at].id, refusal.message);
-                let many = self.items[at].tries >= TRIES;
-                let last_try = !self.wait
-                    && match refusal.class {
-                        Class::Webhook { .. } => many || self.last_call,
-                        Class::Missing => many,
-                        _ => false,
-                    };
-                let state = if last_try {
-                    State::Refused
-                } else if refusal.class.is_retryable() {
-                    State::Due(Instant::now() + self.back_off(at, &refusal))
-                } else {
-                    self.refused_since.get_or_insert_with(Instant::now);
-                    State::Refused
-                };
-                let item = &mut self.items[at];
-                item.state = state;
-                item.refusal = Some(refusal);
-            }
+            Err(refusal) => self.refuse(at, refusal),
         }
     }
 
@@ -308,21 +306,6 @@ impl<'a> Deployment<'a> {
         }
         // What came is to be judged at once.
         self.looked = None;
-    }
-
-    fn back_off(&self, at: usize, refusal: &Refusal) -> Duration {
-        if let Some(wanted) = refusal.retry_after {
-            return wanted.min(LONGEST);
-        }
-        let doubled = 0.5 * 2_f64.powi(i32::try_from(self.items[at].tries).unwrap_or(9).min(9) - 1);
-        let most = match refusal.class {
-            Class::Missing => 2.0,
-            Class::Webhook { .. } if !self.wait => 0.3,
-            Class::Webhook { .. } => 5.0,
-            _ => 10.0,
-        };
-        let jitter = 0.6 + 0.4 * rand::random::<f64>();
-        Duration::from_secs_f64(doubled.min(most) * jitter)
     }
 
     fn finish(mut self, causes: Vec<crate::deploy::cause::Cause>) -> Journal {

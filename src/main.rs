@@ -82,8 +82,10 @@ async fn watch_signals(cancelled: Cancel) {
         };
         match cancelled.signal() {
             Answer::Cancels => tracing::warn!("{name}: cancelling; a second signal exits at once"),
-            Answer::GoesOn => tracing::warn!(
-                "{name}: logs are gathered and the host is torn down; a second signal exits at once and leaves that undone"
+            Answer::GoesOn(shielded) => tracing::warn!(
+                "{name}: {}; a second signal exits at once: {}",
+                shielded.goes_on,
+                shielded.at_stake
             ),
             Answer::Exits => std::process::exit(i32::from(Exit::Cancelled.code())),
         }

@@ -23,8 +23,8 @@ use crate::{
     run::{Run, TAG_EXPIRES_AT},
 };
 
-/// A launch that was just killed may show up so late.
-pub(crate) const LATE: Duration = Duration::from_secs(3);
+/// The pause before a second look where nothing at all was found and nothing says that there was a launch.
+pub(crate) const SECOND_LOOK: Duration = Duration::from_secs(3);
 
 /// Whose things: of a run, and where `job` is set, of one job of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,31 @@ impl Owner {
     }
 }
 
+/// What the record of a job knows of the launches of that job: the record is written before each launch is requested.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownLaunches {
+    /// [`Run::job`].
+    pub job: String,
+    /// Where they are.
+    pub region: Option<String>,
+    /// Id or client token of each instance that was requested and is not known to have ended.
+    pub instances: Vec<String>,
+}
+
+impl KnownLaunches {
+    /// As the record has them.
+    pub fn of(record: &Record) -> Self {
+        Self {
+            job: record.run.job.clone(),
+            region: record
+                .launch
+                .as_ref()
+                .and_then(|launch| launch.region.clone()),
+            instances: record.requested_instances(),
+        }
+    }
+}
+
 /// One thing that carries our tags or name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resource {
@@ -70,6 +95,8 @@ pub struct Resource {
     pub since: Option<Timestamp>,
     /// Of an instance that is paid for: its type.
     pub instance_type: Option<String>,
+    /// Of an instance: the token of the request that launched it.
+    pub client_token: Option<String>,
 }
 
 impl Resource {
@@ -150,9 +177,13 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>>;
 
     /// Finds everything of `owner`, asks for its end in an order that can succeed, and waits for it.
+    ///
+    /// `known`, where there is a record: an instance of it that is not listed yet is waited for until the provider has
+    /// had the time to list it. A deadline that is sooner is told as [`Ended::refused`], or as an error.
     fn destroy<'a>(
         &'a self,
         owner: &'a Owner,
+        known: Option<&'a KnownLaunches>,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Ended, Failure>>;
 

@@ -48,6 +48,8 @@ pub enum Leftover {
     None,
     /// What was made carries our tags or names; `teardown` finds it.
     Tagged,
+    /// What was applied to a cluster that is not of this job; `teardown` does not look there.
+    Applied,
     /// It cannot be told.
     Unknown,
 }
@@ -57,6 +59,7 @@ impl fmt::Display for Leftover {
         f.write_str(match self {
             Self::None => "none",
             Self::Tagged => "tagged",
+            Self::Applied => "applied",
             Self::Unknown => "unknown",
         })
     }
@@ -195,6 +198,9 @@ pub fn text(stage: Option<Stage>, failure: &Failure) -> String {
     if failure.leftover != Leftover::None {
         text.push_str(match failure.leftover {
             Leftover::Tagged => "left behind: tagged (`teardown` finds it)\n",
+            Leftover::Applied => {
+                "left behind: what was applied stays in the cluster (`teardown` does not remove it)\n"
+            }
             _ => "left behind: unknown (run `teardown`)\n",
         });
     }

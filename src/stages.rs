@@ -29,6 +29,7 @@ pub mod provision_ec2;
 pub mod reap;
 pub mod run;
 pub mod run_mnist_notebook_job;
+mod shielded;
 mod stage;
 pub mod teardown;
 #[cfg(test)]
@@ -52,8 +53,10 @@ pub struct Context {
     pub deadline: Deadline,
     /// Outputs and summary of the process.
     pub files: Files,
-    /// Cancelled by the first signal. `main` drops the stage then; only `run` looks at it itself.
+    /// Cancelled by the first signal, which drops the stage, but for one that is shielded ([`Stage::shielded`]).
     pub cancelled: Cancel,
+    /// Whether the stage has begun to write to its cluster. A stage sets it before its first write.
+    pub writes: bool,
 }
 
 impl Context {
@@ -162,6 +165,9 @@ impl Process {
         F: AsyncFnOnce(&A, &mut Context) -> Result<Outputs, Failure>,
     {
         let Self { env, cancelled } = self;
+        if let Some(shielded) = A::STAGE.shielded() {
+            cancelled.only_ending_is_left(shielded);
+        }
         progress::start(staged.log, &env);
         let opened = visit::allowed(A::STAGE, &env).and_then(|()| {
             let job_key = staged.job_key.as_deref();
@@ -181,6 +187,7 @@ impl Process {
             job_key: staged.job_key.clone(),
             deadline: Deadline::after(staged.timeout),
             cancelled,
+            writes: false,
         };
         let result = carry_out(A::STAGE, &mut context, async |context| {
             recipe(&staged.args, context).await
@@ -199,6 +206,7 @@ where
     F: AsyncFnOnce(&mut Context) -> Result<Outputs, Failure>,
 {
     let started = Timestamp::now();
+    context.writes = false;
     let begun = context.store.update(|record| {
         record.stages.push(StageRecord {
             stage: stage.name().to_owned(),
@@ -214,7 +222,7 @@ where
         Err(error) if stage.must_run() => {
             tracing::warn!("{}", report::with_causes(&error));
         }
-        begun => begun?,
+        begun => begun.map_err(|error| visit::leaving(stage, context, error.into()))?,
     }
     let cancelled = context.cancelled.clone();
     visit::before(stage, context).await;
@@ -227,8 +235,10 @@ where
             Err(Failure::new(Exit::Cancelled, "cancelled by a signal").leaving(Leftover::Tagged))
         }
     };
-    let result = visit::after(stage, context, result).await;
-    let result = result.map_err(|failure| out_of_time(failure, context.deadline));
+    let result = visit::after(stage, context, result)
+        .await
+        .map_err(|failure| visit::leaving(stage, context, failure))
+        .map_err(|failure| out_of_time(failure, context.deadline));
     let (exit, cause, about) = match &result {
         Ok(_) => (Exit::Passed, String::new(), Vec::new()),
         Err(failure) => (failure.exit, failure.line(), failure.about.clone()),
@@ -245,7 +255,9 @@ where
         provision_ec2::unwind(context).await;
     }
     match (result, noted) {
-        (Ok(_), Err(error)) if !stage.must_run() => Err(error.into()),
+        (Ok(_), Err(error)) if !stage.must_run() => {
+            Err(visit::leaving(stage, context, error.into()))
+        }
         (result, Err(error)) => {
             tracing::warn!("{}", report::with_causes(&error));
             result

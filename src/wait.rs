@@ -43,6 +43,7 @@ pub enum WaitError<E> {
 #[derive(Clone, Copy, Debug)]
 pub struct Every<'a> {
     pause: Duration,
+    longest: Duration,
     woken_by: Option<&'a Notify>,
 }
 
@@ -54,9 +55,20 @@ impl<'a> Every<'a> {
 
     /// A look each so many milliseconds.
     pub const fn millis(milliseconds: u64) -> Self {
+        let pause = Duration::from_millis(milliseconds);
         Self {
-            pause: Duration::from_millis(milliseconds),
+            pause,
+            longest: pause,
             woken_by: None,
+        }
+    }
+
+    /// The pause grows by a quarter with each look, up to so many seconds.
+    #[must_use]
+    pub const fn up_to_secs(self, seconds: u64) -> Self {
+        Self {
+            longest: Duration::from_secs(seconds),
+            ..self
         }
     }
 
@@ -67,6 +79,10 @@ impl<'a> Every<'a> {
             woken_by: Some(notify),
             ..self
         }
+    }
+
+    fn grow(&mut self) {
+        self.pause = (self.pause * 5 / 4).min(self.longest);
     }
 
     async fn pass(&self, until: Instant) {
@@ -95,7 +111,7 @@ impl<'a> Every<'a> {
 pub async fn until<T, E, F, Fut>(
     what: impl fmt::Display,
     deadline: Deadline,
-    every: Every<'_>,
+    mut every: Every<'_>,
     mut check: F,
 ) -> Result<T, WaitError<E>>
 where
@@ -155,6 +171,7 @@ where
         }
         let speak_at = speak(&last);
         every.pass(deadline.instant().min(speak_at)).await;
+        every.grow();
     }
 }
 
@@ -277,6 +294,20 @@ mod tests {
         .await;
         assert!(result.is_ok());
         assert_eq!(looks.get(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_that_may_grow_does_so_up_to_its_longest() {
+        let looks = Cell::new(0);
+        let limit = Deadline::after(Limit::secs(60));
+        let every = Every::secs(1).up_to_secs(5);
+        let result: Result<(), WaitError<()>> = until("x", limit, every, async || {
+            looks.set(looks.get() + 1);
+            Ok(Status::NotYet(String::new()))
+        })
+        .await;
+        assert!(result.is_err());
+        assert!((15..=20).contains(&looks.get()), "{}", looks.get());
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ mod it {
     mod capacity;
     mod chain;
     mod deploy_faults;
+    mod deploy_leaving;
     mod deploy_manifests;
     mod deploy_sets;
     mod doctor;
@@ -33,6 +34,7 @@ mod it {
     mod secrets;
     mod sessions;
     mod sets;
+    mod signals;
     mod step;
     mod support;
     mod teardown;

@@ -138,6 +138,10 @@ async fn ask(client: &Client) -> Result<Discovered, Refusal> {
     }
     let namespaces = namespaces.iter().filter_map(|namespace| {
         let metadata = &namespace["metadata"];
+        // One that is being deleted takes all along that is sent into it.
+        if !metadata["deletionTimestamp"].is_null() {
+            return None;
+        }
         Some((string(&metadata["name"])?, labels(&metadata["labels"])))
     });
     discovered.namespaces = namespaces.collect();

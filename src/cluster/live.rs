@@ -263,15 +263,19 @@ pub fn keeps(object: &Value) -> String {
         .chain(list(&object["spec"]["finalizers"]))
         .filter_map(Value::as_str)
         .collect();
-    // Of a namespace the server says what is left in it.
-    let remaining = list(&object["status"]["conditions"]).find(|condition| {
+    // Of a namespace the server says what is left in it, and what it cannot ask for.
+    let conditions = list(&object["status"]["conditions"]).filter(|condition| {
         let kind = condition["type"].as_str().unwrap_or_default();
-        kind.ends_with("Remaining") && condition["status"] == "True"
+        let tells = kind.ends_with("Remaining") || kind.starts_with("NamespaceDeletion");
+        tells && condition["status"] == "True"
     });
+    let said: Vec<&str> = conditions
+        .filter_map(|condition| condition["message"].as_str())
+        .collect();
     if object["metadata"]["deletionTimestamp"].is_null() {
         "its deletion has not begun".to_owned()
-    } else if let Some(message) = remaining.and_then(|it| it["message"].as_str()) {
-        message.to_owned()
+    } else if !said.is_empty() {
+        said.join("; ")
     } else if finalizers.is_empty() {
         "it is being deleted".to_owned()
     } else {
@@ -322,5 +326,28 @@ mod tests {
         assert_eq!(listed(0).await.unwrap(), 3);
         assert_eq!(listed(2).await.unwrap(), 3);
         assert_eq!(listed(usize::MAX).await.unwrap_err().code, 410);
+    }
+
+    #[test]
+    fn all_that_keeps_a_namespace_is_named() {
+        let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "message": format!("{kind} it is")});
+        let mut namespace = json!({
+            "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"},
+            "spec": {"finalizers": ["kubernetes"]},
+        });
+        assert_eq!(keeps(&namespace), "it waits for kubernetes");
+        namespace["status"]["conditions"] = json!([
+            condition("NamespaceDeletionDiscoveryFailure", "True"),
+            condition("NamespaceDeletionContentFailure", "False"),
+            condition("NamespaceContentRemaining", "True"),
+            condition("NamespaceFinalizersRemaining", "True"),
+            condition("Ready", "True"),
+        ]);
+        assert_eq!(
+            keeps(&namespace),
+            "NamespaceDeletionDiscoveryFailure it is; NamespaceContentRemaining it is; NamespaceFinalizersRemaining it is"
+        );
+        namespace["metadata"]["deletionTimestamp"] = Value::Null;
+        assert_eq!(keeps(&namespace), "its deletion has not begun");
     }
 }

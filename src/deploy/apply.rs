@@ -24,6 +24,10 @@ pub struct Accepted {
     pub uid: String,
     /// Its generation, where its kind counts them.
     pub generation: i64,
+    /// Its resource version, where the server counts them.
+    pub version: Option<u64>,
+    /// Whether it is being deleted: what was sent goes with it.
+    pub is_leaving: bool,
     /// Whether it was not there before.
     pub created: bool,
     /// Whose fields were taken over: one line for each.
@@ -38,10 +42,17 @@ impl Accepted {
         Self {
             uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
             generation: metadata["generation"].as_i64().unwrap_or_default(),
+            version: version(metadata),
+            is_leaving: !metadata["deletionTimestamp"].is_null(),
             mark: mark(metadata).unwrap_or_else(|| by_uid(metadata)),
             ..Self::default()
         }
     }
+}
+
+/// The resource version that metadata has; of two of one kind the larger is the later.
+pub fn version(metadata: &Value) -> Option<u64> {
+    metadata["resourceVersion"].as_str()?.parse().ok()
 }
 
 /// The digest of our entry in `managedFields`; none where the server notes nothing as ours.

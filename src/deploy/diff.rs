@@ -133,8 +133,12 @@ fn told(exists: bool, refusal: Refusal) -> Result<Change, Refusal> {
     let message = refusal.message.clone();
     Ok(match refusal.class {
         // Its definition, its namespace, its account or its webhook's server come with the set.
-        Class::Missing | Class::Webhook { .. } if !exists => Change::Created,
-        Class::Missing | Class::Webhook { .. } => Change::Unknown(message),
+        Class::Missing(_) | Class::Webhook { .. } | Class::StaleWebhook(_) if !exists => {
+            Change::Created
+        }
+        Class::Missing(_) | Class::Webhook { .. } | Class::StaleWebhook(_) => {
+            Change::Unknown(message)
+        }
         _ if message.contains("does not support dry run") => Change::Unknown(message),
         Class::Transient => return Err(refusal),
         Class::Denied | Class::Invalid | Class::Forbidden | Class::Conflict(_) => {
@@ -249,6 +253,7 @@ impl Preview {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::errors::Awaited;
 
     fn refusal(class: Class, message: &str) -> Refusal {
         Refusal {
@@ -261,13 +266,14 @@ mod tests {
 
     #[test]
     fn what_the_set_brings_along_is_no_refusal() {
+        let missing = || Class::Missing(Awaited::Namespace);
         let webhook = || Class::Webhook {
             webhook: "w".to_owned(),
-            dangling: false,
+            of_the_set: true,
         };
         for (exists, class, message, expected) in [
-            (false, Class::Missing, "m", Change::Created),
-            (true, Class::Missing, "m", Change::Unknown("m".to_owned())),
+            (false, missing(), "m", Change::Created),
+            (true, missing(), "m", Change::Unknown("m".to_owned())),
             (false, webhook(), "m", Change::Created),
             (true, webhook(), "m", Change::Unknown("m".to_owned())),
             (false, Class::Denied, "no", Change::Refused("no".to_owned())),

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    cluster::{errors::Class, request::Refusal},
-    deploy::{Deployment, State, cause::Cause},
+    cluster::{
+        errors::{Awaited, Class, TOO_LARGE},
+        request::Refusal,
+    },
+    deploy::{Deployment, State, cause::Cause, leaving::Stays},
     limits::{Deadline, humane},
     pod::Why,
     report::{Exit, Explain},
@@ -34,7 +37,23 @@ pub enum DeployError {
         message: String,
         /// What it means.
         class: Class,
+        /// What can be done about it, where more is known than its class tells.
+        remedy: Option<Box<str>>,
         /// Others that it refused, and what waits for it.
+        others: Vec<String>,
+    },
+    /// An earlier deletion of an object does not end.
+    #[error("{object} is still being deleted after {}: {keeps}", humane(*waited))]
+    Undeleted {
+        /// Which.
+        object: String,
+        /// What keeps it.
+        keeps: String,
+        /// How long it was waited for.
+        waited: Duration,
+        /// What can be done about it.
+        remedy: Box<str>,
+        /// Others that were refused, and what waits for it.
         others: Vec<String>,
     },
     /// Without `wait`: some were not accepted.
@@ -44,6 +63,8 @@ pub enum DeployError {
         list: Vec<String>,
         /// How many there are.
         all: usize,
+        /// What can be done about one, where more is known than that its webhook was not up.
+        remedy: Option<Box<str>>,
     },
     /// An object failed for good.
     #[error("{cause}")]
@@ -90,7 +111,10 @@ impl Explain for DeployError {
                 ..
             } => Exit::Infrastructure,
             Self::Stuck { why: Some(why), .. } if why.is_registry() => Exit::Infrastructure,
-            Self::Refused { .. } | Self::Failed { .. } | Self::Stuck { .. } => Exit::TestFailed,
+            Self::Refused { .. }
+            | Self::Undeleted { .. }
+            | Self::Failed { .. }
+            | Self::Stuck { .. } => Exit::TestFailed,
             Self::TimedOut { .. } => Exit::TimeLimit,
         }
     }
@@ -99,12 +123,36 @@ impl Explain for DeployError {
         let text = match self {
             Self::Lint(error) => return error.hint(),
             Self::Lost { .. } => "is the cluster still up?",
+            Self::Undeleted { remedy, .. }
+            | Self::Refused {
+                remedy: Some(remedy),
+                ..
+            }
+            | Self::NotAccepted {
+                remedy: Some(remedy),
+                ..
+            } => remedy,
             Self::Refused { message, class, .. } => match class {
                 Class::Forbidden => {
                     "the credentials of the kubeconfig do not suffice for this object"
                 }
                 Class::Denied => {
                     "a policy of the set or of the cluster says no: change the object or the policy"
+                }
+                Class::Missing(Awaited::Definition) => {
+                    "it does not fit the definition of its kind that the set has: correct the one or the other"
+                }
+                Class::Missing(Awaited::Namespace) => {
+                    "its namespace was there and is gone: is another job deleting it?"
+                }
+                Class::Missing(Awaited::Account) => {
+                    "nothing makes its service account: add that to the set"
+                }
+                Class::Missing(Awaited::Deletion) => {
+                    "its namespace or its definition is being deleted, and the set does not make it: wait until it is gone, or add it to the set"
+                }
+                _ if TOO_LARGE.iter().any(|sign| message.contains(sign)) => {
+                    "the server stores no object larger than 1.5 MiB: split it, or leave parts out"
                 }
                 _ if message.contains("immutable") => {
                     "the cluster has an older object of that name; delete it, or deploy to a fresh cluster"
@@ -134,7 +182,7 @@ impl Explain for DeployError {
     fn details(&self) -> Vec<String> {
         match self {
             Self::Lint(error) => error.details(),
-            Self::Refused { others, .. } => others.clone(),
+            Self::Refused { others, .. } | Self::Undeleted { others, .. } => others.clone(),
             Self::NotAccepted { list, .. } => list.clone(),
             Self::Failed { tree, .. } | Self::Stuck { tree, .. } | Self::TimedOut { tree, .. } => {
                 tree.clone()
@@ -179,11 +227,7 @@ impl Deployment<'_> {
     }
 
     pub(super) fn refused(&mut self) -> DeployError {
-        let for_good = |at: &usize| {
-            let item = &self.items[*at];
-            let refusal = item.refusal.as_ref();
-            item.state == State::Refused && refusal.is_some_and(|it| !it.class.is_retryable())
-        };
+        let for_good = |at: &usize| self.items[*at].for_good;
         let refused: Vec<usize> = (0..self.items.len()).filter(for_good).collect();
         let first = refused[0];
         self.culprit = Some(first);
@@ -193,17 +237,35 @@ impl Deployment<'_> {
         if let Some(cause) = causes.first().filter(|cause| cause.waiting > 0) {
             others.extend(cause.tree());
         }
+        let object = self.plan.objects[first].id.to_string();
+        if let Some(Stays { keeps, waited }) = self.stays(first) {
+            return DeployError::Undeleted {
+                object,
+                keeps,
+                waited,
+                remedy: self.remedy_of_leaving(first).into(),
+                others,
+            };
+        }
         DeployError::Refused {
-            object: self.plan.objects[first].id.to_string(),
+            object,
             message: refusal.map_or_else(String::new, |it: &Refusal| it.message.clone()),
             class: refusal.map_or(Class::Invalid, |it| it.class.clone()),
+            remedy: refusal
+                .and_then(|it| self.stale.remedy(&it.class))
+                .map(Into::into),
             others,
         }
     }
 
     pub(super) fn not_accepted(&self) -> DeployError {
         let refused = (0..self.items.len()).filter(|at| self.items[*at].state == State::Refused);
+        let mut remedies = refused.clone().filter_map(|at| {
+            let refusal = self.items[at].refusal.as_ref();
+            refusal.and_then(|it| self.stale.remedy(&it.class))
+        });
         DeployError::NotAccepted {
+            remedy: remedies.next().map(Into::into),
             list: refused.map(|at| self.said(at)).collect(),
             all: self.items.len(),
         }

@@ -80,19 +80,22 @@ pub struct Probe {
     pub path: String,
     /// The object.
     pub body: Arc<[u8]>,
+    /// What of the set decides on its refusals.
+    pub given: Arc<Given>,
 }
 
 impl Probe {
     /// With an object that it guards.
-    pub fn object(path: &str, object: &Object) -> Self {
+    pub fn object(path: &str, object: &Object, given: Arc<Given>) -> Self {
         Self {
             path: path.to_owned(),
             body: object.body().clone(),
+            given,
         }
     }
 
     /// With a pod as a workload makes them.
-    pub fn pod(workload: &Object) -> Option<Self> {
+    pub fn pod(workload: &Object, given: Arc<Given>) -> Option<Self> {
         let value = workload.value();
         let (metadata, spec) = template(&workload.id.group, &workload.id.kind, &value)?;
         let namespace = workload.id.namespace.as_deref().unwrap_or("default");
@@ -115,6 +118,7 @@ impl Probe {
         Some(Self {
             path: format!("/api/v1/namespaces/{namespace}/pods/{name}"),
             body: serde_json::to_vec(&pod).ok()?.into(),
+            given,
         })
     }
 }
@@ -124,8 +128,8 @@ impl Probe {
 /// # Errors
 /// Why the webhook was not reached.
 pub async fn ask(client: &Client, probe: &Probe) -> Result<(), Refusal> {
-    let given = Given::default();
-    match apply::send(client, &probe.path, &probe.body, Mode::DryRun, &given).await {
+    let Probe { path, body, given } = probe;
+    match apply::send(client, path, body, Mode::DryRun, given).await {
         Ok(_) => Ok(()),
         Err(refusal) => match refusal.class {
             // A "no" is an answer; what is invalid shows when it is applied.

@@ -7,6 +7,7 @@ use crate::{
     deploy::{
         Answer, Deployment, LONGEST, State,
         gate::{self, Probe},
+        patience::Streak,
     },
     ready::Verdict,
     set::order::{Graph, Guard, Until, Why},
@@ -26,6 +27,9 @@ struct Gate {
     next: Instant,
     /// What the last try met; empty where there was none.
     last: String,
+    /// The object that it was asked about, and the refusals in a row that mean the same.
+    probed: usize,
+    streak: Option<Streak>,
 }
 
 impl Gate {
@@ -43,6 +47,8 @@ impl Gates {
             asking: false,
             next: Instant::now(),
             last: String::new(),
+            probed: guard.configuration,
+            streak: None,
         };
         Self {
             gates: graph.guards.iter().map(gate).collect(),
@@ -124,8 +130,9 @@ impl Deployment<'_> {
                 continue;
             }
             match self.probe(&gate.guard) {
-                Some(probe) => {
+                Some((probed, probe)) => {
                     self.gates.gates[at].asking = true;
+                    self.gates.gates[at].probed = probed;
                     let client = self.client.0.clone();
                     self.ask(async move { Answer::Gate(at, gate::ask(&client, &probe).await) });
                 }
@@ -133,6 +140,22 @@ impl Deployment<'_> {
                     .clone_into(&mut self.gates.gates[at].last),
             }
         }
+    }
+
+    /// Takes in how a webhook answered. A probe also meets the webhooks of the cluster: one that calls nobody would keep
+    /// the gate closed for ever, and refuses the probed object all the same.
+    pub(super) fn take_probe(&mut self, at: usize, result: Result<(), Refusal>) {
+        let gate = &mut self.gates.gates[at];
+        let (last, probed) = (gate.streak.take(), gate.probed);
+        if let Err(refusal) = &result {
+            let streak = self.streak(last, &refusal.class);
+            self.find_configuration(&refusal.class);
+            if streak.ends_a_probe() && self.items[probed].state == State::Held {
+                self.give_up(probed, refusal.clone());
+            }
+            self.gates.gates[at].streak = Some(streak);
+        }
+        self.gates.answered(at, result);
     }
 
     /// What a configuration lacks that can be seen without asking.
@@ -146,7 +169,7 @@ impl Deployment<'_> {
     }
 
     /// The first guarded object of which nothing else is missing than webhooks.
-    fn probe(&self, guard: &Guard) -> Option<Probe> {
+    fn probe(&self, guard: &Guard) -> Option<(usize, Probe)> {
         let can_go = |at: &&usize| {
             self.plan.graph.outside[**at].is_none()
                 && self.plan.graph.needs[**at].iter().all(|need| {
@@ -158,13 +181,12 @@ impl Deployment<'_> {
                         }
                 })
         };
-        if let Some(at) = guard.objects.iter().find(can_go) {
-            return Some(Probe::object(
-                &self.plan.paths[*at],
-                &self.plan.objects[*at],
-            ));
+        let given = |at: usize| self.plan.given[at].clone();
+        if let Some(at) = guard.objects.iter().copied().find(|at| can_go(&at)) {
+            let (path, object) = (&self.plan.paths[at], &self.plan.objects[at]);
+            return Some((at, Probe::object(path, object, given(at))));
         }
-        let at = guard.pods.iter().find(can_go)?;
-        Probe::pod(&self.plan.objects[*at])
+        let at = guard.pods.iter().copied().find(|at| can_go(&at))?;
+        Some((at, Probe::pod(&self.plan.objects[at], given(at))?))
     }
 }

@@ -109,8 +109,7 @@ async fn listed(
 
 fn judge(live: &Value, wanted: &str) -> Option<Accepted> {
     let accepted = Accepted::of(&live["metadata"]);
-    let stays = live["metadata"]["deletionTimestamp"].is_null();
-    (stays && accepted.mark == wanted).then_some(accepted)
+    (!accepted.is_leaving && accepted.mark == wanted).then_some(accepted)
 }
 
 impl Deployment<'_> {

@@ -6,9 +6,12 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
+    cluster::live,
     deploy::{
         Deployment, State,
         cause::{self, Blocker, Cause},
+        leaving,
+        patience::Streak,
     },
     ready::{self, ClusterView, Missing, Verdict},
     set::order::{Need, Until},
@@ -47,15 +50,17 @@ impl Deployment<'_> {
                     continue;
                 }
                 let is_webhook = id.group == "admissionregistration.k8s.io";
+                let live = view.get(&id.group_kind(), id.namespace.as_deref(), &id.name);
                 let verdict = if is_webhook {
-                    let live = view.get(&id.group_kind(), None, &id.name);
                     match live.map(|live| crate::deploy::gate::missing(live, &view)) {
                         Some(None) => self.gates.verdict(at),
                         Some(Some(missing)) => Verdict::Waiting(missing.into()),
                         None => Verdict::Waiting("not seen yet".into()),
                     }
                 } else {
-                    ready::judge(id, accepted.generation, &cluster)
+                    let other = live
+                        .and_then(|live| leaving::not_the_accepted(accepted, live, item.was_ready));
+                    other.unwrap_or_else(|| ready::judge(id, accepted.generation, &cluster))
                 };
                 verdicts.push((at, verdict));
             }
@@ -110,16 +115,15 @@ impl Deployment<'_> {
                 matches!(item.verdict, Verdict::Stuck(_) | Verdict::Failed(_)),
             ),
             State::Held => match &self.plan.graph.outside[at] {
-                Some(namespace) if self.is_outside(at) => (
-                    Missing::from(format!(
-                        "namespace {namespace} does not exist: neither the set nor, so far, a controller makes it"
-                    )),
-                    true,
-                ),
+                Some(namespace) if self.is_outside(at) => {
+                    (Missing::from(self.absence(namespace)), true)
+                }
                 _ => (refusal.unwrap_or_default(), false),
             },
             State::Due(_) | State::Sending => {
-                (refusal.unwrap_or_else(|| "being sent".into()), false)
+                let streak = item.streak.as_ref();
+                let is_hopeless = streak.is_some_and(Streak::is_hopeless);
+                (refusal.unwrap_or_else(|| "being sent".into()), is_hopeless)
             }
             State::Refused => (refusal.unwrap_or_default(), true),
         };
@@ -127,6 +131,21 @@ impl Deployment<'_> {
             accepted: item.state == State::Accepted,
             missing,
             terminal,
+        }
+    }
+
+    /// Why a namespace is not there that the set does not make.
+    fn absence(&self, namespace: &str) -> String {
+        let view = self.watches.view();
+        let live = view.get("Namespace.", None, namespace);
+        match live.filter(|it| !it["metadata"]["deletionTimestamp"].is_null()) {
+            Some(live) => format!(
+                "namespace {namespace} is being deleted, and the set does not make it: {}",
+                live::keeps(live)
+            ),
+            None => format!(
+                "namespace {namespace} does not exist: neither the set nor, so far, a controller makes it"
+            ),
         }
     }
 

@@ -36,7 +36,10 @@ impl Deployment<'_> {
                 return;
             }
             if matches!(self.items[at].state, State::Due(due) if due <= now) {
-                self.send(at);
+                match self.items[at].leaving {
+                    Some(_) => self.ask_there(at),
+                    None => self.send(at),
+                }
             }
         }
         let mut going = Vec::new();

@@ -1,5 +1,7 @@
 //! Whole deployments against a server in this process, on a clock that does not wait.
 
+mod leaving;
+mod patience;
 mod server;
 
 use serde_json::{Value, json};
@@ -29,6 +31,11 @@ fn plan(set: &str) -> Plan {
             "ValidatingWebhookConfiguration",
             "validatingwebhookconfigurations",
         ),
+        (
+            "apiextensions.k8s.io",
+            "CustomResourceDefinition",
+            "customresourcedefinitions",
+        ),
     ] {
         served.insert(Resource {
             group: group.to_owned(),
@@ -37,7 +44,10 @@ fn plan(set: &str) -> Plan {
             plural: plural.to_owned(),
             namespaced: !matches!(
                 kind,
-                "Namespace" | "Profile" | "ValidatingWebhookConfiguration"
+                "Namespace"
+                    | "Profile"
+                    | "ValidatingWebhookConfiguration"
+                    | "CustomResourceDefinition"
             ),
         });
     }
@@ -53,6 +63,17 @@ fn plan(set: &str) -> Plan {
 const DEPLOYMENT: &str = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}, \
                           spec: {template: {spec: {containers: []}}}}";
 const CONFIG: &str = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}";
+
+const DEFINITION: &str = "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: widgets.a.example}, \
+    spec: {group: a.example, scope: Namespaced, names: {kind: Widget, plural: widgets}, versions: [{name: v1, served: true}]}}";
+
+/// The definition as the server has it.
+fn established(uid: &str, version: &str) -> Value {
+    let condition = |kind: &str| json!({"type": kind, "status": "True"});
+    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": {},
+        "metadata": {"name": "widgets.a.example", "uid": uid, "resourceVersion": version, "generation": 1},
+        "status": {"conditions": [condition("Established"), condition("NamesAccepted")]}})
+}
 
 fn deployment(available: u64) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment",

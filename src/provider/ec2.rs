@@ -19,18 +19,18 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde_json::json;
 
+use self::{
+    access::Ec2Api,
+    end::{INSTANCE, Regions, Sought, look},
+    launch::{HOST_KEY, LOGIN_KEY, LaunchSpec},
+};
 pub(crate) use self::{
     access::{Access, reauthorize},
     end::Janitor,
     errors::Ec2Error,
     launch::attempts,
 };
-use self::{
-    access::{DEFAULT_REGION, Ec2Api},
-    end::{INSTANCE, Regions, Sought, look},
-    launch::{HOST_KEY, LOGIN_KEY, LaunchSpec},
-};
-use super::{BadInput, Ended, Owner, Provider, ProvisionedHost, Resource};
+use super::{BadInput, Ended, KnownLaunches, Owner, Provider, ProvisionedHost, Resource};
 use crate::{
     cli::ProvisionArgs,
     inputs::Environment,
@@ -85,7 +85,7 @@ impl Ec2 {
         })
     }
 
-    /// For the end of what was launched: where the record says, else where the input says, else anywhere.
+    /// For the end of what was launched: where the record and the input say, anywhere where neither does.
     ///
     /// # Errors
     /// [`BadInput`] for a region that cannot be.
@@ -100,13 +100,7 @@ impl Ec2 {
             spec: None,
             access: Access::new(env, role)?,
             whole: Duration::ZERO,
-            regions: match (region, recorded) {
-                (None, Some(recorded)) => Regions::Named(vec![recorded.to_owned()]),
-                (Some(_), _) => Regions::Named(access::region(region, env)?.into_iter().collect()),
-                (None, None) => Regions::All {
-                    first: access::region(None, env)?.unwrap_or_else(|| DEFAULT_REGION.to_owned()),
-                },
-            },
+            regions: Regions::of(region, recorded, env)?,
         })
     }
 
@@ -207,9 +201,16 @@ impl Provider for Ec2 {
     fn destroy<'a>(
         &'a self,
         owner: &'a Owner,
+        known: Option<&'a KnownLaunches>,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Ended, Failure>> {
-        Box::pin(end::end_all(&self.regions, &self.access, owner, deadline))
+        Box::pin(end::end_all(
+            &self.regions,
+            &self.access,
+            owner,
+            known,
+            deadline,
+        ))
     }
 
     fn end_at<'a>(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 
-use super::{Ended, Owner, Provider, ProvisionedHost, Resource, clusters};
+use super::{Ended, KnownLaunches, Owner, Provider, ProvisionedHost, Resource, clusters};
 use crate::{
     host::{
         Host,
@@ -73,6 +73,7 @@ impl Provider for Local {
     fn destroy<'a>(
         &'a self,
         owner: &'a Owner,
+        _known: Option<&'a KnownLaunches>,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Ended, Failure>> {
         clusters::destroy(Arc::clone(&self.host), owner, deadline).boxed()

@@ -9,7 +9,8 @@ use std::{
 use futures::{FutureExt as _, future::BoxFuture};
 
 use super::{
-    BadInput, Ended, Owner, Provider, ProvisionedHost, Resource, clusters, local::launch_of,
+    BadInput, Ended, KnownLaunches, Owner, Provider, ProvisionedHost, Resource, clusters,
+    local::launch_of,
 };
 use crate::{
     host::{
@@ -149,6 +150,7 @@ impl Provider for Ssh {
     fn destroy<'a>(
         &'a self,
         owner: &'a Owner,
+        _known: Option<&'a KnownLaunches>,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Ended, Failure>> {
         async move { clusters::destroy(self.host()?, owner, deadline).await }.boxed()

@@ -24,7 +24,7 @@ fn resource(kind: &'static str, tags: &[(&str, &str)]) -> Resource {
         tags: tags.filter(|(_, value)| !value.is_empty()).collect(),
         state: "running".to_owned(),
         since: Some("2026-11-21T11:00:00Z".parse().unwrap()),
-        instance_type: None,
+        ..Resource::default()
     }
 }
 

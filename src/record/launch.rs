@@ -37,6 +37,33 @@ impl Record {
             .as_ref()
             .map_or(&[], |launch| launch.attempts.as_slice())
     }
+
+    /// Id or client token of each instance that was requested and is not known to have ended: by its id the one that
+    /// was launched, by its token one whose request has no answer.
+    pub fn requested_instances(&self) -> Vec<String> {
+        let launched = self.launch.as_ref();
+        let launched = launched.and_then(|launch| launch.instance_id.as_deref());
+        let launched = launched.filter(|id| !self.end_is_accepted(id));
+        let unanswered = self
+            .steps
+            .iter()
+            .filter(|step| step.name == "RunInstances" && step.result.is_none())
+            .filter_map(|step| step.intent["token"].as_str());
+        launched
+            .into_iter()
+            .chain(unanswered)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Whether EC2 has accepted a request for the end of that instance.
+    fn end_is_accepted(&self, id: &str) -> bool {
+        self.steps
+            .iter()
+            .filter(|step| step.name == "TerminateInstances" && step.result.is_some())
+            .filter_map(|step| step.intent["ids"].as_array())
+            .any(|ids| ids.iter().any(|one| one == id))
+    }
 }
 
 /// One request for an instance.

@@ -67,3 +67,25 @@ fn a_laptop_keeps_its_random_run() {
     let again = Store::open_in(dir.path().to_owned(), None).unwrap();
     assert_eq!(store.run(), again.run());
 }
+
+#[test]
+fn an_instance_is_requested_until_there_is_an_answer_and_known_until_its_end_is_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open_in(dir.path().to_owned(), None).unwrap();
+    let launch = serde_json::json!({"provider": "ec2", "instance_id": "i-1"});
+    let token = |token: &str| serde_json::json!({"token": token});
+    store.intend("RunInstances", token("refused")).unwrap();
+    store.achieve("RunInstances", Value::from("no")).unwrap();
+    store.intend("RunInstances", token("open")).unwrap();
+    assert_eq!(store.record().requested_instances(), ["open"]);
+    store
+        .update(|record| record.launch = serde_json::from_value(launch).unwrap())
+        .unwrap();
+    let ids = serde_json::json!({"ids": ["i-1"]});
+    store.intend("TerminateInstances", ids).unwrap();
+    assert_eq!(store.record().requested_instances(), ["i-1", "open"]);
+    store
+        .achieve("TerminateInstances", Value::from(true))
+        .unwrap();
+    assert_eq!(store.record().requested_instances(), ["open"]);
+}

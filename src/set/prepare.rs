@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::set::objects::Object;
 
 /// Takes out of an object what must not be sent: a CA bundle that stands for "somebody will fill it in", the rules of an
-/// aggregated role, and what only the server writes.
+/// aggregated role, and what only the server or a controller writes.
 pub fn prepare(object: &mut Object) {
     let mut value = object.value();
     let metadata = value["metadata"].as_object_mut();
@@ -14,6 +14,9 @@ pub fn prepare(object: &mut Object) {
             .iter()
             .any(|key| metadata.remove(*key).is_some())
     });
+    // A generator's empty status: what has one of its own ignores it, and a kind whose schema has none is refused for it.
+    let fields = value.as_object_mut();
+    changed |= fields.is_some_and(|fields| fields.remove("status").is_some());
     if object.id.group.starts_with("admissionregistration.")
         || object.id.group.starts_with("apiextensions.")
         || object.id.group.starts_with("apiregistration.")
@@ -87,6 +90,33 @@ rules: []";
         roles.iter_mut().for_each(prepare);
         assert_eq!(roles[0].value().get("rules"), None);
         assert_eq!(roles[1].value()["rules"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn a_status_is_left_to_its_controller() {
+        let text = "
+apiVersion: a.example/v1
+kind: Widget
+metadata: {name: a}
+spec: {status: {}}
+status: {}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.a.example}
+spec: {versions: [{schema: {openAPIV3Schema: {properties: {status: {type: object}}}}}]}
+status: {acceptedNames: {kind: '', plural: ''}, conditions: [], storedVersions: []}";
+        let mut objects = objects::read("x", text).unwrap();
+        objects.iter_mut().for_each(prepare);
+        for object in &objects {
+            assert_eq!(object.value().get("status"), None, "{}", object.id);
+        }
+        assert_eq!(
+            objects[0].value()["spec"],
+            serde_json::json!({"status": {}})
+        );
+        let schema = &objects[1].value()["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        assert!(schema["properties"]["status"].is_object());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
     },
     limits::{Deadline, Limit, humane},
     record::write_private,
-    report::{Failure, Leftover},
+    report::Failure,
     set::build::Rendered,
     stages::{Context, Outputs, own_first},
 };
@@ -87,6 +87,7 @@ pub async fn deploy(
     }
     let known = deadline.bound(unchanged(client, &plan, &inventory)).await;
     let known = known.unwrap_or_default();
+    context.writes = true;
     inventory.intend(client, &plan.contents(), deadline).await?;
     tracing::info!(
         "applying {} objects to {} ({}), {} of them unchanged",
@@ -111,7 +112,7 @@ pub async fn deploy(
         Ok(()) => prune::prune(client, &plan, &journal, &mut inventory, reach, deadline)
             .await
             .map_err(Failure::from),
-        Err(error) => Err(Failure::from(error).leaving(Leftover::Tagged)),
+        Err(error) => Err(Failure::from(error)),
     };
     findings.extend(images.end().await);
 

@@ -5,7 +5,7 @@ use std::{io::Write as _, path::PathBuf};
 
 use super::{
     Context, Outputs, Stage, carry_out, conclude, deploy_manifests, gather_logs, install_kind,
-    out_of_time, provision_ec2, refuse, run_mnist_notebook_job, teardown,
+    out_of_time, provision_ec2, refuse, run_mnist_notebook_job, shielded::END_OF_CHAIN, teardown,
 };
 use crate::{
     cancel::Cancel,
@@ -47,6 +47,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             job_key: args.job_key.clone(),
             deadline: whole,
             cancelled,
+            writes: false,
         },
         whole,
         exit: Exit::Passed,
@@ -226,7 +227,7 @@ impl Chain {
             _ => "failure",
         };
         self.context.env.set("JOB_STATUS", status);
-        self.context.cancelled.only_ending_is_left();
+        self.context.cancelled.only_ending_is_left(END_OF_CHAIN);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     cli::NotebookArgs,
     cluster::{self, Connected},
     notebook::{NotebookError, attend, job::Job, place, source::Source, verdict},
-    report::{Failure, Leftover},
+    report::Failure,
     stages::{Context, Outputs, own_first},
 };
 
@@ -43,6 +43,7 @@ pub async fn run(
 
     let what = json!({ "namespace": args.namespace, "image": args.image });
     context.store.intend("run a test", what)?;
+    context.writes = true;
     let account = args.service_account.as_deref();
     let place = place::prepare(&client, &args.namespace, account, deadline).await?;
     let (image, limit) = (&args.image, deadline.limit());
@@ -56,7 +57,7 @@ pub async fn run(
 
     let failure = |error: NotebookError| {
         let whom = format!("Job {}/{}", args.namespace, job.name);
-        Failure::from(error).leaving(Leftover::Tagged).about([whom])
+        Failure::from(error).about([whom])
     };
     let (verdict, ending) = attend::to_its_end(&client, &job, &suite, kind, deadline)
         .await

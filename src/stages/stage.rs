@@ -113,7 +113,7 @@ impl Stage {
                 ("report", "Path of the report, one HTML file"),
                 (
                     "cause",
-                    "The cause of the failure in one line, as found in the bundle",
+                    "The cause in one line, as the first stage that failed told it; empty when all passed. Where no stage of ours ran, the first thing that is wrong with the cluster",
                 ),
                 ("s3-url", "Where the bundle is in S3"),
             ],

@@ -1,7 +1,8 @@
 //! `teardown`: everything of this job (or run) is found by tags, ended, and proven gone by another query.
 //!
-//! It needs no record. Where there is one, what it knows is asked to end before anything is looked for. A host that is
-//! to be kept after a failure is not ended, but made to end itself.
+//! It needs no record. Where there is one, an instance that it knows and that is not listed yet is waited for; after a
+//! cancel, and at a signal, its end is requested before anything is looked for. A host that is to be kept after a failure
+//! is not ended, but made to end itself.
 
 mod account;
 mod keep;
@@ -16,7 +17,8 @@ use self::{
 use crate::{
     cli::TeardownArgs,
     host::tunnel,
-    provider::{self, LATE},
+    limits::Deadline,
+    provider::{self, Ended, KnownLaunches, Owner, Provider, SECOND_LOOK},
     report::Failure,
     stages::{Context, Outputs},
     wait,
@@ -43,12 +45,11 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
         return Ok(outputs);
     }
     // After a cancel there are minutes left: the end is asked for before anything is looked for.
-    if known
-        && context.job_cancelled()
-        && let Err(failure) = provider.let_go(&mut context.store, deadline).await
-    {
-        tracing::warn!("{}", failure.line());
+    if known && context.job_cancelled() {
+        let_go(provider.as_ref(), context).await;
     }
+    let launches = known.then(|| KnownLaunches::of(context.store.record()));
+    let launches = launches.as_ref();
     let recorded = context.store.record().launch.as_ref();
     let recorded = recorded
         .filter(|_| known)
@@ -56,19 +57,20 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     // A part of the limit is for the proof: a list of what is left is worth more than the last try.
     let remaining = deadline.remaining();
     let part = deadline.within(remaining.saturating_sub(PROOF.min(remaining / 4)));
-    let mut ended = match provider.destroy(&owner, part).await {
+    let mut ended = match end(provider.as_ref(), &owner, launches, context, part).await {
         Ok(ended) => ended,
         Err(failure) => {
             // What cannot be looked for is asked to end all the same, where it is known.
-            if known && let Err(more) = provider.let_go(&mut context.store, deadline).await {
-                tracing::warn!("{}", more.line());
+            if known {
+                let_go(provider.as_ref(), context).await;
             }
             return Err(failure);
         }
     };
-    if ended.found.is_empty() {
-        wait::pause(LATE.min(part.remaining())).await;
-        ended = provider.destroy(&owner, part).await?;
+    // A launch that was waited for needs no second look, and of another nothing may be known here.
+    if ended.found.is_empty() && launches.is_none_or(|known| known.instances.is_empty()) {
+        wait::pause(SECOND_LOOK.min(part.remaining())).await;
+        ended = end(provider.as_ref(), &owner, launches, context, part).await?;
     }
     let found = ended.found;
     let left = provider.prove_gone(&owner, deadline).await?;
@@ -99,4 +101,33 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
         .with("terminated", instances.join("\n"))
         .with("leftovers", "")
         .with("kept-until", ""))
+}
+
+/// Ends what is the owner's. At the first signal what is known is asked to end at once: a second one ends the process.
+async fn end(
+    provider: &dyn Provider,
+    owner: &Owner,
+    known: Option<&KnownLaunches>,
+    context: &mut Context,
+    deadline: Deadline,
+) -> Result<Ended, Failure> {
+    let mut ending = provider.destroy(owner, known, deadline);
+    if known.is_some() && !context.job_cancelled() {
+        let cancelled = context.cancelled.clone();
+        tokio::select! {
+            ended = &mut ending => return ended,
+            () = cancelled.signalled() => {}
+        }
+        let (ended, ()) = tokio::join!(ending, let_go(provider, context));
+        return ended;
+    }
+    ending.await
+}
+
+/// Asks for the end of what the record knows, before it is looked for.
+async fn let_go(provider: &dyn Provider, context: &mut Context) {
+    let deadline = context.deadline;
+    if let Err(failure) = provider.let_go(&mut context.store, deadline).await {
+        tracing::warn!("{}", failure.line());
+    }
 }

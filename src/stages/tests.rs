@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::record::RecordError;
+use crate::record::{ClusterRecord, HostKind, HostRecord, Launch, Record, RecordError};
 
 pub(super) fn context(dir: &Path) -> Context {
     let env = Environment::default();
@@ -12,6 +12,7 @@ pub(super) fn context(dir: &Path) -> Context {
         job_key: None,
         deadline: Deadline::after(crate::limits::Limit::secs(9)),
         cancelled: Cancel::default(),
+        writes: false,
     }
 }
 
@@ -60,4 +61,88 @@ async fn what_a_failure_is_about_is_in_the_record() {
     .await;
     assert!(result.is_err());
     assert_eq!(context.store.record().stages[0].about, ["Job n/x"]);
+}
+
+/// What a stage says that it leaves, when it fails before or after its first write to the cluster.
+async fn left_by(stage: Stage, writes: bool, exit: Exit, note: fn(&mut Record)) -> Leftover {
+    let dir = tempfile::tempdir().unwrap();
+    let mut context = context(dir.path());
+    context.store.update(note).unwrap();
+    let result = carry_out(stage, &mut context, async |context| {
+        context.writes = writes;
+        Err(Failure::new(exit, "it failed"))
+    })
+    .await;
+    result.unwrap_err().leftover
+}
+
+#[tokio::test]
+async fn teardown_is_said_to_find_only_what_this_job_has_made() {
+    let nothing = |_: &mut Record| {};
+    let host = |record: &mut Record| {
+        record.host = Some(HostRecord {
+            kind: HostKind::Local,
+            address: String::new(),
+            port: 0,
+            user: String::new(),
+            private_key: None,
+            host_key: None,
+        });
+    };
+    let cluster = |record: &mut Record| {
+        record.cluster = Some(ClusterRecord {
+            name: "a".to_owned(),
+            kubeconfig: "a".into(),
+            context: "kind-a".to_owned(),
+            tunnel: None,
+            mirrors: Vec::new(),
+        });
+    };
+    let launch = |record: &mut Record| {
+        record.launch = Some(Launch {
+            provider: "ec2".to_owned(),
+            region: None,
+            nonce: None,
+            instance_id: None,
+            security_group_id: None,
+            expires_at: None,
+            attempts: Vec::new(),
+        });
+    };
+    for stage in [
+        Stage::DeployManifests,
+        Stage::RunMnistNotebookJob,
+        Stage::GatherLogs,
+    ] {
+        for exit in [Exit::TestFailed, Exit::Infrastructure, Exit::TimeLimit] {
+            for note in [host as fn(&mut Record), cluster, launch] {
+                assert_eq!(left_by(stage, true, exit, note).await, Leftover::Tagged);
+            }
+            let left = left_by(stage, true, exit, nothing).await;
+            assert_eq!(left, Leftover::Applied, "{stage:?} {exit:?}");
+            // Such as a server that cannot be asked what it serves.
+            let left = left_by(stage, false, exit, nothing).await;
+            assert_eq!(left, Leftover::None, "{stage:?} {exit:?}");
+        }
+        let left = left_by(stage, false, Exit::BadInput, host).await;
+        assert_eq!(left, Leftover::None, "{stage:?}");
+    }
+    let left = left_by(Stage::InstallKind, false, Exit::Infrastructure, nothing).await;
+    assert_eq!(left, Leftover::Unknown);
+}
+
+#[tokio::test]
+async fn a_cancelled_deploy_leaves_what_it_applied() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut context = context(dir.path());
+    let cancel = context.cancelled.clone();
+    let result = carry_out(Stage::DeployManifests, &mut context, async |context| {
+        context.writes = true;
+        cancel.signal();
+        std::future::pending().await
+    })
+    .await;
+    let failure = result.unwrap_err();
+    assert_eq!(failure.exit, Exit::Cancelled);
+    assert_eq!(failure.leftover, Leftover::Applied);
 }

@@ -6,7 +6,7 @@ use crate::{
     host::presence::with_presence,
     inputs::Environment,
     provider::ec2,
-    report::{Exit, Failure},
+    report::{Exit, Failure, Leftover},
     stages::{Context, Stage},
 };
 
@@ -40,6 +40,30 @@ pub(super) async fn before(stage: Stage, context: &mut Context) {
             () = cancelled.cancelled() => {}
         }
     }
+}
+
+/// Says what a failed stage leaves that needs no more than a kubeconfig.
+///
+/// `teardown` finds what this job has made: its host, its cluster. A cluster that somebody else made keeps what was
+/// applied to it.
+pub(super) fn leaving(stage: Stage, context: &Context, mut failure: Failure) -> Failure {
+    let needs_only_a_cluster = matches!(
+        stage,
+        Stage::DeployManifests | Stage::RunMnistNotebookJob | Stage::GatherLogs
+    );
+    if needs_only_a_cluster && failure.leftover != Leftover::None {
+        let record = context.store.record();
+        let made_here =
+            record.launch.is_some() || record.host.is_some() || record.cluster.is_some();
+        failure.leftover = if made_here {
+            Leftover::Tagged
+        } else if context.writes {
+            Leftover::Applied
+        } else {
+            Leftover::None
+        };
+    }
+    failure
 }
 
 const fn may_be_the_host(exit: Exit) -> bool {

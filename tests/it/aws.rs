@@ -132,6 +132,35 @@ impl Job {
         command.spawn().unwrap()
     }
 
+    /// Starts the binary; what it says is in the file `said`.
+    pub(crate) fn start_aloud(&self, words: &[&str]) -> Child {
+        let mut command = self.command(words);
+        let said = std::fs::File::create(self.path("said")).unwrap();
+        command.stdout(Stdio::null()).stderr(said);
+        command.spawn().unwrap()
+    }
+
+    /// What the step of [`Self::start_aloud`] has said.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.path("said")).unwrap_or_default()
+    }
+
+    /// A record of this job in which `provision-ec2` has launched in us-east-1, with more about the launch and its steps.
+    pub(crate) fn has_launched(&self, launch: &Value, steps: &Value) {
+        let mut record = json!({
+            "version": 1,
+            "run": {"id": self.tag(), "job": self.name, "attempt": 1, "repository": "o/r", "url": null, "actor": null},
+            "launch": {"provider": "ec2", "region": "us-east-1"},
+            "steps": steps,
+            "stages": [{"stage": "provision-ec2", "started": "2026-11-21T12:00:00Z"}],
+        });
+        let more = launch.as_object().cloned().unwrap_or_default();
+        record["launch"].as_object_mut().unwrap().extend(more);
+        let state = self.path("manifests-e2e");
+        std::fs::create_dir(&state).unwrap();
+        std::fs::write(state.join("record.json"), record.to_string()).unwrap();
+    }
+
     /// An output of the steps so far.
     pub(crate) fn output(&self, name: &str) -> Option<String> {
         let text = std::fs::read_to_string(self.path("output")).ok()?;

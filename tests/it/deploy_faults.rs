@@ -65,7 +65,7 @@ async fn sandbox_a_server_in_trouble_costs_no_more_than_the_time_it_takes() {
         // Both faults were met, and cost little more than they lasted.
         let took = deployed.took.as_secs();
         assert!(
-            (2 * lasts..2 * lasts + 40).contains(&took),
+            (2 * lasts..2 * lasts + 60).contains(&took),
             "{fault}: {took} s"
         );
     }

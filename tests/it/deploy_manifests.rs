@@ -108,8 +108,9 @@ fn sandbox_the_sample_is_deployed_once_and_whole() {
         .unwrap();
     assert!(
         differs.status.success(),
-        "{}",
-        String::from_utf8_lossy(&differs.stdout)
+        "{}{}",
+        String::from_utf8_lossy(&differs.stdout),
+        String::from_utf8_lossy(&differs.stderr)
     );
 
     one_manager_each("kustomize build e2e/sample");
@@ -154,7 +155,7 @@ fn sandbox_what_is_not_ready_at_the_limit_is_named() {
         "{cause}"
     );
     assert!(
-        cause.contains("Pull") && cause.contains("python:no-such-tag"),
+        cause.contains("cannot be pulled") && cause.contains("python:no-such-tag"),
         "{cause}"
     );
 }

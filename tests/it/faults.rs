@@ -51,9 +51,15 @@ fn sandbox_an_api_in_trouble_is_asked_again_and_named_in_the_end() {
     let job = Job::new();
     teardown(&job, region, "--timeout=1m").exits(0);
     fault_of(
-        json!({"action": "DescribeVolumes", "region": region, "code": "Unavailable", "status": 503, "times": 8}),
+        json!({"action": "DescribeVolumes", "region": region, "code": "Unavailable", "status": 503, "times": 9}),
     );
-    teardown(&job, region, "--timeout=3m")
+    teardown(&job, region, "--timeout=1m").exits(0);
+    // To the end of this job's teardown, and of no other.
+    let ours = json!({"Filter.1.Value.1": job.tag()});
+    fault_of(
+        json!({"action": "DescribeVolumes", "region": region, "code": "Unavailable", "status": 503, "times": 99, "match": ours}),
+    );
+    teardown(&job, region, "--timeout=8s")
         .exits(3)
         .says("DescribeVolumes was refused in sa-east-1: Unavailable");
 }
@@ -107,7 +113,7 @@ fn sandbox_a_record_that_is_broken_old_or_ahead_hides_nothing() {
         "version": 1,
         "run": {"id": "7-1", "job": "e2e", "attempt": 1, "repository": "o/r", "url": null, "actor": null},
         "launch": {"provider": "ec2", "region": "us-east-1", "nonce": "0"},
-        "steps": [{"name": "RunInstances", "at": "2026-11-21T12:00:00Z", "intent": {"token": "none"}}],
+        "steps": [{"name": "CreateSecurityGroup", "at": "2026-11-21T12:00:00Z", "intent": {"name": "none"}}],
         "stages": [{"stage": "provision-ec2", "started": "2026-11-21T12:00:00Z"}],
     });
     let old = json!({"version": 0, "steps": "of another layout"});
@@ -138,7 +144,9 @@ fn sandbox_a_group_in_use_is_asked_again_and_in_the_end_told() {
         return;
     };
     let job = Job::new();
-    let tags = json!([{"Key": "manifests-e2e/run", "Value": job.tag()}]);
+    // The record knows why the group has no instance: none is waited for.
+    job.has_launched(&json!({}), &json!([]));
+    let tags = json!([{"Key": "manifests-e2e/run", "Value": job.tag()}, {"Key": "manifests-e2e/job", "Value": "e2e"}]);
     let group = cloud(
         "create_security_group",
         json!({"GroupName": job.tag(), "Description": "in use", "TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}]}),
@@ -149,13 +157,13 @@ fn sandbox_a_group_in_use_is_asked_again_and_in_the_end_told() {
             json!({"action": "DeleteSecurityGroup", "code": "DependencyViolation", "status": 400, "times": times, "match": {"GroupId": group}}),
         );
     };
-    in_use(20);
+    in_use(9);
     teardown(&job, "us-east-1", "--timeout=15s")
         .exits(4)
         .says(group);
     assert_eq!(job.output("leftovers").as_deref(), Some(group));
     // What is left of those refusals is still there.
-    teardown(&job, "us-east-1", "--timeout=5m").exits(0);
+    teardown(&job, "us-east-1", "--timeout=1m").exits(0);
     assert_eq!(left(&job.tag()), Vec::<String>::new());
 }
 

@@ -77,7 +77,7 @@ async fn sandbox_a_local_cluster_is_ready_found_by_name_and_gone() {
         .unwrap();
     // Whatever was made goes first, so that a failure leaves nothing.
     provider
-        .destroy(&Owner::run(&run.id), soon())
+        .destroy(&Owner::run(&run.id), None, soon())
         .await
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -121,7 +121,7 @@ async fn sandbox_a_creation_that_outlives_its_killed_parent_is_found_and_ended()
     child.kill().unwrap();
     child.wait().unwrap();
 
-    let ended = provider.destroy(&owner, soon()).await.unwrap();
+    let ended = provider.destroy(&owner, None, soon()).await.unwrap();
     assert_eq!(ended.found.len(), 1, "{ended:?}");
     // What kind was about to make would be there by then.
     for _ in 0..5 {

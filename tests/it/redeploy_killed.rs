@@ -133,6 +133,10 @@ impl Drop for Upstream {
 }
 
 /// Deploys through a way that is fatal at one write; whether the process came to its end.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a watch may be silent for longer"
+)]
 fn killed_at(set: &Set, text: &str, upstream: &Upstream, write: usize) -> bool {
     let (told, tells) = mpsc::channel();
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -50,7 +50,9 @@ impl Checkout {
     /// Runs it with no cargo in reach and nothing in the environment but what is given.
     fn run(&self, env: &[(&str, &Path)]) -> Output {
         let releases = format!("file://{}", self.path("releases").display());
-        Command::new(self.path("actions/run.sh"))
+        // Not by itself: a file that another test's new process still has open for writing cannot be.
+        Command::new("bash")
+            .arg(self.path("actions/run.sh"))
             .args(["teardown", "--scope", "a b"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
@@ -61,6 +63,17 @@ impl Checkout {
             .envs(env.iter().copied())
             .output()
             .expect("bash is there")
+    }
+
+    /// Puts a program in cargo's place; gives the PATH that finds it.
+    fn cargo(&self, program: &str) -> PathBuf {
+        fs::write(self.path("Cargo.toml"), "").expect("a folder of ours");
+        let bin = self.path("bin");
+        fs::create_dir_all(&bin).expect("a folder of ours");
+        let cargo = bin.join("cargo");
+        fs::write(&cargo, program).expect("a folder of ours");
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        PathBuf::from(format!("{}:/usr/bin:/bin", bin.display()))
     }
 
     /// The output `failure` of the step.
@@ -190,4 +203,65 @@ fn on_a_runner_the_error_is_an_annotation() {
         said.starts_with("::error title=manifests-e2e::there is no"),
         "{said}"
     );
+}
+
+/// A cargo that notes its environment and builds where its settings say.
+const CARGO: &str = r#"#!/bin/bash
+env >"$HOME/environment"
+place=$HOME/target/x86_64-unknown-linux-musl/debug
+mkdir -p "$place"
+printf '#!/bin/sh\necho built "$#" "$@"\nexit 7\n' >"$place/manifests-e2e"
+chmod 755 "$place/manifests-e2e"
+echo '{"reason":"compiler-artifact","target":{"kind":["custom-build"]},"executable":null,"fresh":true}'
+echo '{"reason":"compiler-artifact","target":{"kind":["bin"]},"executable":"'"$place"'/manifests-e2e","fresh":false}'
+echo '{"reason":"build-finished","success":true}'
+"#;
+
+#[test]
+fn a_build_is_handed_no_secret_of_the_step_and_all_that_it_needs() {
+    let checkout = Checkout::new();
+    let path = checkout.cargo(CARGO);
+    let given = |name: &'static str, value: &'static str| (name, Path::new(value));
+
+    let output = checkout.run(&[
+        ("PATH", &path),
+        given("AWS_SECRET_ACCESS_KEY", "canary"),
+        given("AWS_SESSION_TOKEN", "canary"),
+        given("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary"),
+        given("ACTIONS_RUNTIME_TOKEN", "canary"),
+        given("GITHUB_TOKEN", "canary"),
+        given("GH_TOKEN", "canary"),
+        given("CARGO_REGISTRIES_OTHER_TOKEN", "canary"),
+        given("INPUT_ANYTHING", "canary"),
+        given("CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl"),
+        given("CARGO_HOME", "/cargo"),
+        given("https_proxy", "http://proxy.example:3128"),
+        given("SSL_CERT_FILE", "/etc/ssl/own.pem"),
+    ]);
+
+    assert_eq!(stdout(&output), "built 3 teardown --scope a b\n");
+    assert_eq!(output.status.code(), Some(7));
+    let environment = fs::read_to_string(checkout.path("environment")).unwrap();
+    assert!(!environment.contains("canary"), "{environment}");
+    assert!(!environment.contains("CARGO_BUILD_TARGET"), "{environment}");
+    for needed in [
+        "CARGO_HOME=/cargo",
+        "https_proxy=http://proxy.example:3128",
+        "SSL_CERT_FILE=/etc/ssl/own.pem",
+    ] {
+        assert!(environment.lines().any(|line| line == needed), "{needed}");
+    }
+}
+
+#[test]
+fn a_build_that_fails_is_told_with_what_cargo_says() {
+    let checkout = Checkout::new();
+    let path = checkout.cargo("#!/bin/sh\necho 'error: it does not compile' >&2\nexit 101\n");
+
+    let output = checkout.run(&[("PATH", &path)]);
+
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("error: it does not compile"), "{said}");
+    assert_eq!(checkout.failure(), "the build of manifests-e2e failed");
 }

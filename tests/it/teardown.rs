@@ -26,37 +26,70 @@ fn sandbox_a_launch_that_was_killed_is_found_from_an_empty_directory() {
     let Some(_turn) = sandbox(Lane::Cloud) else {
         return;
     };
-    // Killed with the request on its way, and with the answer just on disk.
-    for answered in [false, true] {
-        let job = Job::new();
-        if !answered {
-            fault(
-                json!({"action": "RunInstances", "delay": 2, "times": 1, "match": {}}),
-                &job.tag(),
-            );
-        }
-        let mut child = job.start(&["provision-ec2"]);
-        eventually("the launch", Duration::from_mins(1), || {
-            let record = job.record();
-            let steps = record["steps"].as_array()?;
-            let step = steps.iter().find(|step| step["name"] == "RunInstances")?;
-            (!answered || !step["result"].is_null()).then_some(())
+    // Killed with the answer just on disk.
+    let job = Job::new();
+    let mut child = job.start(&["provision-ec2"]);
+    eventually("the launch", Duration::from_mins(1), || {
+        let record = job.record();
+        let steps = record["steps"].as_array()?;
+        let step = steps.iter().find(|step| step["name"] == "RunInstances")?;
+        (!step["result"].is_null()).then_some(())
+    });
+    signal(&child, Signal::KILL);
+    child.wait().unwrap();
+    Job::of(&job.run, "e2e").step(&["teardown"]).exits(0);
+    assert_eq!(left(&job.tag()), Vec::<String>::new());
+}
+
+/// A job that was killed with the request for its instance on its way: there is one only 6 s later.
+fn killed_on_its_way(words: &[&str]) -> Job {
+    let job = Job::new();
+    fault(
+        json!({"action": "RunInstances", "delay": 6, "match": {}}),
+        &job.tag(),
+    );
+    let mut child = job.start(&[&["provision-ec2"], words].concat());
+    // It is on its way once the cloud holds it back.
+    eventually("the request", Duration::from_mins(1), || {
+        requested(&job).then_some(())
+    });
+    signal(&child, Signal::KILL);
+    child.wait().expect("a child can be waited for");
+    job
+}
+
+#[test]
+fn sandbox_a_launch_that_shows_up_late_is_ended_by_its_record_and_by_its_group() {
+    let Some(_turn) = sandbox(Lane::Cloud) else {
+        return;
+    };
+    std::thread::scope(|both| {
+        both.spawn(|| {
+            // In a group of somebody else: only the record tells of it.
+            let name = format!("theirs-{}", rand::random::<u32>());
+            let theirs = json!({"GroupName": name, "Description": "somebody else's"});
+            let group = cloud("create_security_group", theirs)["GroupId"].clone();
+            let id = group.as_str().unwrap();
+            let job = killed_on_its_way(&[&format!("--security-group-id={id}")]);
+            job.step(&["teardown"]).exits(0).says("found instance");
+            assert_eq!(left(&job.tag()), Vec::<String>::new());
+            cloud("delete_security_group", json!({"GroupId": group}));
         });
-        if !answered {
-            // The request is on its way once the cloud holds it back.
-            eventually("the request", Duration::from_secs(30), || {
-                requested(&job).then_some(())
-            });
-        }
-        signal(&child, Signal::KILL);
-        child.wait().unwrap();
-        Job::of(&job.run, "e2e").step(&["teardown"]).exits(0);
-        assert_eq!(
-            left(&job.tag()),
-            Vec::<String>::new(),
-            "answered: {answered}"
-        );
-    }
+        both.spawn(|| {
+            let job = killed_on_its_way(&[]);
+            // As where EC2 has the instance, but does not list it: what holds the group is not to be seen.
+            let group = &job.record()["launch"]["security_group_id"];
+            fault_of(
+                json!({"action": "DeleteSecurityGroup", "code": "DependencyViolation", "status": 400, "times": 5, "match": {"GroupId": group}}),
+            );
+            let elsewhere = Job::of(&job.run, "e2e");
+            elsewhere
+                .step(&["teardown", "--region=us-east-1"])
+                .exits(0)
+                .says("found instance");
+            assert_eq!(left(&job.tag()), Vec::<String>::new());
+        });
+    });
 }
 
 /// Whether the cloud has seen the token that is in the record.
@@ -112,7 +145,7 @@ fn sandbox_an_answer_that_cannot_be_trusted_is_no_proof() {
         return;
     };
     let job = Job::new().with("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
-    job.step(&["teardown", "--region=us-east-1", "--timeout=1m"])
+    job.step(&["teardown", "--region=us-east-1", "--timeout=6s"])
         .exits(3)
         .says("got no answer");
 }

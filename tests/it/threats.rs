@@ -142,9 +142,12 @@ const THREATS: [Threat; 16] = [
     },
     Threat {
         feared: "a crate or an action that we use is taken over",
-        defence: "builds are locked, crates checked by cargo-deny, actions of others pinned by hash",
-        proofs: &["tests/it/layout.rs::inputs_reach_the_binary_by_env_alone"],
-        open: "the two-person environment and the rebuild that compares digests come with the first release",
+        defence: "builds are locked, crates checked by cargo-deny, actions of others pinned by hash; a build on the runner is given an environment without the step's credentials",
+        proofs: &[
+            "tests/it/layout.rs::inputs_reach_the_binary_by_env_alone",
+            "tests/it/run_sh.rs::a_build_is_handed_no_secret_of_the_step_and_all_that_it_needs",
+        ],
+        open: "that build runs as the step's user, who can read the environment of other processes: a release needs none; the two-person environment and the rebuild that compares digests come with the first release",
     },
     Threat {
         feared: "a disk is read after its end",
@@ -158,7 +161,6 @@ const THREATS: [Threat; 16] = [
         feared: "somebody runs up costs",
         defence: "a host ends itself at its ttl, whatever becomes of the runner; an extension has a hard cap; a second host of a job is refused",
         proofs: &[
-            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
             "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
         ],
         open: "how many run at a time is the workflow's `concurrency:` and the account's quota",

@@ -25,6 +25,16 @@ pub(super) enum Fault {
     Says(u16),
 }
 
+/// What is answered to a method and the name at the end of a path, from one second to another.
+pub(super) struct Says {
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) method: Method,
+    pub(super) name: &'static str,
+    pub(super) code: u16,
+    pub(super) body: Value,
+}
+
 /// A server, and what it will do when; times are seconds since its begin.
 pub(super) struct Server {
     begun: Instant,
@@ -37,6 +47,10 @@ pub(super) struct Server {
     pub(super) events: Vec<(u64, &'static str, Value)>,
     /// Answers to what is applied, by name, before it is accepted: code and `Retry-After`.
     pub(super) refusals: Mutex<HashMap<&'static str, (u16, &'static str)>>,
+    /// Answers that last.
+    pub(super) says: Vec<Says>,
+    /// Whether a deployment waits.
+    pub(super) waits: bool,
     /// When each object was sent, by name.
     pub(super) sent: Mutex<Vec<(u64, String)>>,
 }
@@ -50,6 +64,8 @@ impl Server {
             becomes: None,
             events: Vec::new(),
             refusals: Mutex::default(),
+            says: Vec::new(),
+            waits: true,
             sent: Mutex::default(),
         }
     }
@@ -57,6 +73,31 @@ impl Server {
     pub(super) fn lists(self, plural: &'static str, lists: Vec<Vec<Value>>) -> Self {
         self.lists.lock().unwrap().insert(plural, lists);
         self
+    }
+
+    /// Answers a method on an object with this, from one second to another.
+    pub(super) fn says(
+        mut self,
+        (from, to): (u64, u64),
+        (method, name): (Method, &'static str),
+        (code, body): (u16, Value),
+    ) -> Self {
+        self.says.push(Says {
+            from,
+            to,
+            method,
+            name,
+            code,
+            body,
+        });
+        self
+    }
+
+    /// When an object was sent.
+    pub(super) fn times(&self, name: &str) -> Vec<u64> {
+        let sent = self.sent.lock().unwrap();
+        let of_it = sent.iter().filter(|(_, it)| it == name);
+        of_it.map(|(at, _)| *at).collect()
     }
 
     fn seconds(&self) -> u64 {
@@ -82,11 +123,21 @@ impl Server {
         }
         let path = request.uri().path().to_owned();
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let query = request.uri().query().unwrap_or_default();
+        let is_watch = query.contains("watch=true");
+        if request.method() == Method::PATCH && !query.contains("dryRun") {
+            let mut sent = self.sent.lock().unwrap();
+            sent.push((self.seconds(), name.clone()));
+        }
+        let said = self.says.iter().find(|it| {
+            let now = self.seconds();
+            (it.from..it.to).contains(&now) && it.method == request.method() && it.name == name
+        });
+        if let Some(says) = said.filter(|_| !is_watch) {
+            let answer = Response::builder().status(says.code);
+            return Ok(answer.body(says.body.to_string().into())?);
+        }
         if request.method() == Method::PATCH {
-            self.sent
-                .lock()
-                .unwrap()
-                .push((self.seconds(), name.clone()));
             if let Some((code, after)) = self.refusals.lock().unwrap().remove(name.as_str()) {
                 let text = json!({"message": "refused for now"}).to_string();
                 let refused = Response::builder()
@@ -97,10 +148,6 @@ impl Server {
             let accepted = json!({"metadata": {"name": name, "uid": "u", "generation": 1}});
             return Ok(Response::new(accepted.to_string().into()));
         }
-        let is_watch = request
-            .uri()
-            .query()
-            .is_some_and(|it| it.contains("watch=true"));
         if is_watch {
             let begun = self.begun;
             let told: Vec<_> = self
@@ -149,8 +196,8 @@ impl Server {
         let client = Client::new(service, "default");
         let plan = plan(set);
         let limit: Limit = limit.parse().unwrap();
-        let (_, result) =
-            carry_out(&client, &plan, Known::new(), true, Deadline::after(limit)).await;
+        let (waits, deadline) = (server.waits, Deadline::after(limit));
+        let (_, result) = carry_out(&client, &plan, Known::new(), waits, deadline).await;
         let took = server.seconds();
         (result, took, server)
     }

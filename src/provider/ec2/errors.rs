@@ -177,6 +177,12 @@ impl Ec2Error {
         }
     }
 
+    /// Whether the same look may succeed a moment later: a fault, or too many requests. Not a session that could not be
+    /// made: whoever makes it has tried long enough.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.class() == ErrorClass::Fault && !matches!(self, Self::Session(_))
+    }
+
     /// A wait that ended without what it waited for.
     pub(crate) fn waited(error: WaitError<Self>) -> Self {
         waited(

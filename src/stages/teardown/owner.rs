@@ -135,6 +135,7 @@ mod tests {
             job_key: Some("k8s-1-34".to_owned()),
             deadline: Deadline::after(Limit::secs(9)),
             cancelled: Cancel::default(),
+            writes: false,
         };
         let of = |run: &str| {
             let args = TeardownArgs {

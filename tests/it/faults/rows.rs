@@ -35,6 +35,7 @@ pub(super) const ROWS: [Row; 36] = [
             "tests/it/faults.rs::sandbox_an_api_that_is_frozen_for_more_than_a_minute_costs_a_launch_that_minute",
             "tests/it/capacity.rs::sandbox_a_throttled_launch_is_asked_for_again_under_one_token",
             "tests/it/capacity.rs::sandbox_throttled_to_the_end_is_a_fault_of_the_infrastructure",
+            "src/provider/ec2/end/destroy/tests.rs::looks_that_fail_for_minutes_end_no_teardown_that_has_more",
             "src/provider/ec2/class.rs::each_code_has_its_class",
             "e2e/faults",
         ],
@@ -134,7 +135,7 @@ pub(super) const ROWS: [Row; 36] = [
         "waited for; a webhook that says no ends it",
         &[
             "tests/it/deploy_sets.rs::sandbox_webhooks_that_come_late_or_with_a_bad_certificate_are_waited_for",
-            "src/cluster/errors.rs::a_refusal_means_what_the_table_says",
+            "src/cluster/errors/tests.rs::a_refusal_means_what_the_table_says",
         ],
         "",
     ),
@@ -173,6 +174,9 @@ pub(super) const ROWS: [Row; 36] = [
         &[
             "tests/it/end.rs::sandbox_a_signal_ends_a_launch_within_seconds_and_a_second_one_the_process_at_once",
             "src/cancel.rs::the_ending_is_not_cancelled",
+            "tests/it/signals.rs::the_first_signal_to_a_teardown_ends_what_is_known_at_once_and_the_teardown_goes_on",
+            "tests/it/signals.rs::a_signal_to_gather_logs_leaves_a_bundle",
+            "tests/it/layout.rs::what_collects_and_ends_runs_in_a_job_that_was_cancelled",
             "e2e/faults",
         ],
         "",
@@ -237,8 +241,10 @@ pub(super) const ROWS: [Row; 36] = [
     ),
     row(
         "an intent is written and its deed never done",
-        "harmless: teardown looks",
+        "harmless: teardown looks, for a launch as long as EC2 may take to list it",
         &[
+            "src/provider/ec2/end/destroy/tests.rs::a_launch_that_never_was_is_looked_for_as_long_as_ec2_may_take_and_no_longer",
+            "tests/it/signals.rs::a_teardown_that_could_not_look_long_enough_for_a_launch_keeps_it_in_mind",
             "tests/it/faults.rs::sandbox_a_record_that_is_broken_old_or_ahead_hides_nothing",
             "e2e/faults",
         ],
@@ -255,9 +261,11 @@ pub(super) const ROWS: [Row; 36] = [
     ),
     row(
         "teardown while the launch is on its way",
-        "looked for again once it may have come",
+        "by the record, or by its group, looked for as long as EC2 may take to list it",
         &[
-            "tests/it/teardown.rs::sandbox_a_launch_that_was_killed_is_found_from_an_empty_directory",
+            "tests/it/teardown.rs::sandbox_a_launch_that_shows_up_late_is_ended_by_its_record_and_by_its_group",
+            "src/provider/ec2/end/destroy/tests.rs::an_instance_that_is_listed_late_is_ended_though_only_its_group_was_found",
+            "src/provider/ec2/end/destroy/tests.rs::an_instance_of_the_record_that_is_listed_late_is_ended",
             "tests/it/idempotence.rs::sandbox_a_teardown_while_the_instance_is_pending_ends_it_and_the_launch",
         ],
         "",

@@ -1,48 +1,162 @@
-//! The end of what was found: instances first, then what they held, the security group last.
+//! The end of what is sought: instances first, then what they held, the security group last.
 //!
 //! One loop that looks and asks again for whatever is still there: it may be run twice, at the same time, and in the
-//! middle of a launch. What is not permitted is not tried again.
+//! middle of a launch. What is not permitted is not tried again; a look that fails for a moment is repeated. By an owner
+//! everything is looked for each time, so what EC2 lists late is ended too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::Client;
-use tokio::sync::Mutex;
+use aws_sdk_ec2::{Client, config::retry::RetryConfig};
+use tokio::{sync::Mutex, time::Instant};
 
-use super::find::{INSTANCE, INTERFACE, Sought, VOLUME, look};
+use super::find::{GROUP, INSTANCE, INTERFACE, Sought, TERMINATED, VOLUME, glimpse};
 use crate::{
-    limits::Deadline,
+    limits::{Deadline, humane},
     provider::{
-        Resource,
+        KnownLaunches, Resource,
         ec2::{
+            VISIBILITY_DELAY,
             class::ErrorClass,
             errors::{Ec2Error, ask},
         },
     },
+    run::TAG_JOB,
     wait::{self, Every, Status},
 };
 
 /// Why something could not be removed, by its id.
 pub(crate) type Refusals = BTreeMap<String, String>;
 
-/// Ends these in one region, and returns once they are gone, refused, or the deadline is there.
+/// The pause between two looks, which grows: EC2 takes its time, and all jobs of an account share one rate of requests.
+const POLL_INTERVAL: Every = Every::secs(1).up_to_secs(5);
+
+/// The loop asks again by itself: a look that the SDK repeats for long keeps what was seen meanwhile from its end.
+const ATTEMPTS: u32 = 3;
+
+/// What came of the end of what was sought in one region. What is left is told by another look.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    /// Everything alive that was seen, as it was at first.
+    pub(crate) found: Vec<Resource>,
+    /// What may not be removed.
+    pub(crate) refusals: Refusals,
+    /// Why it is not proven that nothing else is there: not all could be looked for, or not for long enough.
+    pub(crate) unseen: Option<Ec2Error>,
+}
+
+/// Ends what is sought in one region, and returns once it is gone, refused, or the deadline is there.
 ///
-/// What is left then is told by another look, not by this one.
+/// By an owner an instance that may not be listed yet is waited for: one of the record (`known`), or the one that a
+/// security group was made for, as long as EC2 may take to list it.
 pub(crate) async fn destroy(
     ec2: &Client,
     region: &str,
-    resources: &[Resource],
+    sought: Sought<'_>,
+    known: Option<&KnownLaunches>,
     deadline: Deadline,
-) -> Result<Refusals, Ec2Error> {
-    let refusals = Mutex::new(Refusals::new());
-    let what = format!("the end of {} resources in {region}", resources.len());
-    let waited = wait::until(what, deadline, Every::secs(1), async || {
-        let left = look(ec2, region, Sought::These(resources), deadline).await?;
-        let mut refusals = refusals.lock().await;
-        for resource in &left {
-            if refusals.contains_key(&resource.id) || !due(resource, &left) {
+) -> Ending {
+    let retry = ec2.config().retry_config().cloned();
+    let retry = retry.unwrap_or_else(RetryConfig::standard);
+    let config = ec2.config().to_builder();
+    let config = config.retry_config(retry.with_max_attempts(ATTEMPTS));
+    let place = Place {
+        ec2: &Client::from_conf(config.build()),
+        region,
+        deadline,
+    };
+    let progress = Mutex::new(Progress::default());
+    let began = Instant::now();
+    let what = format!("proof that nothing is left in {region}");
+    let waited = wait::until(what, deadline, POLL_INTERVAL, async || {
+        let (seen, unseen) = glimpse(place.ec2, region, sought, deadline).await;
+        let mut progress = progress.lock().await;
+        let whole = progress.take_in(seen, unseen);
+        progress.end_what_is_due(&place).await;
+        let awaited = matches!(sought, Sought::Of(_)) && progress.awaits_instance(known);
+        let time = VISIBILITY_DELAY.saturating_sub(began.elapsed());
+        let missing = progress.missing(awaited && !time.is_zero());
+        Ok::<_, Ec2Error>(match missing {
+            None if whole => Status::Ready(()),
+            missing => Status::NotYet(missing.unwrap_or_else(|| "the last look hung".to_owned())),
+        })
+    })
+    .await;
+    let mut progress = progress.into_inner();
+    if let Err(error) = waited {
+        // What is left is told by the proof; that nothing was left at the last look is none.
+        let over = progress.left.is_empty().then(|| Ec2Error::waited(error));
+        let ending = &mut progress.ending;
+        ending.unseen = ending.unseen.take().or(progress.fault).or(over);
+    }
+    progress.ending
+}
+
+/// Where something is ended, and until when.
+struct Place<'a> {
+    ec2: &'a Client,
+    region: &'a str,
+    deadline: Deadline,
+}
+
+/// How far the end of what is sought has come.
+#[derive(Default)]
+struct Progress {
+    ending: Ending,
+    /// What the last look has found alive.
+    left: Vec<Resource>,
+    /// Ids and client tokens of all instances that were ever listed, alive or terminated.
+    listed: BTreeSet<String>,
+    /// Why the last look did not see everything, where the next one may.
+    fault: Option<Ec2Error>,
+    /// Instances may not be listed: there is no use in waiting for one.
+    blind: bool,
+    looks: u32,
+}
+
+impl Progress {
+    /// Takes in what one look has found. `false` where the deadline has cut it short.
+    fn take_in(&mut self, seen: Vec<Resource>, unseen: Vec<(&'static str, Ec2Error)>) -> bool {
+        let cut_short = |(_, error): &(_, Ec2Error)| matches!(error, Ec2Error::TimedOut { .. });
+        if unseen.iter().any(cut_short) {
+            // What the look before has found is known better; a first one that hung is all that is known.
+            if self.looks == 0 {
+                self.fault = unseen.into_iter().map(|(_, error)| error).next();
+            }
+            return false;
+        }
+        self.looks += 1;
+        self.fault = None;
+        for (kind, error) in unseen {
+            if error.is_passing() {
+                tracing::warn!("{error}; looking again");
+                self.fault = Some(error);
+            } else {
+                self.blind |= kind == INSTANCE;
+                self.ending.unseen.get_or_insert(error);
+            }
+        }
+        let instances = seen.iter().filter(|one| one.kind == INSTANCE);
+        let names = instances.flat_map(|one| [Some(&one.id), one.client_token.as_ref()]);
+        self.listed.extend(names.flatten().cloned());
+        self.left = seen;
+        self.left.retain(|one| one.state != TERMINATED);
+        for resource in &self.left {
+            if !self.ending.found.iter().any(|one| one.id == resource.id) {
+                tracing::info!("found {resource}");
+                self.ending.found.push(resource.clone());
+            }
+        }
+        true
+    }
+
+    /// Asks for the end of what is there and whose turn it is.
+    async fn end_what_is_due(&mut self, place: &Place<'_>) {
+        for resource in &self.left {
+            let refusals = &mut self.ending.refusals;
+            if refusals.contains_key(&resource.id) || !due(resource, &self.left) {
                 continue;
             }
-            match end(ec2, region, resource, deadline).await {
+            match end(place.ec2, place.region, resource, place.deadline).await {
                 Err(error) if for_good(&error) => {
                     tracing::warn!("{resource}: {error}");
                     refusals.insert(resource.id.clone(), error.to_string());
@@ -51,20 +165,50 @@ pub(crate) async fn destroy(
                 Ok(()) => {}
             }
         }
+    }
+
+    /// Whether an instance may be there that EC2 has not listed: one of the record, or the one that a group was made for.
+    ///
+    /// The record of a job explains a group of that job without an instance; of another job's group nothing is known.
+    fn awaits_instance(&self, known: Option<&KnownLaunches>) -> bool {
+        let unlisted = |known: &KnownLaunches| {
+            let mut instances = known.instances.iter();
+            instances.any(|name| !self.listed.contains(name))
+        };
+        let job = |one: &Resource| one.tags.get(TAG_JOB).cloned();
+        let has_instance = |group: &Resource| {
+            let mut instances = self.ending.found.iter().filter(|one| one.kind == INSTANCE);
+            instances.any(|one| job(one) == job(group))
+        };
+        let explained =
+            |group: &Resource| known.is_some_and(|known| job(group).as_ref() == Some(&known.job));
+        let mut groups = self.ending.found.iter().filter(|one| one.kind == GROUP);
+        !self.blind
+            && (known.is_some_and(unlisted)
+                || groups.any(|group| !explained(group) && !has_instance(group)))
+    }
+
+    /// What is missing until nothing more can be done here; `None` where nothing is.
+    fn missing(&self, awaits_instance: bool) -> Option<String> {
         // What a resource waits for that is refused stays too.
-        let moving = left.iter().any(|one| {
-            !refusals.contains_key(&one.id) && (one.kind == INSTANCE || due(one, &left))
+        let refusals = &self.ending.refusals;
+        let moving = self.left.iter().any(|one| {
+            !refusals.contains_key(&one.id) && (one.kind == INSTANCE || due(one, &self.left))
         });
-        if left.is_empty() || !(moving || refusals.is_empty()) {
-            return Ok(Status::Ready(()));
+        let over = self.left.is_empty() || !(moving || refusals.is_empty());
+        if over && self.fault.is_none() && !awaits_instance {
+            return None;
         }
-        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
-        Ok(Status::NotYet(left.join(", ")))
-    })
-    .await;
-    match waited {
-        Err(wait::WaitError::Failed(error)) => Err(error),
-        Err(wait::WaitError::TimedOut { .. }) | Ok(()) => Ok(refusals.into_inner()),
+        let left = self.left.iter().map(ToString::to_string);
+        let fault = self.fault.as_ref().map(ToString::to_string);
+        let awaited = awaits_instance.then(|| {
+            format!(
+                "an instance may not be listed yet: EC2 takes up to {}",
+                humane(VISIBILITY_DELAY)
+            )
+        });
+        let missing: Vec<String> = left.chain(fault).chain(awaited).collect();
+        Some(missing.join(", "))
     }
 }
 
@@ -84,6 +228,9 @@ pub(crate) async fn terminate(
 }
 
 /// Whether it is this one's turn: what an instance holds goes with it, and a group once nothing is in it.
+///
+/// That an instance of the group may be unlisted does not matter: EC2 refuses then, and a launch on its way fails without
+/// its group.
 fn due(resource: &Resource, left: &[Resource]) -> bool {
     match resource.kind {
         INSTANCE => resource.state != "shutting-down",
@@ -144,27 +291,4 @@ fn for_good(error: &Ec2Error) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{super::find::GROUP, *};
-
-    fn resource(kind: &'static str, state: &str) -> Resource {
-        Resource {
-            kind,
-            id: format!("{kind}-1"),
-            state: state.to_owned(),
-            ..Resource::default()
-        }
-    }
-
-    #[test]
-    fn what_an_instance_holds_waits_for_it() {
-        let instance = resource(INSTANCE, "running");
-        let going = resource(INSTANCE, "shutting-down");
-        let (held, loose) = (resource(VOLUME, "in-use"), resource(VOLUME, "available"));
-        let group = resource(GROUP, "there");
-        let all = [instance.clone(), held.clone(), group.clone()];
-        assert!(due(&instance, &all) && !due(&held, &all) && !due(&group, &all));
-        assert!(!due(&going, &all), "once is enough");
-        assert!(due(&loose, &all) && due(&group, &[group.clone(), loose]));
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! What is alive, found by tags alone: instances, volumes, network interfaces, security groups.
 //!
-//! Every answer is read to its last page; an error is an error, never "nothing".
+//! Every answer is read to its last page; an error is an error, never "nothing". An instance that EC2 has just launched
+//! is listed some seconds later: whoever knows of a launch has to look again.
 
 use std::collections::BTreeMap;
 
@@ -61,37 +62,52 @@ impl Sought<'_> {
     }
 }
 
-/// Looks in one region. Instances that are terminated do not count: AWS lists them for an hour.
+/// State of an instance that is no more: AWS lists it for an hour.
+pub(crate) const TERMINATED: &str = "terminated";
+
+/// What could be seen, and which kinds could not, each with the reason.
+pub(crate) type Glimpse = (Vec<Resource>, Vec<(&'static str, Ec2Error)>);
+
+/// Looks in one region. Instances that are terminated do not count.
 pub(crate) async fn look(
     ec2: &Client,
     region: &str,
     sought: Sought<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let (found, unseen) = glimpse(ec2, region, sought, deadline).await;
-    unseen.map_or(Ok(found), Err)
+    let (mut found, unseen) = glimpse(ec2, region, sought, deadline).await;
+    if let Some((_, error)) = unseen.into_iter().next() {
+        return Err(error);
+    }
+    found.retain(|one| one.state != TERMINATED);
+    Ok(found)
 }
 
 /// As [`look`], but of what could be seen: a kind that may not be listed must not keep an instance alive that may.
+///
+/// Terminated instances are among it: they prove that a launch was listed.
 pub(crate) async fn glimpse(
     ec2: &Client,
     region: &str,
     sought: Sought<'_>,
     deadline: Deadline,
-) -> (Vec<Resource>, Option<Ec2Error>) {
+) -> Glimpse {
     let (instances, volumes, interfaces, groups) = tokio::join!(
         instances(ec2, region, sought, deadline),
         volumes(ec2, region, sought, deadline),
         interfaces(ec2, region, sought, deadline),
         groups(ec2, region, sought, deadline),
     );
-    let (mut found, mut unseen) = (Vec::new(), None);
-    for kind in [instances, volumes, interfaces, groups] {
-        match kind {
+    let (mut found, mut unseen) = (Vec::new(), Vec::new());
+    for (kind, listed) in [
+        (INSTANCE, instances),
+        (VOLUME, volumes),
+        (INTERFACE, interfaces),
+        (GROUP, groups),
+    ] {
+        match listed {
             Ok(some) => found.extend(some),
-            Err(error) => {
-                unseen.get_or_insert(error);
-            }
+            Err(error) => unseen.push((kind, error)),
         }
     }
     (found, unseen)
@@ -128,8 +144,8 @@ async fn instances(
             instance_type: instance
                 .instance_type()
                 .map(|kind| kind.as_str().to_owned()),
+            client_token: instance.client_token().map(str::to_owned),
         })
-        .filter(|instance| instance.state != "terminated")
         .collect())
 }
 
@@ -159,7 +175,7 @@ async fn volumes(
                 .map_or("unknown", |state| state.as_str())
                 .to_owned(),
             since: moment(volume.create_time.as_ref()),
-            instance_type: None,
+            ..Resource::default()
         })
         .collect())
 }
@@ -192,8 +208,7 @@ async fn interfaces(
                 .status()
                 .map_or("unknown", |status| status.as_str())
                 .to_owned(),
-            since: None,
-            instance_type: None,
+            ..Resource::default()
         })
         .collect())
 }
@@ -220,8 +235,7 @@ async fn groups(
             region: Some(region.to_owned()),
             tags: by_key(group.tags()),
             state: "there".to_owned(),
-            since: None,
-            instance_type: None,
+            ..Resource::default()
         })
         .collect())
 }

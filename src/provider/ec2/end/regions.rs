@@ -4,19 +4,19 @@ use aws_sdk_ec2::Client;
 use futures::{StreamExt as _, future::BoxFuture, stream};
 
 use super::{
-    destroy::{self, Refusals},
-    find::{GROUP, Sought, glimpse, look},
+    destroy::{self, Ending, Refusals},
+    find::{Sought, look},
 };
 use crate::{
+    inputs::Environment,
     limits::Deadline,
     provider::ec2::{
-        access::{Access, Ec2Api},
+        access::{self, Access, Ec2Api},
         class::ErrorClass,
         errors::{Ec2Error, ask},
     },
-    provider::{Ended, LATE, Owner, Resource},
+    provider::{BadInput, Ended, KnownLaunches, Owner, Resource},
     report::{Exit, Failure, Leftover},
-    wait,
 };
 
 /// How many regions are asked at a time.
@@ -44,10 +44,29 @@ pub(crate) struct Visited<T> {
     pub(crate) only_first: Option<Ec2Error>,
 }
 
-/// What was found and what came of its end.
-pub(crate) type Ending = (Vec<Resource>, Result<Refusals, Ec2Error>);
-
 impl Regions {
+    /// The one that is given and the one of the record: what is given must not hide where something was launched.
+    ///
+    /// # Errors
+    /// [`BadInput`] for a name that cannot be one.
+    pub(crate) fn of(
+        given: Option<&str>,
+        recorded: Option<&str>,
+        env: &Environment,
+    ) -> Result<Self, BadInput> {
+        let usual = access::region(given, env)?;
+        let given = usual.clone().filter(|_| given.is_some());
+        let mut named: Vec<String> = given.into_iter().collect();
+        named.extend(recorded.map(str::to_owned));
+        named.dedup();
+        Ok(if named.is_empty() {
+            let first = usual.unwrap_or_else(|| access::DEFAULT_REGION.to_owned());
+            Self::All { first }
+        } else {
+            Self::Named(named)
+        })
+    }
+
     /// The one that is meant first.
     pub(crate) fn first(&self) -> &str {
         match self {
@@ -133,29 +152,22 @@ impl Regions {
         &self,
         api: &Ec2Api,
         owner: &Owner,
+        known: Option<&KnownLaunches>,
         deadline: Deadline,
     ) -> Visited<Ending> {
         self.visit(api, deadline, |ec2, region| {
             Box::pin(async move {
                 let sought = Sought::Of(owner);
-                let (mut found, mut unseen) = glimpse(&ec2, &region, sought, deadline).await;
-                if !found.is_empty() && found.iter().all(|one| one.kind == GROUP) {
-                    // The instance that it was made for may be on its way.
-                    wait::pause(LATE.min(deadline.remaining())).await;
-                    (found, unseen) = glimpse(&ec2, &region, sought, deadline).await;
+                // Elsewhere nothing of the record can show up.
+                let known = known.filter(|known| known.region.as_ref() == Some(&region));
+                match destroy::destroy(&ec2, &region, sought, known, deadline).await {
+                    Ending {
+                        found,
+                        unseen: Some(error),
+                        ..
+                    } if found.is_empty() => Err(error),
+                    ending => Ok(ending),
                 }
-                for resource in &found {
-                    tracing::info!("found {resource}");
-                }
-                let refusals = match (found.is_empty(), unseen) {
-                    (true, Some(error)) => return Err(error),
-                    (true, None) => Ok(Refusals::new()),
-                    (false, unseen) => {
-                        let refusals = destroy::destroy(&ec2, &region, &found, deadline).await;
-                        unseen.map_or(refusals, Err)
-                    }
-                };
-                Ok((found, refusals))
             })
         })
         .await
@@ -193,19 +205,16 @@ pub(crate) async fn end_all(
     regions: &Regions,
     access: &Access,
     owner: &Owner,
+    known: Option<&KnownLaunches>,
     deadline: Deadline,
 ) -> Result<Ended, Failure> {
     let api = Ec2Api::open(access, deadline).await?;
-    let visited = regions.end(&api, owner, deadline).await;
+    let visited = regions.end(&api, owner, known, deadline).await;
     let (mut ended, mut refusals, mut failed) = (Ended::default(), Refusals::new(), visited.failed);
-    for (found, ending) in visited.answers {
-        ended.found.extend(found);
-        match ending {
-            Ok(more) => refusals.extend(more),
-            Err(error) => {
-                failed.get_or_insert(error);
-            }
-        }
+    for ending in visited.answers {
+        ended.found.extend(ending.found);
+        refusals.extend(ending.refusals);
+        failed = failed.or(ending.unseen);
     }
     if ended.found.is_empty() {
         if let Some(error) = failed {
@@ -259,11 +268,35 @@ pub(crate) async fn destroy(
                 .filter(|one| one.region.as_deref() == Some(region))
                 .cloned()
                 .collect();
-            destroy::destroy(&ec2, region, &here, deadline).await
+            destroy::destroy(&ec2, region, Sought::These(&here), None, deadline).await
         }
     });
     // One that fails must not keep the others from their end.
-    let refusals = futures::future::join_all(ends).await;
-    let refusals = refusals.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(refusals.into_iter().flatten().collect())
+    let mut refusals = Refusals::new();
+    let mut failed = None;
+    for ending in futures::future::join_all(ends).await {
+        refusals.extend(ending.refusals);
+        failed = failed.or(ending.unseen);
+    }
+    failed.map_or(Ok(refusals), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_that_is_given_does_not_hide_the_one_of_the_record() {
+        let env = Environment::of([("AWS_REGION", "eu-west-3")]);
+        let named = |given, recorded| match Regions::of(given, recorded, &env).unwrap() {
+            Regions::Named(regions) => regions.join(" "),
+            Regions::All { first } => format!("all, {first} first"),
+        };
+        let (here, there) = (Some("us-east-1"), Some("eu-west-1"));
+        assert_eq!(named(None, here), "us-east-1");
+        assert_eq!(named(here, here), "us-east-1");
+        assert_eq!(named(there, here), "eu-west-1 us-east-1");
+        assert_eq!(named(there, None), "eu-west-1");
+        assert_eq!(named(None, None), "all, eu-west-3 first");
+    }
 }

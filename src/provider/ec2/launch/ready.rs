@@ -19,7 +19,6 @@ use crate::{
     provider::ec2::{
         TTL_TIMER, VISIBILITY_DELAY,
         access::{self, Access},
-        class::ErrorClass,
         errors::{Ec2Error, ask},
     },
     record::{HostKind, HostRecord, Store},
@@ -213,11 +212,9 @@ async fn close_metadata(
     .map_err(Ec2Error::waited)
 }
 
-/// Whether a retry may succeed: after a fault, or while an instance is too new to be visible everywhere. A session that
-/// could not be made was retried already.
+/// Whether a retry may succeed: the error may pass, or the instance is too new to be visible everywhere.
 fn passing(error: &Ec2Error, known: Deadline) -> bool {
-    let fault = error.class() == ErrorClass::Fault && !matches!(error, Ec2Error::Session(_));
-    fault || error.code() == "InvalidInstanceID.NotFound" && !known.passed()
+    error.is_passing() || error.code() == "InvalidInstanceID.NotFound" && !known.passed()
 }
 
 /// Returns only when the instance has ended, or cannot be described any more.
