@@ -17,8 +17,7 @@ use crate::{
     cli::IamArgs,
     inputs::Environment,
     logs::s3::Target,
-    provider::BadInput,
-    report::{Exit, Failure},
+    report::{BadInput, Exit, Failure},
     run::{TAG_REPOSITORY, TAG_RUN},
     stages::Stage,
 };

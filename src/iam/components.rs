@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Policy, PolicyScope, Statement, actions};
-use crate::{cli::Component, provider::BadInput, stages::Stage};
+use crate::{cli::Component, report::BadInput, stages::Stage};
 
 /// What a component needs beside AWS.
 struct Needs {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::{Policy, PolicyScope, Statement, actions, components};
-use crate::{cli::Role, provider::BadInput, stages::Stage};
+use crate::{cli::Role, report::BadInput, stages::Stage};
 
 /// Path of the roles that an admin may make, and name of the policy that bounds them.
 const PATH: &str = "manifests-e2e";

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::{Policy, PolicyScope, Statement};
-use crate::{cli::IamArgs, inputs::Environment, provider::BadInput};
+use crate::{cli::IamArgs, inputs::Environment, report::BadInput};
 
 const ISSUER: &str = "token.actions.githubusercontent.com";
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 
-use crate::{cli::Arch, provider::BadInput};
+use crate::{cli::Arch, report::BadInput};
 
 /// What is installed where nothing else was asked for.
 pub(crate) const KIND: &str = "v0.33.0";

@@ -2,12 +2,7 @@
 //!
 //! `UPDATE=1 cargo test --test it layout` writes each `action.yml` and README's tables anew.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use clap::Parser as _;
 use manifests_e2e::{
@@ -19,6 +14,7 @@ use serde_yaml::Value;
 
 mod actions;
 mod inputs;
+mod walls;
 
 use actions::{Action, NOT_OF_A_CHAIN, Output};
 use inputs::{Input, name, options};
@@ -245,114 +241,4 @@ fn tables(inputs: &[(String, Input)], outputs: &[(String, Output)]) -> String {
             .expect("a String takes everything");
     }
     text
-}
-
-/// What a room of the cluster's side may name beside itself, and whether kube is among it.
-const WALLS: [(&str, &[&str], bool); 8] = [
-    ("api", &[], false),
-    (
-        "set",
-        &["api", "http_client", "inputs", "limits", "report", "wait"],
-        false,
-    ),
-    (
-        "registry",
-        &["http_client", "limits", "report", "set"],
-        false,
-    ),
-    (
-        "cluster",
-        &[
-            "api", "host", "inputs", "limits", "record", "report", "wait",
-        ],
-        true,
-    ),
-    ("pod", &["api", "report"], false),
-    ("ready", &["api", "cluster", "pod", "report"], false),
-    (
-        "deploy",
-        &[
-            "api", "cluster", "limits", "pod", "progress", "ready", "registry", "report", "set",
-            "wait",
-        ],
-        true,
-    ),
-    ("kind", &["host", "limits", "report", "wait"], true),
-];
-
-#[test]
-fn a_room_of_the_clusters_side_names_only_what_its_walls_let_through() {
-    for (room, allowed, kube) in WALLS {
-        for file in sources(room) {
-            let text = fs::read_to_string(&file).unwrap();
-            for other in named(&text) {
-                assert!(
-                    other == room || allowed.contains(&other.as_str()),
-                    "{}: {room} names {other}",
-                    file.display()
-                );
-            }
-            let names_kube = text
-                .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
-                .any(|word| word.starts_with("kube::") || word.starts_with("k8s_openapi"));
-            assert!(kube || !names_kube, "{}: {room} names kube", file.display());
-        }
-    }
-}
-
-#[test]
-fn a_path_is_seen_however_it_is_written() {
-    let text =
-        "use crate::a::b;\npub use crate::{c::{d, e}, f, g::h as i};\nfn x() { crate::j::k(); }";
-    assert_eq!(named(text), ["a", "c", "f", "g", "j"]);
-}
-
-/// The files of a room.
-fn sources(room: &str) -> Vec<PathBuf> {
-    let mut files = vec![root().join(format!("src/{room}.rs"))];
-    let mut directories = vec![root().join(format!("src/{room}"))];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).into_iter().flatten() {
-            let path = entry.expect("a directory can be read").path();
-            if path.is_dir() {
-                directories.push(path);
-            } else if path.extension().is_some_and(|it| it == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    files
-}
-
-/// The rooms that a file names.
-fn named(text: &str) -> Vec<String> {
-    let word = |text: &str| -> String {
-        let text = text.trim_start();
-        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_'));
-        text[..end.unwrap_or(text.len())].to_owned()
-    };
-    let mut rooms = Vec::new();
-    for (_, rest) in text
-        .match_indices("crate::")
-        .map(|(at, it)| (at, &text[at + it.len()..]))
-    {
-        let Some(group) = rest.strip_prefix('{') else {
-            rooms.push(word(rest));
-            continue;
-        };
-        let mut depth = 0_usize;
-        let mut starts = vec![0];
-        for (at, c) in group.char_indices() {
-            match c {
-                '}' if depth == 0 => break,
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                ',' if depth == 0 => starts.push(at + 1),
-                _ => {}
-            }
-        }
-        rooms.extend(starts.into_iter().map(|at| word(&group[at..])));
-    }
-    rooms.retain(|room| !room.is_empty());
-    rooms
 }
