@@ -4,7 +4,7 @@
 //! middle of a launch. What is not permitted is not tried again; a look that fails for a moment is repeated. By an owner
 //! everything is looked for each time, so what EC2 lists late is ended too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_ec2::{Client, config::retry::RetryConfig};
 use tokio::{sync::Mutex, time::Instant};
@@ -20,7 +20,7 @@ use crate::{
             errors::{Ec2Error, ask},
         },
     },
-    run::TAG_JOB,
+    run::{TAG_ATTEMPT, TAG_JOB},
     wait::{self, Every, Status},
 };
 
@@ -104,8 +104,8 @@ struct Progress {
     ending: Ending,
     /// What the last look has found alive.
     left: Vec<Resource>,
-    /// Ids and client tokens of all instances that were ever listed, alive or terminated.
-    listed: BTreeSet<String>,
+    /// All instances that were ever listed, alive or terminated.
+    instances: BTreeMap<String, Resource>,
     /// Why the last look did not see everything, where the next one may.
     fault: Option<Ec2Error>,
     /// Instances may not be listed: there is no use in waiting for one.
@@ -136,8 +136,8 @@ impl Progress {
             }
         }
         let instances = seen.iter().filter(|one| one.kind == INSTANCE);
-        let names = instances.flat_map(|one| [Some(&one.id), one.client_token.as_ref()]);
-        self.listed.extend(names.flatten().cloned());
+        let instances = instances.map(|one| (one.id.clone(), one.clone()));
+        self.instances.extend(instances);
         self.left = seen;
         self.left.retain(|one| one.state != TERMINATED);
         for resource in &self.left {
@@ -169,19 +169,20 @@ impl Progress {
 
     /// Whether an instance may be there that EC2 has not listed: one of the record, or the one that a group was made for.
     ///
-    /// The record of a job explains a group of that job without an instance; of another job's group nothing is known.
+    /// The record of a job explains a group of that job without an instance. A group of which no record is known is
+    /// explained by an instance of the same attempt of its job, also by one that is terminated.
     fn awaits_instance(&self, known: Option<&KnownLaunches>) -> bool {
-        let unlisted = |known: &KnownLaunches| {
-            let mut instances = known.instances.iter();
-            instances.any(|name| !self.listed.contains(name))
+        let is_listed = |name: &String| {
+            let mut instances = self.instances.values();
+            instances.any(|one| one.id == *name || one.client_token.as_ref() == Some(name))
         };
-        let job = |one: &Resource| one.tags.get(TAG_JOB).cloned();
-        let has_instance = |group: &Resource| {
-            let mut instances = self.ending.found.iter().filter(|one| one.kind == INSTANCE);
-            instances.any(|one| job(one) == job(group))
+        let unlisted = |known: &KnownLaunches| !known.instances.iter().all(is_listed);
+        let job = |one: &Resource| [TAG_JOB, TAG_ATTEMPT].map(|tag| one.tags.get(tag).cloned());
+        let has_instance =
+            |group: &Resource| self.instances.values().any(|one| job(one) == job(group));
+        let explained = |group: &Resource| {
+            known.is_some_and(|known| group.tags.get(TAG_JOB) == Some(&known.job))
         };
-        let explained =
-            |group: &Resource| known.is_some_and(|known| job(group).as_ref() == Some(&known.job));
         let mut groups = self.ending.found.iter().filter(|one| one.kind == GROUP);
         !self.blind
             && (known.is_some_and(unlisted)
