@@ -132,7 +132,7 @@ fn sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too() {
         return;
     };
     at_once([false, true], |reboots| {
-        let job = Job::new().with("INPUT_TTL", "100s");
+        let job = Job::new().with("INPUT_TTL", "130s");
         job.step(&["provision-ec2"]).exits(0);
         let id = job.output("instance-id").unwrap();
         let expires: Timestamp = job.output("expires-at").unwrap().parse().unwrap();
@@ -158,7 +158,7 @@ fn sandbox_an_extended_host_outlives_its_ttl() {
     let Some(_turn) = sandbox(Lane::Waits) else {
         return;
     };
-    let job = Job::new().with("INPUT_TTL", "90s");
+    let job = Job::new().with("INPUT_TTL", "120s");
     job.step(&["provision-ec2"]).exits(0);
     let id = job.output("instance-id").unwrap();
     let first: Timestamp = job.output("expires-at").unwrap().parse().unwrap();
