@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     limits::Limit,
     notebook::{
-        fake::{Answer, job, server, there_is},
+        fake::{Answer, is_watch, job, server, there_is},
         junit::Outcome,
     },
     report::{Exit, Explain as _},
@@ -20,10 +20,6 @@ async fn at_the_limit_a_server_that_hangs_costs_seconds_and_nothing_that_was_tol
     let asked = deletions.clone();
     let client = server(move |request| {
         let path = request.uri().path();
-        let is_watch = request
-            .uri()
-            .query()
-            .is_some_and(|it| it.contains("watch="));
         if request.method() == Method::DELETE {
             *asked.lock().unwrap() += 1;
             Answer::Hangs
@@ -31,7 +27,7 @@ async fn at_the_limit_a_server_that_hangs_costs_seconds_and_nothing_that_was_tol
             Answer::Hangs
         } else if path.ends_with("/log") {
             Answer::Streams("2026-01-01T00:00:01.1Z a\n2026-01-01T00:00:01.2Z b\n")
-        } else if is_watch {
+        } else if is_watch(request) {
             Answer::Streams("")
         } else {
             Answer::Is(there_is(path, &json!({"running": {}})))
@@ -67,11 +63,7 @@ async fn a_log_whose_end_does_not_come_is_shown_as_far_as_it_came() {
             // All streams hang, the one after the end as well.
             return Answer::Streams("2026-01-01T00:00:01.1Z the reason\n");
         }
-        if request
-            .uri()
-            .query()
-            .is_some_and(|it| it.contains("watch="))
-        {
+        if is_watch(request) {
             return Answer::Streams("");
         }
         Answer::Is(there_is(path, &json!({"terminated": {"exitCode": 7}})))

@@ -40,6 +40,12 @@ pub(super) fn server(answer: impl Fn(&Request<Body>) -> Answer + Send + Sync + '
     Client::new(service, "n")
 }
 
+/// Whether a request is for a watch.
+pub(super) fn is_watch(request: &Request<Body>) -> bool {
+    let query = request.uri().query();
+    query.is_some_and(|it| it.contains("watch="))
+}
+
 /// The default test as a Job of namespace `n`.
 pub(super) fn job() -> Job {
     let place = Place {

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     limits::Limit,
-    notebook::fake::{Answer, job, server, there_is},
+    notebook::fake::{Answer, is_watch, job, server, there_is},
 };
 
 fn refusal() -> kube::Error {
@@ -35,11 +35,7 @@ async fn followed(hangs_until: Duration) -> (Result<Ended, NotebookError>, u64) 
         if begun.elapsed() < hangs_until {
             return Answer::Hangs;
         }
-        if request
-            .uri()
-            .query()
-            .is_some_and(|it| it.contains("watch="))
-        {
+        if is_watch(request) {
             return Answer::Streams("");
         }
         let state = json!({"terminated": {"exitCode": 0}});
@@ -74,11 +70,7 @@ async fn events_that_do_not_come_keep_no_test_from_being_followed() {
         if path.ends_with("/events") {
             return Answer::Hangs;
         }
-        if request
-            .uri()
-            .query()
-            .is_some_and(|it| it.contains("watch="))
-        {
+        if is_watch(request) {
             return Answer::Streams("");
         }
         let state = if begun.elapsed() < Duration::from_secs(1) {

@@ -6,7 +6,7 @@ mod evaluate;
 mod people;
 mod sent;
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, fs};
 
 use clap::Parser as _;
 use manifests_e2e::{
@@ -22,10 +22,7 @@ use self::{
     evaluate::{Request, allows, texts},
     sent::{BESIDE, RUN, SENT, calls, ec2, foreign, sent, tagged},
 };
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
+use super::support::root;
 
 /// What the subcommand prints.
 fn printed(words: &[&str]) -> Result<String, Failure> {

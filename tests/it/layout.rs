@@ -2,7 +2,7 @@
 //!
 //! `UPDATE=1 cargo test --test it layout` writes each `action.yml` and README's tables anew.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, fs};
 
 use clap::Parser as _;
 use manifests_e2e::{
@@ -19,9 +19,7 @@ mod walls;
 use actions::{Action, NOT_OF_A_CHAIN, Output};
 use inputs::{Input, name, options};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use super::support::root;
 
 fn text(value: &Value, key: &str) -> String {
     value

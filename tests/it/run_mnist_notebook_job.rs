@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support;
+use super::{step::outputs, support};
 
 /// One run of the stage, and what it left.
 struct Run {
@@ -57,21 +57,8 @@ impl Run {
 
     /// An output of the step, empty where it was not set.
     fn output(&self, name: &str) -> String {
-        let text = self.file("output");
-        let mut lines = text.lines();
-        while let Some(line) = lines.next() {
-            let Some((found, delimiter)) = line.split_once("<<") else {
-                continue;
-            };
-            let value: Vec<&str> = lines
-                .by_ref()
-                .take_while(|line| *line != delimiter)
-                .collect();
-            if found == name {
-                return value.join("\n");
-            }
-        }
-        String::new()
+        let mut outputs = outputs(self.state.path());
+        outputs.remove(name).unwrap_or_default()
     }
 
     fn file(&self, name: &str) -> String {

@@ -12,11 +12,7 @@ use std::{
 use manifests_e2e::stages::Stage;
 use serde_yaml::Value;
 
-use super::support::binary;
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
+use super::support::{binary, root};
 
 fn yaml(path: &Path) -> Value {
     serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap()

@@ -182,13 +182,18 @@ fn tool(name: &str, words: &[&str]) -> Result<String, String> {
     }
 }
 
+/// The root of this repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// Whether a proof is in the tree: `path::function` is a test function of that file, a path alone a file of its own.
 ///
 /// For tables that name the tests of their rows: a test that is renamed or removed leaves no row behind that looks proven.
 pub(crate) fn proof(name: &str) -> Result<(), String> {
     let (path, function) = name.split_once("::").unwrap_or((name, ""));
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
-        .map_err(|error| format!("{path}: {error}"))?;
+    let text =
+        std::fs::read_to_string(root().join(path)).map_err(|error| format!("{path}: {error}"))?;
     if function.is_empty() || text.contains(&format!("def {function}(self)")) {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use super::support::proof;
+use super::support::{proof, root};
 
 /// One thing that is feared.
 struct Threat {
@@ -166,10 +166,6 @@ const THREATS: [Threat; 16] = [
         open: "how many run at a time is the workflow's `concurrency:` and the account's quota",
     },
 ];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 #[test]
 fn each_threat_names_a_test_that_is_there() {

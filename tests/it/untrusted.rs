@@ -11,7 +11,7 @@ use std::{
 use manifests_e2e::stages::Stage;
 use tempfile::TempDir;
 
-use super::step::Step;
+use super::{step::Step, support::root};
 
 /// Each would leave a file `pwned` where a shell took it for more than text.
 const CORPUS: [&str; 3] = [
@@ -21,10 +21,6 @@ const CORPUS: [&str; 3] = [
 ];
 /// Of the event fixtures.
 const HEAD: &str = "1234567890abcdef1234567890abcdef12345678";
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// Every file below a directory that a command of the corpus would have made.
 fn pwned(dir: &Path) -> Vec<PathBuf> {

@@ -116,26 +116,14 @@ fn with_job(resource: &Resource) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        cancel::Cancel,
-        github::files::Files,
-        inputs::Environment,
-        limits::{Deadline, Limit},
-        record::Store,
-    };
+    use crate::{inputs::Environment, stages};
 
     #[tokio::test]
     async fn a_key_names_the_job_of_another_run_whatever_the_record_says() {
         let dir = tempfile::tempdir().unwrap();
-        let env = Environment::default();
         let context = Context {
-            files: Files::new(&env),
-            env,
-            store: Store::open_in(dir.path().to_owned(), None).unwrap(),
             job_key: Some("k8s-1-34".to_owned()),
-            deadline: Deadline::after(Limit::secs(9)),
-            cancelled: Cancel::default(),
-            writes: false,
+            ..stages::tests::context(dir.path())
         };
         let of = |run: &str| {
             let args = TeardownArgs {
