@@ -257,6 +257,9 @@ pub fn is_busy(status: &kube::core::Status) -> bool {
     matches!(status.code, 429 | 503 | 504)
 }
 
+/// What [`keeps`] says of an object that is being deleted and that no finalizer keeps.
+pub const NO_FINALIZER: &str = "it is being deleted";
+
 /// What still keeps an object that is to go.
 pub fn keeps(object: &Value) -> String {
     let finalizers: Vec<&str> = list(&object["metadata"]["finalizers"])
@@ -277,7 +280,7 @@ pub fn keeps(object: &Value) -> String {
     } else if !said.is_empty() {
         said.join("; ")
     } else if finalizers.is_empty() {
-        "it is being deleted".to_owned()
+        NO_FINALIZER.to_owned()
     } else {
         format!("it waits for {}", finalizers.join(", "))
     }

@@ -12,7 +12,7 @@ use crate::{
     api::{ObjectId, list},
     cluster::{
         errors::{Awaited, Class},
-        live::{self, Extent},
+        live::{self, Extent, NO_FINALIZER},
         request::Refusal,
     },
     deploy::{
@@ -27,8 +27,6 @@ use crate::{
 const GOES: Duration = Duration::from_mins(2);
 /// The same for what goes after other objects, which have finalizers and grace periods of their own.
 const GOES_LAST: Duration = Duration::from_mins(5);
-/// What [`live::keeps`] says of an object that no finalizer keeps.
-const NO_FINALIZER: &str = "it is being deleted";
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 
