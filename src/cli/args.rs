@@ -150,7 +150,7 @@ pub struct InstallArgs {
     /// Worker nodes beside the control plane; 0 is one node that does both
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=16))]
     pub workers: u8,
-    /// Path of a KinD configuration to use instead of ours
+    /// Path of a KinD configuration to use instead of the one that comes with us
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Registry mirrors, one a line: `docker.io=https://mirror.gcr.io`, or a bare URL for all registries

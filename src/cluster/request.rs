@@ -1,6 +1,6 @@
 //! One request and its answer, or why the server refused it.
 //!
-//! Bound in time; what a refusal means is told by [`errors`](crate::cluster::errors).
+//! Every exchange has a time limit. [`errors`](crate::cluster::errors) says what a refusal means.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
 
 /// Under this name the server notes which fields are ours.
 pub const MANAGER: &str = "manifests-e2e";
-/// The server gives a request up after a minute; one that hangs longer is lost.
+/// A server gives up a request after 34 s; an answer that takes longer is lost.
 const REQUEST: Duration = Duration::from_secs(35);
 /// Only the metadata is wanted back: definitions are large.
 pub const METADATA: &str =

@@ -113,7 +113,7 @@ impl Stage {
                 ("report", "Path of the report, one HTML file"),
                 (
                     "cause",
-                    "The cause in one line, as the first stage that failed told it; empty when all passed. Where no stage of ours ran, the first thing that is wrong with the cluster",
+                    "The cause in one line, as the first stage that failed reported it; empty when all passed. Where no stage of ours ran, the first problem found in the cluster",
                 ),
                 ("s3-url", "Where the bundle is in S3"),
             ],
