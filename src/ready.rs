@@ -206,6 +206,4 @@ pub fn judge(id: &ObjectId, generation: i64, cluster: &ClusterView<'_>) -> Verdi
 }
 
 #[cfg(test)]
-mod kubeflow_tests;
-#[cfg(test)]
 mod tests;

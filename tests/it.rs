@@ -1,43 +1,52 @@
-//! Integration tests: one binary, a file per room.
+//! Integration tests: one binary, a directory per room, and `support` for what they share.
 //!
 //! Tests named `sandbox_*` need `e2e/sandbox/up` and `MANIFESTS_E2E_SANDBOX=1`; without them they say so and pass.
 
 mod it {
-    mod aws;
-    mod capacity;
-    mod chain;
-    mod deploy_faults;
-    mod deploy_leaving;
-    mod deploy_manifests;
-    mod deploy_sets;
+    mod actions {
+        mod chain;
+        mod full_disk;
+        mod run_sh;
+        mod secrets;
+        mod untrusted;
+    }
+    mod cluster {
+        mod install_kind;
+    }
+    mod deploy {
+        mod faults;
+        mod killed;
+        mod leaving;
+        mod lint;
+        mod manifests;
+        mod prune;
+        mod redeploy;
+        mod sets;
+    }
     mod doctor;
-    mod end;
     mod faults;
-    mod full_disk;
-    mod gather_logs;
-    mod github;
-    mod host;
-    mod host_faults;
+    mod host {
+        mod faults;
+        mod ssh;
+    }
     mod iam;
-    mod idempotence;
-    mod install_kind;
     mod layout;
-    mod lint;
-    mod provision_ec2;
-    mod proxy;
-    mod prune;
+    mod logs {
+        mod gather_logs;
+    }
+    mod notebook {
+        mod mnist;
+    }
+    mod provider {
+        mod capacity;
+        mod end;
+        mod idempotence;
+        mod provision_ec2;
+        mod sessions;
+        mod signals;
+        mod teardown;
+    }
     mod reap;
-    mod redeploy;
-    mod redeploy_killed;
-    mod run_mnist_notebook_job;
-    mod run_sh;
-    mod secrets;
-    mod sessions;
-    mod sets;
-    mod signals;
-    mod step;
     mod support;
-    mod teardown;
     mod threats;
-    mod untrusted;
 }

@@ -15,7 +15,7 @@ use crate::{
         job::Job,
         log, results,
         source::Kind,
-        verdict::{self, Verdict},
+        verdict::{self, TestVerdict},
     },
     report::with_causes,
 };
@@ -80,7 +80,7 @@ pub async fn to_its_end(
     suite: &str,
     kind: Kind,
     deadline: Deadline,
-) -> Result<(Verdict, Ending), NotebookError> {
+) -> Result<(TestVerdict, Ending), NotebookError> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &job.place.namespace);
     let (sender, receiver) = watch::channel(Progress::default());
     let log = log::Kept::default();
@@ -134,5 +134,4 @@ pub async fn to_its_end(
 }
 
 #[cfg(test)]
-#[path = "attend_tests.rs"]
 mod tests;

@@ -30,7 +30,7 @@ use crate::{
     notebook::{
         NotebookError, SILENCE,
         job::Job,
-        state::{Ended, State, Trouble, judge},
+        state::{Ended, StartTrouble, State, judge},
     },
     report::one_line,
     wait::{self, Every, Status, WaitError},
@@ -56,7 +56,7 @@ struct Memory {
     /// The pod, once it was seen.
     pod: Option<String>,
     /// What keeps it from beginning, and since when.
-    trouble: Option<(Trouble, Instant)>,
+    trouble: Option<(StartTrouble, Instant)>,
     /// Since when the API server is silent: when it was asked for what it did not answer first.
     silent: Option<Instant>,
     /// Whether it has answered before: then we may look.
@@ -297,5 +297,4 @@ fn is_news<K>(event: &watcher::Event<K>) -> bool {
 }
 
 #[cfg(test)]
-#[path = "follow_tests.rs"]
 mod tests;

@@ -247,5 +247,4 @@ fn manifest(namespace: &str) -> Value {
 }
 
 #[cfg(test)]
-#[path = "place_tests.rs"]
 mod tests;

@@ -353,5 +353,4 @@ pub(super) fn shortened(text: &str, most: usize) -> String {
 }
 
 #[cfg(test)]
-#[path = "source_tests.rs"]
 mod tests;

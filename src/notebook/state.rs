@@ -36,7 +36,7 @@ pub(super) enum State {
     /// Not begun, and nothing is wrong.
     Waiting(String),
     /// Not begun, for a reason that may last.
-    Trouble(Trouble),
+    Trouble(StartTrouble),
     /// Its container runs.
     Running,
     /// Its container ended.
@@ -47,7 +47,7 @@ pub(super) enum State {
 
 /// What keeps a test from beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Trouble {
+pub(super) struct StartTrouble {
     /// What cannot be done.
     pub(super) what: String,
     /// What the cluster says.
@@ -60,7 +60,7 @@ pub(super) struct Trouble {
     pub(super) vague: bool,
 }
 
-impl Trouble {
+impl StartTrouble {
     fn new(what: String, reason: &str, patience: u64, hint: &'static str) -> Self {
         Self {
             what,
@@ -125,7 +125,7 @@ fn not_created(warning: &str) -> State {
         _ => (60, "the event says what the API server wants"),
     };
     let reason = warning.trim_start_matches("FailedCreate: ");
-    State::Trouble(Trouble::new(
+    State::Trouble(StartTrouble::new(
         "cannot create the pod of the test".to_owned(),
         reason,
         patience,
@@ -149,7 +149,7 @@ fn judge_pod(pod: &Pod) -> State {
                 ended.exit_code
             ))
         }
-        (Some(ended), None) if never_began(ended) => State::Trouble(Trouble::new(
+        (Some(ended), None) if never_began(ended) => State::Trouble(StartTrouble::new(
             "cannot start the container of the test".to_owned(),
             ended.message.as_deref().unwrap_or("no reason is given"),
             0,
@@ -243,7 +243,7 @@ fn pending_words(status: &PodStatus) -> String {
 }
 
 /// What keeps a test from beginning, for how long it may, and what can be done; none for what passes.
-fn lasting(trouble: pod::Trouble) -> Option<Trouble> {
+fn lasting(trouble: pod::Trouble) -> Option<StartTrouble> {
     let container = trouble.container.unwrap_or_default();
     let message = trouble.message.as_str();
     let said = if message.is_empty() {
@@ -252,7 +252,7 @@ fn lasting(trouble: pod::Trouble) -> Option<Trouble> {
         message
     };
     match trouble.why {
-        Why::NoRoom | Why::Claim | Why::Gated => Some(Trouble::new(
+        Why::NoRoom | Why::Claim | Why::Gated => Some(StartTrouble::new(
             "no node takes the pod of the test".to_owned(),
             if message.is_empty() {
                 "no node takes it"
@@ -274,7 +274,7 @@ fn lasting(trouble: pod::Trouble) -> Option<Trouble> {
             let what = format!("cannot pull image {}", trouble.image);
             let hint = "is its name right, and may the cluster pull it?";
             let cause = said.rsplit("ErrImagePull: ").next().unwrap_or(said);
-            let mut found = Trouble::new(what, cause, patience, hint);
+            let mut found = StartTrouble::new(what, cause, patience, hint);
             // A pull that backs off may no longer say why.
             found.vague = why == Why::ImagePull && cause.starts_with("Back-off pulling image");
             Some(found)
@@ -289,7 +289,7 @@ fn lasting(trouble: pod::Trouble) -> Option<Trouble> {
                 (60, "the message says what the container lacks")
             };
             let what = format!("cannot start container {container}");
-            Some(Trouble::new(what, said, patience, hint))
+            Some(StartTrouble::new(what, said, patience, hint))
         }
         _ => None,
     }
@@ -319,5 +319,4 @@ fn is_running(container: &ContainerStatus) -> bool {
 }
 
 #[cfg(test)]
-#[path = "state_tests.rs"]
 mod tests;

@@ -29,7 +29,7 @@ const CANNOT_START: &str = "cannot start: ";
 
 /// How a test came out, with what it left.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct TestVerdict {
     /// Why it is no pass.
     pub error: Option<NotebookError>,
     /// Its cases.
@@ -39,17 +39,17 @@ pub struct Verdict {
 }
 
 /// The verdict on a notebook that ended, given what could be fetched of it.
-pub fn of_notebook(ended: &Ended, fetched: Result<Option<Value>, NotebookError>) -> Verdict {
+pub fn of_notebook(ended: &Ended, fetched: Result<Option<Value>, NotebookError>) -> TestVerdict {
     if let Some(error) = not_started(ended) {
-        return Verdict::of(error);
+        return TestVerdict::of(error);
     }
     let notebook = match fetched {
         Ok(notebook) => notebook,
-        Err(error) if ended.code == 0 => return Verdict::of(error),
-        Err(error) => return Verdict::of(failed(&said(ended), vec![error.to_string()])),
+        Err(error) if ended.code == 0 => return TestVerdict::of(error),
+        Err(error) => return TestVerdict::of(failed(&said(ended), vec![error.to_string()])),
     };
     let Some(notebook) = notebook else {
-        return Verdict::of(if ended.code == 0 {
+        return TestVerdict::of(if ended.code == 0 {
             NotebookError::Unproven("it left no executed notebook".to_owned())
         } else {
             failed(&said(ended), Vec::new())
@@ -79,7 +79,7 @@ pub fn of_notebook(ended: &Ended, fetched: Result<Option<Value>, NotebookError>)
         }),
         (_, None) => Some(failed(&said(ended), Vec::new())),
     };
-    Verdict {
+    TestVerdict {
         error,
         cases,
         notebook: Some(notebook),
@@ -87,9 +87,9 @@ pub fn of_notebook(ended: &Ended, fetched: Result<Option<Value>, NotebookError>)
 }
 
 /// The verdict on a script that ended, given its log.
-pub fn of_script(name: &str, ended: &Ended, log: &[String]) -> Verdict {
+pub fn of_script(name: &str, ended: &Ended, log: &[String]) -> TestVerdict {
     if let Some(error) = not_started(ended) {
-        return Verdict::of(error);
+        return TestVerdict::of(error);
     }
     let passed = ended.code == 0;
     let outcome = if passed {
@@ -101,7 +101,7 @@ pub fn of_script(name: &str, ended: &Ended, log: &[String]) -> Verdict {
             traceback: String::new(),
         }
     };
-    Verdict {
+    TestVerdict {
         error: (!passed).then(|| {
             failed(
                 &format!("{name} {}", how(ended)),
@@ -119,7 +119,7 @@ pub fn of_script(name: &str, ended: &Ended, log: &[String]) -> Verdict {
 }
 
 /// The verdict on a test whose time was up while it did `last`, given what it had saved.
-pub fn at_limit(limit: Duration, last: String, notebook: Option<Value>) -> Verdict {
+pub fn at_limit(limit: Duration, last: String, notebook: Option<Value>) -> TestVerdict {
     let ending = format!("not done within {}", humane(limit));
     let cases = notebook
         .as_ref()
@@ -128,7 +128,7 @@ pub fn at_limit(limit: Duration, last: String, notebook: Option<Value>) -> Verdi
         .iter()
         .find(|case| matches!(case.outcome, Outcome::Failed { .. }));
     let last = running.map_or(last, |case| format!("{} was running", case.name));
-    Verdict {
+    TestVerdict {
         error: Some(NotebookError::TimeLimit { limit, last }),
         cases,
         notebook,
@@ -136,13 +136,18 @@ pub fn at_limit(limit: Duration, last: String, notebook: Option<Value>) -> Verdi
 }
 
 /// The verdict on a script whose time was up while it did `last`, given its log so far.
-pub fn of_script_at_limit(name: &str, limit: Duration, last: String, log: &[String]) -> Verdict {
+pub fn of_script_at_limit(
+    name: &str,
+    limit: Duration,
+    last: String,
+    log: &[String],
+) -> TestVerdict {
     let outcome = Outcome::Failed {
         kind: "NotDone".to_owned(),
         message: format!("not done within {}", humane(limit)),
         traceback: String::new(),
     };
-    Verdict {
+    TestVerdict {
         error: Some(NotebookError::TimeLimit { limit, last }),
         cases: vec![Case {
             name: name.to_owned(),
@@ -154,7 +159,7 @@ pub fn of_script_at_limit(name: &str, limit: Duration, last: String, log: &[Stri
     }
 }
 
-impl Verdict {
+impl TestVerdict {
     fn of(error: NotebookError) -> Self {
         Self {
             error: Some(error),
@@ -215,7 +220,7 @@ pub struct Kept {
 
 /// Writes what there is of a test's results into a directory, each for itself: a notebook for which the disk has no room
 /// does not cost the JUnit report.
-pub fn keep(verdict: &Verdict, suite: &str, directory: &Path) -> Kept {
+pub fn keep(verdict: &TestVerdict, suite: &str, directory: &Path) -> Kept {
     let mut kept = Kept::default();
     if !verdict.cases.is_empty() {
         let text = junit::junit(suite, &verdict.cases).expect("memory can be written");
@@ -248,5 +253,4 @@ impl Kept {
 }
 
 #[cfg(test)]
-#[path = "verdict_tests.rs"]
 mod tests;

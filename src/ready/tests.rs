@@ -1,5 +1,7 @@
 //! The table of readiness, case by case.
 
+mod kubeflow;
+
 use serde_json::json;
 
 use super::*;

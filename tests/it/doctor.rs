@@ -10,10 +10,11 @@ use std::fs;
 use manifests_e2e::iam::{self, PolicyScope};
 use serde_json::{Value, json};
 
-use super::{
+use crate::it::support::{
+    Lane,
     aws::{Job, Step, calls, fault_of, left, living, permit},
     github::{GitHub, Repository, TOKEN},
-    support::{Lane, sandbox},
+    sandbox,
 };
 
 /// A job on a runner that finds all it needs of tools and GitHub, with a checkout that has a janitor unless `bare`.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use self::rows::ROWS;
-use super::{
-    aws::{Job, cloud, fault_of, left},
-    support::{Lane, proof, sandbox},
-    teardown::volume,
+use crate::it::support::{
+    Lane,
+    aws::{self, Job, cloud, fault_of, left, volume},
+    proof, sandbox,
 };
 
 #[test]
@@ -28,7 +28,7 @@ fn every_fault_has_its_proof_or_the_reason_why_not() {
 }
 
 /// A teardown of that run in a region that no other test looks at.
-fn teardown(job: &Job, region: &str, limit: &str) -> super::aws::Step {
+fn teardown(job: &Job, region: &str, limit: &str) -> aws::Step {
     let region = format!("--region={region}");
     job.step(&["teardown", "--scope=run", &region, limit])
 }

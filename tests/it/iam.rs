@@ -22,7 +22,7 @@ use self::{
     evaluate::{Request, allows, texts},
     sent::{BESIDE, RUN, SENT, calls, ec2, foreign, sent, tagged},
 };
-use super::support::root;
+use crate::it::support::root;
 
 /// What the subcommand prints.
 fn printed(words: &[&str]) -> Result<String, Failure> {

@@ -19,7 +19,7 @@ mod walls;
 use actions::{Action, NOT_OF_A_CHAIN, Output};
 use inputs::{Input, name, options};
 
-use super::support::root;
+use crate::it::support::root;
 
 fn text(value: &Value, key: &str) -> String {
     value

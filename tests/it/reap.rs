@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::{
+use crate::it::support::{
+    Lane,
     aws::{Job, Step, cloud, eventually, fault_of, left, living, signal, tag_of},
     github::{Answer, GitHub, TOKEN},
-    support::{Lane, sandbox},
+    sandbox,
 };
 
 /// A job of a repository that no other test has: a reaper looks at the whole account.

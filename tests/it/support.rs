@@ -1,5 +1,11 @@
 //! What several tests need: the binary, the sandbox, one cluster that they share.
 
+pub(crate) mod aws;
+pub(crate) mod github;
+pub(crate) mod proxy;
+pub(crate) mod sets;
+pub(crate) mod step;
+
 use std::{
     fs::File,
     io::Write as _,

@@ -4,7 +4,7 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
-use super::support::{proof, root};
+use crate::it::support::{proof, root};
 
 /// One thing that is feared.
 struct Threat {
@@ -24,8 +24,8 @@ const THREATS: [Threat; 16] = [
         defence: "actions pass inputs by `env:` alone; the binary reads the event's JSON itself, and quotes what goes to a host",
         proofs: &[
             "tests/it/layout.rs::inputs_reach_the_binary_by_env_alone",
-            "tests/it/untrusted.rs::text_of_a_pull_request_reaches_no_shell",
-            "tests/it/untrusted.rs::a_text_that_a_shell_does_run_would_be_seen",
+            "tests/it/actions/untrusted.rs::text_of_a_pull_request_reaches_no_shell",
+            "tests/it/actions/untrusted.rs::a_text_that_a_shell_does_run_would_be_seen",
             "src/github/commands.rs::what_a_cluster_says_is_no_command_to_the_runner",
         ],
         open: "",
@@ -34,9 +34,9 @@ const THREATS: [Threat; 16] = [
         feared: "code of a fork runs where our secrets are",
         defence: "under `pull_request_target` and `workflow_run` nothing of a fork runs, exit 2, unless `MANIFESTS_E2E_FORK_SHA` names its one whole commit, and that is what is checked out",
         proofs: &[
-            "tests/it/untrusted.rs::code_of_a_fork_is_refused_where_our_secrets_are",
-            "tests/it/untrusted.rs::a_fork_is_opted_in_by_one_whole_commit_and_no_other",
-            "tests/it/untrusted.rs::an_event_that_cannot_be_read_is_refused",
+            "tests/it/actions/untrusted.rs::code_of_a_fork_is_refused_where_our_secrets_are",
+            "tests/it/actions/untrusted.rs::a_fork_is_opted_in_by_one_whole_commit_and_no_other",
+            "tests/it/actions/untrusted.rs::an_event_that_cannot_be_read_is_refused",
         ],
         open: "",
     },
@@ -45,7 +45,7 @@ const THREATS: [Threat; 16] = [
         defence: "IMDSv2 required, hop limit 1, no instance profile; the service is closed once the host is set up",
         proofs: &[
             "src/provider/ec2/launch/request/tests.rs::one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal",
-            "tests/it/provision_ec2.rs::sandbox_a_host_answers_with_all_that_was_asked_for_and_is_gone_after_a_teardown_elsewhere",
+            "tests/it/provider/provision_ec2.rs::sandbox_a_host_answers_with_all_that_was_asked_for_and_is_gone_after_a_teardown_elsewhere",
         ],
         open: "",
     },
@@ -53,7 +53,7 @@ const THREATS: [Threat; 16] = [
         feared: "a pod or the host gets at the runner's credentials",
         defence: "none is ever sent there; the tunnel's process has none in its environment",
         proofs: &[
-            "tests/it/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
+            "tests/it/actions/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
         ],
         open: "",
     },
@@ -61,8 +61,8 @@ const THREATS: [Threat; 16] = [
         feared: "the instance is somebody else's (a machine in between)",
         defence: "its host key is made here and delivered by cloud-init before the first connection; another key ends the run for good; a reboot keeps it",
         proofs: &[
-            "tests/it/host.rs::wrong_key_refused_silent_and_not_let_in_are_told_apart",
-            "tests/it/host_faults.rs::sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_its_key",
+            "tests/it/host/ssh.rs::wrong_key_refused_silent_and_not_let_in_are_told_apart",
+            "tests/it/host/faults.rs::sandbox_a_reboot_is_told_from_a_lost_connection_and_keeps_the_host_and_its_key",
         ],
         open: "",
     },
@@ -70,8 +70,8 @@ const THREATS: [Threat; 16] = [
         feared: "port 22 or the API server is open to the world",
         defence: "a security group per job, open to the runner's address alone, also when that changes; `/0` is refused; the API server listens on the host's loopback",
         proofs: &[
-            "tests/it/provision_ec2.rs::what_cannot_be_is_refused_before_any_request",
-            "tests/it/host_faults.rs::sandbox_a_runner_with_a_new_address_is_let_in_and_the_old_one_no_longer",
+            "tests/it/provider/provision_ec2.rs::what_cannot_be_is_refused_before_any_request",
+            "tests/it/host/faults.rs::sandbox_a_runner_with_a_new_address_is_let_in_and_the_old_one_no_longer",
             "src/kind.rs::the_template_takes_workers_and_stays_on_the_loopback",
             "src/host/tunnel.rs::only_the_port_of_the_server_changes",
         ],
@@ -81,8 +81,8 @@ const THREATS: [Threat; 16] = [
         feared: "another process of the runner reads a key (list of processes, disk)",
         defence: "no secret is an argument; files are made 0600 under a name of their own and moved into place; no key pair in AWS; teardown deletes the key",
         proofs: &[
-            "tests/it/secrets.rs::what_is_kept_is_its_owners_alone_whatever_the_umask",
-            "tests/it/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
+            "tests/it/actions/secrets.rs::what_is_kept_is_its_owners_alone_whatever_the_umask",
+            "tests/it/actions/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
         ],
         open: "",
     },
@@ -93,9 +93,9 @@ const THREATS: [Threat; 16] = [
             "src/logs/redact/tests.rs::a_secret_planted_anywhere_never_survives",
             "src/logs/redact/tests.rs::what_looks_like_a_secret_goes",
             "src/github/commands.rs::each_line_of_a_key_is_masked_and_nothing_that_is_no_secret",
-            "tests/it/gather_logs.rs::sandbox_a_planted_secret_is_nowhere_and_every_log_is_there",
-            "tests/it/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
-            "tests/it/sessions.rs::sandbox_a_session_that_ends_in_the_middle_of_a_launch_is_renewed_and_again_for_the_teardown",
+            "tests/it/logs/gather_logs.rs::sandbox_a_planted_secret_is_nowhere_and_every_log_is_there",
+            "tests/it/actions/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
+            "tests/it/provider/sessions.rs::sandbox_a_session_that_ends_in_the_middle_of_a_launch_is_renewed_and_again_for_the_teardown",
         ],
         open: "",
     },
@@ -109,8 +109,8 @@ const THREATS: [Threat; 16] = [
         feared: "somebody serves another binary of ours",
         defence: "its SHA-256 is in the commit that the action is pinned to; a copy that was changed is fetched again, one that differs is deleted",
         proofs: &[
-            "tests/it/run_sh.rs::a_release_with_another_hash_is_deleted_and_never_run",
-            "tests/it/run_sh.rs::a_cached_binary_that_was_changed_is_fetched_again",
+            "tests/it/actions/run_sh.rs::a_release_with_another_hash_is_deleted_and_never_run",
+            "tests/it/actions/run_sh.rs::a_cached_binary_that_was_changed_is_fetched_again",
         ],
         open: "there is no release yet: its attestation comes with the first",
     },
@@ -145,7 +145,7 @@ const THREATS: [Threat; 16] = [
         defence: "builds are locked, crates checked by cargo-deny, actions of others pinned by hash; a build on the runner is given an environment without the step's credentials",
         proofs: &[
             "tests/it/layout.rs::inputs_reach_the_binary_by_env_alone",
-            "tests/it/run_sh.rs::a_build_is_handed_no_secret_of_the_step_and_all_that_it_needs",
+            "tests/it/actions/run_sh.rs::a_build_is_handed_no_secret_of_the_step_and_all_that_it_needs",
         ],
         open: "that build runs as the step's user, who can read the environment of other processes: a release needs none; the two-person environment and the rebuild that compares digests come with the first release",
     },
@@ -161,7 +161,7 @@ const THREATS: [Threat; 16] = [
         feared: "somebody runs up costs",
         defence: "a host ends itself at its ttl, whatever becomes of the runner; an extension has a hard cap; a second host of a job is refused",
         proofs: &[
-            "tests/it/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
+            "tests/it/provider/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
         ],
         open: "how many run at a time is the workflow's `concurrency:` and the account's quota",
     },

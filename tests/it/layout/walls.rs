@@ -187,6 +187,18 @@ fn the_parts_of_ec2_name_only_what_their_walls_let_through() {
 }
 
 #[test]
+fn a_file_has_one_job_and_its_tests_stand_below_it() {
+    for file in sources("src").into_iter().chain(sources("tests")) {
+        let text = read(&file);
+        let lines = text.lines().count();
+        assert!(lines <= 400, "{}: {lines} lines", file.display());
+        let name = file.file_stem().and_then(|it| it.to_str());
+        let is_below = name.is_some_and(|it| !it.ends_with("_tests"));
+        assert!(is_below, "{} is to be x/tests.rs", file.display());
+    }
+}
+
+#[test]
 fn a_path_is_seen_however_it_is_written() {
     let text =
         "use crate::a::b;\npub use crate::{c::{d, e}, f, g::h as i};\nfn x() { crate::j::k(); }";
