@@ -127,7 +127,7 @@ impl fmt::Display for Resource {
 
 /// What came of an attempt to end everything of somebody.
 #[derive(Debug, Default)]
-pub struct Ended {
+pub struct DestroyOutcome {
     /// What was there.
     pub found: Vec<Resource>,
     /// Why not all of it could be ended, or not everywhere be looked. [`Provider::prove_gone`] says what is left.
@@ -179,13 +179,13 @@ pub trait Provider: Send + Sync {
     /// Finds everything of `owner`, asks for its end in an order that can succeed, and waits for it.
     ///
     /// `known`, where there is a record: an instance of it that is not listed yet is waited for until the provider has
-    /// had the time to list it. A deadline that is sooner is told as [`Ended::refused`], or as an error.
+    /// had the time to list it. A deadline that is sooner is told as [`DestroyOutcome::refused`], or as an error.
     fn destroy<'a>(
         &'a self,
         owner: &'a Owner,
         known: Option<&'a KnownLaunches>,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Ended, Failure>>;
+    ) -> BoxFuture<'a, Result<DestroyOutcome, Failure>>;
 
     /// Asks again what is left of `owner`. An answer that cannot be trusted is an error, never "nothing".
     fn prove_gone<'a>(

@@ -29,7 +29,7 @@ use crate::{
         ec2::{
             access::{Access, Ec2Api, SessionLifetime},
             class::ErrorClass,
-            end::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},
+            end::{GROUP, INSTANCE, INTERFACE, ResourceQuery, VOLUME, find},
             errors::{Ec2Error, ask},
             launch::{self, LaunchSpec},
             quota::PurchaseOption,
@@ -100,7 +100,7 @@ pub(crate) async fn examine(
         env,
         deadline,
     };
-    let ours = match look(&ec2, &spec.region, Sought::Ours, deadline).await {
+    let ours = match find(&ec2, &spec.region, ResourceQuery::Ours, deadline).await {
         Ok(ours) => ours,
         Err(error) if seen => {
             checks.push(Check::failed("what is there already", error));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BadInput, Ended, Owner, Resource};
+use super::{BadInput, DestroyOutcome, Owner, Resource};
 use crate::{
     host::{
         Host, HostError,
@@ -80,14 +80,14 @@ pub(super) async fn destroy(
     host: Arc<dyn Host>,
     owner: &Owner,
     deadline: Deadline,
-) -> Result<Ended, Failure> {
+) -> Result<DestroyOutcome, Failure> {
     let Some(engine) = engine(host, deadline).await? else {
-        return Ok(Ended::default());
+        return Ok(DestroyOutcome::default());
     };
-    let mut ended = Ended {
+    let mut ended = DestroyOutcome {
         found: owned(&engine, owner, deadline).await?,
         refused: None,
-        ..Ended::default()
+        ..DestroyOutcome::default()
     };
     for cluster in &ended.found {
         tracing::info!("found {cluster}");

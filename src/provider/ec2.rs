@@ -17,34 +17,28 @@ use std::time::Duration;
 use aws_sdk_ec2::types::{Filter, Tag};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use serde_json::json;
 
 use self::{
     access::Ec2Api,
-    end::{INSTANCE, Regions, Sought, look},
+    end::{Regions, ResourceQuery},
     launch::{HOST_KEY, LOGIN_KEY, LaunchSpec},
 };
 pub(crate) use self::{
     access::{Access, reauthorize},
     end::Janitor,
-    errors::Ec2Error,
     launch::attempts,
 };
-use super::{BadInput, Ended, KnownLaunches, Owner, Provider, ProvisionedHost, Resource};
+use super::{BadInput, DestroyOutcome, KnownLaunches, Owner, Provider, ProvisionedHost, Resource};
 use crate::{
     cli::ProvisionArgs,
     inputs::Environment,
     limits::Deadline,
     record::{Launch, Store},
     report::{Exit, Failure},
-    wait::{self, Every, Status},
 };
 
 /// Files of the state directory that give access to a host.
 pub(crate) const SECRET_FILES: [&str; 2] = [LOGIN_KEY, HOST_KEY];
-
-/// How long [`Provider::let_go`] looks for an instance whose launch has no answer yet. A cancelled step lives for 7.5 s.
-const LET_GO_LIMIT: Duration = Duration::from_millis(4500);
 
 /// The step of the record: open from before the request until its answer is known.
 pub(crate) const RUN_INSTANCES: &str = "RunInstances";
@@ -103,59 +97,6 @@ impl Ec2 {
             regions: Regions::of(region, recorded, env)?,
         })
     }
-
-    async fn let_go_now(&self, store: &mut Store, deadline: Deadline) -> Result<(), Failure> {
-        let Some(launch) = store.record().launch.clone() else {
-            return Ok(());
-        };
-        let open = store.open_step(RUN_INSTANCES).is_some();
-        let Some(region) = launch
-            .region
-            .filter(|_| open || launch.instance_id.is_some())
-        else {
-            return Ok(());
-        };
-        let deadline = deadline.within(LET_GO_LIMIT);
-        let ec2 = Ec2Api::open(&self.access, deadline).await?.region(&region);
-        let ids = if let Some(id) = launch.instance_id {
-            vec![id]
-        } else {
-            // Its answer was not waited for: the instance may come up yet.
-            let owner = Owner::job(store.run());
-            let what = "the instance whose launch was cut short";
-            wait::until(what, deadline, Every::millis(300), async || {
-                let found = look(&ec2, &region, Sought::Of(&owner), deadline).await?;
-                let ids: Vec<String> = living(found).collect();
-                Ok(if ids.is_empty() {
-                    Status::NotYet("none is there".to_owned())
-                } else {
-                    Status::Ready(ids)
-                })
-            })
-            .await
-            .map_err(Ec2Error::waited)?
-        };
-        // A record that cannot be written any more must not keep the instance alive.
-        if let Err(error) = store.intend("TerminateInstances", json!({"ids": ids})) {
-            tracing::warn!("{error}");
-        }
-        let what = format!("EC2 to take the end of {}", ids.join(", "));
-        wait::until(what, deadline, Every::millis(300), async || {
-            match end::terminate(&ec2, &region, &ids, deadline).await {
-                // ProvisionedHost a moment ago, it may not be known everywhere.
-                Err(error) if error.code() == "InvalidInstanceID.NotFound" => {
-                    Ok(Status::NotYet(error.to_string()))
-                }
-                asked => asked.map(Status::Ready),
-            }
-        })
-        .await
-        .map_err(Ec2Error::waited)?;
-        if let Err(error) = store.achieve("TerminateInstances", json!({"asked": true})) {
-            tracing::warn!("{error}");
-        }
-        Ok(())
-    }
 }
 
 impl Provider for Ec2 {
@@ -180,7 +121,7 @@ impl Provider for Ec2 {
         store: &'a mut Store,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(self.let_go_now(store, deadline))
+        Box::pin(end::let_go(&self.access, store, deadline))
     }
 
     fn find<'a>(
@@ -190,7 +131,10 @@ impl Provider for Ec2 {
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
         Box::pin(async move {
             let api = Ec2Api::open(&self.access, deadline).await?;
-            let (found, only_first) = self.regions.look(&api, Sought::Of(owner), deadline).await?;
+            let (found, only_first) = self
+                .regions
+                .look(&api, ResourceQuery::Of(owner), deadline)
+                .await?;
             if let Some(error) = only_first {
                 tracing::warn!("only {} is searched: {error}", self.regions.first());
             }
@@ -203,7 +147,7 @@ impl Provider for Ec2 {
         owner: &'a Owner,
         known: Option<&'a KnownLaunches>,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Ended, Failure>> {
+    ) -> BoxFuture<'a, Result<DestroyOutcome, Failure>> {
         Box::pin(end::end_all(
             &self.regions,
             &self.access,
@@ -230,13 +174,6 @@ impl Provider for Ec2 {
             deadline,
         ))
     }
-}
-
-fn living(found: Vec<Resource>) -> impl Iterator<Item = String> {
-    found
-        .into_iter()
-        .filter(|resource| resource.kind == INSTANCE && resource.state != "shutting-down")
-        .map(|resource| resource.id)
 }
 
 fn filter<V: Into<String>>(name: &str, values: impl IntoIterator<Item = V>) -> Filter {

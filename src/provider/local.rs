@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
 
-use super::{Ended, KnownLaunches, Owner, Provider, ProvisionedHost, Resource, clusters};
+use super::{DestroyOutcome, KnownLaunches, Owner, Provider, ProvisionedHost, Resource, clusters};
 use crate::{
     host::{
         Host,
@@ -75,7 +75,7 @@ impl Provider for Local {
         owner: &'a Owner,
         _known: Option<&'a KnownLaunches>,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Ended, Failure>> {
+    ) -> BoxFuture<'a, Result<DestroyOutcome, Failure>> {
         clusters::destroy(Arc::clone(&self.host), owner, deadline).boxed()
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use futures::{FutureExt as _, future::BoxFuture};
 
 use super::{
-    BadInput, Ended, KnownLaunches, Owner, Provider, ProvisionedHost, Resource, clusters,
+    BadInput, DestroyOutcome, KnownLaunches, Owner, Provider, ProvisionedHost, Resource, clusters,
     local::launch_of,
 };
 use crate::{
@@ -152,7 +152,7 @@ impl Provider for Ssh {
         owner: &'a Owner,
         _known: Option<&'a KnownLaunches>,
         deadline: Deadline,
-    ) -> BoxFuture<'a, Result<Ended, Failure>> {
+    ) -> BoxFuture<'a, Result<DestroyOutcome, Failure>> {
         async move { clusters::destroy(self.host()?, owner, deadline).await }.boxed()
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     cli::TeardownArgs,
     host::tunnel,
     limits::Deadline,
-    provider::{self, Ended, KnownLaunches, Owner, Provider, SECOND_LOOK},
+    provider::{self, DestroyOutcome, KnownLaunches, Owner, Provider, SECOND_LOOK},
     report::Failure,
     stages::{Context, Outputs},
     wait,
@@ -110,7 +110,7 @@ async fn end(
     known: Option<&KnownLaunches>,
     context: &mut Context,
     deadline: Deadline,
-) -> Result<Ended, Failure> {
+) -> Result<DestroyOutcome, Failure> {
     let mut ending = provider.destroy(owner, known, deadline);
     if known.is_some() && !context.job_cancelled() {
         let cancelled = context.cancelled.clone();

@@ -4,13 +4,14 @@
 mod destroy;
 mod find;
 mod janitor;
+mod let_go;
 mod regions;
 mod timer;
 
 pub(crate) use self::janitor::Janitor;
 pub(crate) use self::{
-    destroy::terminate,
-    find::{GROUP, INSTANCE, INTERFACE, Sought, VOLUME, look},
+    find::{GROUP, INSTANCE, INTERFACE, ResourceQuery, VOLUME, find, living},
+    let_go::let_go,
     regions::{Regions, end_all},
     timer::end_at,
 };

@@ -1,4 +1,4 @@
-//! The end of what is sought: instances first, then what they held, the security group last.
+//! The end of what is looked for: instances first, then what they held, the security group last.
 //!
 //! One loop that looks and asks again for whatever is still there: it may be run twice, at the same time, and in the
 //! middle of a launch. What is not permitted is not tried again; a look that fails for a moment is repeated. By an owner
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::{Client, config::retry::RetryConfig};
 use tokio::{sync::Mutex, time::Instant};
 
-use super::find::{GROUP, INSTANCE, INTERFACE, Sought, TERMINATED, VOLUME, glimpse};
+use super::find::{GROUP, INSTANCE, INTERFACE, ResourceQuery, TERMINATED, VOLUME, find_visible};
 use crate::{
     limits::{Deadline, humane},
     provider::{
@@ -33,7 +33,7 @@ const POLL_INTERVAL: Every = Every::secs(1).up_to_secs(5);
 /// The loop asks again by itself: a look that the SDK repeats for long keeps what was seen meanwhile from its end.
 const ATTEMPTS: u32 = 3;
 
-/// What came of the end of what was sought in one region. What is left is told by another look.
+/// What came of the end of what was looked for in one region. What is left is told by another look.
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
     /// Everything alive that was seen, as it was at first.
@@ -44,14 +44,14 @@ pub(crate) struct Ending {
     pub(crate) unseen: Option<Ec2Error>,
 }
 
-/// Ends what is sought in one region, and returns once it is gone, refused, or the deadline is there.
+/// Ends what is looked for in one region, and returns once it is gone, refused, or the deadline is there.
 ///
 /// By an owner an instance that may not be listed yet is waited for: one of the record (`known`), or the one that a
 /// security group was made for, as long as EC2 may take to list it.
 pub(crate) async fn destroy(
     ec2: &Client,
     region: &str,
-    sought: Sought<'_>,
+    query: ResourceQuery<'_>,
     known: Option<&KnownLaunches>,
     deadline: Deadline,
 ) -> Ending {
@@ -68,11 +68,11 @@ pub(crate) async fn destroy(
     let began = Instant::now();
     let what = format!("proof that nothing is left in {region}");
     let waited = wait::until(what, deadline, POLL_INTERVAL, async || {
-        let (seen, unseen) = glimpse(place.ec2, region, sought, deadline).await;
+        let (seen, unseen) = find_visible(place.ec2, region, query, deadline).await;
         let mut progress = progress.lock().await;
         let whole = progress.take_in(seen, unseen);
         progress.end_what_is_due(&place).await;
-        let awaited = matches!(sought, Sought::Of(_)) && progress.awaits_instance(known);
+        let awaited = matches!(query, ResourceQuery::Of(_)) && progress.awaits_instance(known);
         let time = VISIBILITY_DELAY.saturating_sub(began.elapsed());
         let missing = progress.missing(awaited && !time.is_zero());
         Ok::<_, Ec2Error>(match missing {
@@ -98,7 +98,7 @@ struct Place<'a> {
     deadline: Deadline,
 }
 
-/// How far the end of what is sought has come.
+/// How far the end of what is looked for has come.
 #[derive(Default)]
 struct Progress {
     ending: Ending,

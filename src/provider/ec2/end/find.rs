@@ -29,7 +29,7 @@ pub(crate) const GROUP: &str = "security group";
 
 /// What is looked for.
 #[derive(Clone, Copy)]
-pub(crate) enum Sought<'a> {
+pub(crate) enum ResourceQuery<'a> {
     /// All that carries our tags, whoever's it is.
     Ours,
     /// All that carries these tags.
@@ -38,7 +38,7 @@ pub(crate) enum Sought<'a> {
     These(&'a [Resource]),
 }
 
-impl Sought<'_> {
+impl ResourceQuery<'_> {
     /// The filters for one kind; `None` where nothing of that kind is looked for.
     fn filters(&self, kind: &str, id: &str) -> Option<Vec<Filter>> {
         match self {
@@ -66,16 +66,16 @@ impl Sought<'_> {
 pub(crate) const TERMINATED: &str = "terminated";
 
 /// What could be seen, and which kinds could not, each with the reason.
-pub(crate) type Glimpse = (Vec<Resource>, Vec<(&'static str, Ec2Error)>);
+pub(crate) type Visible = (Vec<Resource>, Vec<(&'static str, Ec2Error)>);
 
 /// Looks in one region. Instances that are terminated do not count.
-pub(crate) async fn look(
+pub(crate) async fn find(
     ec2: &Client,
     region: &str,
-    sought: Sought<'_>,
+    query: ResourceQuery<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let (mut found, unseen) = glimpse(ec2, region, sought, deadline).await;
+    let (mut found, unseen) = find_visible(ec2, region, query, deadline).await;
     if let Some((_, error)) = unseen.into_iter().next() {
         return Err(error);
     }
@@ -83,20 +83,20 @@ pub(crate) async fn look(
     Ok(found)
 }
 
-/// As [`look`], but of what could be seen: a kind that may not be listed must not keep an instance alive that may.
+/// As [`find`], but of what could be seen: a kind that may not be listed must not keep an instance alive that may.
 ///
 /// Terminated instances are among it: they prove that a launch was listed.
-pub(crate) async fn glimpse(
+pub(crate) async fn find_visible(
     ec2: &Client,
     region: &str,
-    sought: Sought<'_>,
+    query: ResourceQuery<'_>,
     deadline: Deadline,
-) -> Glimpse {
+) -> Visible {
     let (instances, volumes, interfaces, groups) = tokio::join!(
-        instances(ec2, region, sought, deadline),
-        volumes(ec2, region, sought, deadline),
-        interfaces(ec2, region, sought, deadline),
-        groups(ec2, region, sought, deadline),
+        instances(ec2, region, query, deadline),
+        volumes(ec2, region, query, deadline),
+        interfaces(ec2, region, query, deadline),
+        groups(ec2, region, query, deadline),
     );
     let (mut found, mut unseen) = (Vec::new(), Vec::new());
     for (kind, listed) in [
@@ -116,10 +116,10 @@ pub(crate) async fn glimpse(
 async fn instances(
     ec2: &Client,
     region: &str,
-    sought: Sought<'_>,
+    query: ResourceQuery<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let Some(filters) = sought.filters(INSTANCE, "instance-id") else {
+    let Some(filters) = query.filters(INSTANCE, "instance-id") else {
         return Ok(Vec::new());
     };
     let request = ec2.describe_instances().set_filters(Some(filters));
@@ -152,10 +152,10 @@ async fn instances(
 async fn volumes(
     ec2: &Client,
     region: &str,
-    sought: Sought<'_>,
+    query: ResourceQuery<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let Some(filters) = sought.filters(VOLUME, "volume-id") else {
+    let Some(filters) = query.filters(VOLUME, "volume-id") else {
         return Ok(Vec::new());
     };
     let request = ec2.describe_volumes().set_filters(Some(filters));
@@ -183,10 +183,10 @@ async fn volumes(
 async fn interfaces(
     ec2: &Client,
     region: &str,
-    sought: Sought<'_>,
+    query: ResourceQuery<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let Some(filters) = sought.filters(INTERFACE, "network-interface-id") else {
+    let Some(filters) = query.filters(INTERFACE, "network-interface-id") else {
         return Ok(Vec::new());
     };
     let request = ec2.describe_network_interfaces().set_filters(Some(filters));
@@ -216,10 +216,10 @@ async fn interfaces(
 async fn groups(
     ec2: &Client,
     region: &str,
-    sought: Sought<'_>,
+    query: ResourceQuery<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let Some(filters) = sought.filters(GROUP, "group-id") else {
+    let Some(filters) = query.filters(GROUP, "group-id") else {
         return Ok(Vec::new());
     };
     let request = ec2.describe_security_groups().set_filters(Some(filters));
@@ -248,4 +248,12 @@ fn by_key(tags: &[Tag]) -> BTreeMap<String, String> {
 
 fn moment(time: Option<&DateTime>) -> Option<Timestamp> {
     time.and_then(|time| Timestamp::new(time.secs(), 0).ok())
+}
+
+/// The instances among them that nobody has ended yet.
+pub(crate) fn living(found: Vec<Resource>) -> impl Iterator<Item = String> {
+    found
+        .into_iter()
+        .filter(|resource| resource.kind == INSTANCE && resource.state != "shutting-down")
+        .map(|resource| resource.id)
 }

@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::Tag;
 use jiff::Timestamp;
 
 use super::{
-    find::Sought,
+    find::ResourceQuery,
     regions::{self, Regions},
 };
 use crate::{
@@ -69,7 +69,7 @@ impl Janitor {
     /// # Errors
     /// [`Failure`] when one region could not be looked at: then nothing may be called clean.
     pub(crate) async fn look(&self, deadline: Deadline) -> Result<TaggedResources, Failure> {
-        let looked = self.regions.look(&self.api, Sought::Ours, deadline);
+        let looked = self.regions.look(&self.api, ResourceQuery::Ours, deadline);
         let (resources, only_first) = looked.await?;
         if let Some(error) = only_first {
             return Err(Failure::from(error)
@@ -98,7 +98,7 @@ impl Janitor {
         names.sort_unstable();
         names.dedup();
         let regions = Regions::Named(names);
-        let looked = regions.look(&self.api, Sought::These(resources), deadline);
+        let looked = regions.look(&self.api, ResourceQuery::These(resources), deadline);
         Ok(looked.await?.0)
     }
 

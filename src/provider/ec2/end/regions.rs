@@ -5,7 +5,7 @@ use futures::{StreamExt as _, future::BoxFuture, stream};
 
 use super::{
     destroy::{self, Ending, Refusals},
-    find::{Sought, look},
+    find::{ResourceQuery, find},
 };
 use crate::{
     inputs::Environment,
@@ -15,7 +15,7 @@ use crate::{
         class::ErrorClass,
         errors::{Ec2Error, ask},
     },
-    provider::{BadInput, Ended, KnownLaunches, Owner, Resource},
+    provider::{BadInput, DestroyOutcome, KnownLaunches, Owner, Resource},
     report::{Exit, Failure, Leftover},
 };
 
@@ -133,12 +133,12 @@ impl Regions {
     pub(crate) async fn look(
         &self,
         api: &Ec2Api,
-        sought: Sought<'_>,
+        query: ResourceQuery<'_>,
         deadline: Deadline,
     ) -> Result<(Vec<Resource>, Option<Ec2Error>), Ec2Error> {
         let visited = self
             .visit(api, deadline, |ec2, region| {
-                Box::pin(async move { look(&ec2, &region, sought, deadline).await })
+                Box::pin(async move { find(&ec2, &region, query, deadline).await })
             })
             .await;
         match visited.failed {
@@ -157,10 +157,10 @@ impl Regions {
     ) -> Visited<Ending> {
         self.visit(api, deadline, |ec2, region| {
             Box::pin(async move {
-                let sought = Sought::Of(owner);
+                let query = ResourceQuery::Of(owner);
                 // Elsewhere nothing of the record can show up.
                 let known = known.filter(|known| known.region.as_ref() == Some(&region));
-                match destroy::destroy(&ec2, &region, sought, known, deadline).await {
+                match destroy::destroy(&ec2, &region, query, known, deadline).await {
                     Ending {
                         found,
                         unseen: Some(error),
@@ -207,10 +207,11 @@ pub(crate) async fn end_all(
     owner: &Owner,
     known: Option<&KnownLaunches>,
     deadline: Deadline,
-) -> Result<Ended, Failure> {
+) -> Result<DestroyOutcome, Failure> {
     let api = Ec2Api::open(access, deadline).await?;
     let visited = regions.end(&api, owner, known, deadline).await;
-    let (mut ended, mut refusals, mut failed) = (Ended::default(), Refusals::new(), visited.failed);
+    let (mut ended, mut refusals, mut failed) =
+        (DestroyOutcome::default(), Refusals::new(), visited.failed);
     for ending in visited.answers {
         ended.found.extend(ending.found);
         refusals.extend(ending.refusals);
@@ -268,7 +269,7 @@ pub(crate) async fn destroy(
                 .filter(|one| one.region.as_deref() == Some(region))
                 .cloned()
                 .collect();
-            destroy::destroy(&ec2, region, Sought::These(&here), None, deadline).await
+            destroy::destroy(&ec2, region, ResourceQuery::These(&here), None, deadline).await
         }
     });
     // One that fails must not keep the others from their end.

@@ -13,9 +13,9 @@ use crate::{
         Resource,
         ec2::{
             RUN_INSTANCES,
-            end::{INSTANCE, Sought, look},
+            end::{INSTANCE, ResourceQuery, find, living},
             errors::{Ec2Error, ask},
-            filter, living,
+            filter,
         },
     },
     record::Store,
@@ -105,7 +105,7 @@ pub(crate) async fn refuse_a_second(
         id,
         ..Resource::default()
     }];
-    let found = look(ec2, &spec.region, Sought::These(&known), deadline).await?;
+    let found = find(ec2, &spec.region, ResourceQuery::These(&known), deadline).await?;
     match living(found).next() {
         None => Ok(()),
         Some(id) => Err(there_is(&id)),

@@ -85,15 +85,8 @@ impl Cloud {
         };
         let known = known.map(|instances| launches("e2e", instances));
         let (began, deadline) = (Instant::now(), Deadline::after(limit));
-        let sought = Sought::Of(&owner);
-        let ending = destroy(
-            &self.client(),
-            "us-east-1",
-            sought,
-            known.as_ref(),
-            deadline,
-        )
-        .await;
+        let query = ResourceQuery::Of(&owner);
+        let ending = destroy(&self.client(), "us-east-1", query, known.as_ref(), deadline).await;
         (ending, began.elapsed())
     }
 }
