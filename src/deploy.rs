@@ -44,7 +44,7 @@ use crate::{
         request::{ClientHandle, Refusal},
         view::Watches,
     },
-    deploy::apply::Accepted,
+    deploy::{apply::Accepted, cause::Cause},
     limits::Deadline,
     progress::Bar,
     ready::{Missing, Verdict},
@@ -75,16 +75,44 @@ enum State {
     Refused,
 }
 
+/// How far a deployment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    /// Until everything is ready.
+    Ready,
+    /// Without `wait`: until everything is accepted.
+    Accepted,
+    /// Without `wait`, when all else is done: what is still held is sent as it is.
+    LastCall,
+    /// Since this moment the server will not have something: nothing is waited for any more, what still may go is sent.
+    Rest { since: Instant, wait: bool },
+}
+
+impl Aim {
+    /// Whether readiness counts, in the verdict or in what is said of a failure.
+    const fn waits(self) -> bool {
+        matches!(self, Self::Ready | Self::Rest { wait: true, .. })
+    }
+}
+
+/// One object of the plan: how far it is, and what was done with it. The journal is made of these.
 #[derive(Debug)]
 struct Item {
     state: State,
+    /// How often it was sent.
     tries: u32,
-    accepted: Option<Accepted>,
-    refusal: Option<Refusal>,
-    verdict: Verdict,
-    /// Whether it was ready once: what waits for it may go.
-    was_ready: bool,
+    /// When it was sent first.
+    sent_at: Option<Instant>,
     accepted_at: Option<Instant>,
+    /// When it was ready first; what waits for it may go from then on.
+    ready_at: Option<Instant>,
+    /// What the server made of it.
+    accepted: Option<Accepted>,
+    /// What the server said when it refused it last.
+    refusal: Option<Refusal>,
+    /// Whether it went before something soft that it needs was ready.
+    released: bool,
+    verdict: Verdict,
     /// The refusals since the last that meant something else.
     streak: Option<patience::Streak>,
     /// How far its deletion is, where an earlier one has not ended.
@@ -93,12 +121,36 @@ struct Item {
     for_good: bool,
 }
 
+impl Item {
+    fn held() -> Self {
+        Self {
+            state: State::Held,
+            tries: 0,
+            sent_at: None,
+            accepted_at: None,
+            ready_at: None,
+            accepted: None,
+            refusal: None,
+            released: false,
+            verdict: Verdict::Waiting(Missing::default()),
+            streak: None,
+            leaving: None,
+            for_good: false,
+        }
+    }
+
+    /// Whether it was ready once.
+    const fn was_ready(&self) -> bool {
+        self.ready_at.is_some()
+    }
+}
+
 /// A plan being carried out.
 #[derive(Debug)]
 struct Deployment<'a> {
     client: ClientHandle,
     plan: &'a Plan,
-    wait: bool,
+    aim: Aim,
     items: Vec<Item>,
     /// Held objects in the order in which they would go.
     held: BTreeSet<(u32, usize, usize)>,
@@ -109,7 +161,8 @@ struct Deployment<'a> {
     answer: mpsc::UnboundedSender<Answer>,
     requests: JoinSet<()>,
     sending: usize,
-    journal: Journal,
+    started: Timestamp,
+    begun: Instant,
     looked: Option<(u64, Instant)>,
     /// What was done when last something moved: accepted and ready.
     done: (usize, usize),
@@ -119,10 +172,6 @@ struct Deployment<'a> {
     stale: stale::Configurations,
     /// The object that ended it, if one did.
     culprit: Option<usize>,
-    /// Since when the server will not have something: nothing is waited for any more, what still may go is sent.
-    refused_since: Option<Instant>,
-    /// Without `wait`: all else is done, what is still held is sent as it is.
-    last_call: bool,
     bar: Bar,
 }
 
@@ -188,24 +237,12 @@ impl<'a> Deployment<'a> {
                 watches.keep(resource);
             }
         }
-        let item = |_| Item {
-            state: State::Held,
-            tries: 0,
-            accepted: None,
-            refusal: None,
-            verdict: Verdict::Waiting(Missing::default()),
-            was_ready: false,
-            accepted_at: None,
-            streak: None,
-            leaving: None,
-            for_good: false,
-        };
         let ranks = plan.graph.rank.iter().enumerate();
         Self {
             client: ClientHandle(client.clone()),
             plan,
-            wait,
-            items: plan.objects.iter().map(item).collect(),
+            aim: if wait { Aim::Ready } else { Aim::Accepted },
+            items: plan.objects.iter().map(|_| Item::held()).collect(),
             held: ranks
                 .map(|(at, (rank, wanted))| (*rank, *wanted, at))
                 .collect(),
@@ -216,7 +253,8 @@ impl<'a> Deployment<'a> {
             answer,
             requests: JoinSet::new(),
             sending: 0,
-            journal: Journal::new(plan),
+            started: Timestamp::now(),
+            begun: Instant::now(),
             looked: None,
             done: (0, 0),
             moved: Instant::now(),
@@ -224,8 +262,6 @@ impl<'a> Deployment<'a> {
             pulse: pulse::Pulse::new(),
             stale: stale::Configurations::default(),
             culprit: None,
-            refused_since: None,
-            last_call: false,
             bar: Bar::new(plan.objects.len()),
         }
     }
@@ -278,7 +314,7 @@ impl<'a> Deployment<'a> {
 
     /// Whether nothing is waited for but to be accepted.
     fn only_sends(&self) -> bool {
-        !self.wait || self.refused_since.is_some()
+        self.aim != Aim::Ready
     }
 
     /// The server has it: from now on it is judged.
@@ -287,17 +323,15 @@ impl<'a> Deployment<'a> {
         let item = &mut self.items[at];
         item.state = State::Accepted;
         item.accepted_at = Some(Instant::now());
-        self.journal.accepted(at, &accepted);
         item.accepted = Some(accepted);
         let needs = crate::ready::needs(id);
         if needs.is_empty() {
             item.verdict = Verdict::Ready;
-            item.was_ready = true;
-            self.journal.ready(at);
+            item.ready_at.get_or_insert_with(Instant::now);
         } else {
             item.verdict = Verdict::Waiting("not seen yet".into());
             // Without `wait` nothing but these is waited for; definitions and namespaces are in view anyway.
-            let is_awaited = self.wait || id.is("kubeflow.org", "Profile");
+            let is_awaited = self.aim.waits() || id.is("kubeflow.org", "Profile");
             for (group, kind) in needs.iter().filter(|_| is_awaited) {
                 if let Some(resource) = self.plan.served.preferred(group, kind) {
                     self.watches.keep(resource);
@@ -308,16 +342,13 @@ impl<'a> Deployment<'a> {
         self.looked = None;
     }
 
-    fn finish(mut self, causes: Vec<crate::deploy::cause::Cause>) -> Journal {
-        for (at, item) in self.items.iter().enumerate() {
-            if self.wait || item.state != State::Accepted {
-                let missing = item.verdict.missing().map(ToString::to_string);
-                self.journal.end(at, missing.unwrap_or_default());
-            }
+    fn finish(self, causes: Vec<Cause>) -> Journal {
+        Journal {
+            started: self.started,
+            ended: Some(Timestamp::now()),
+            objects: (0..self.items.len()).map(|at| self.entry(at)).collect(),
+            causes,
         }
-        self.journal.causes = causes;
-        self.journal.ended = Some(Timestamp::now());
-        self.journal
     }
 }
 

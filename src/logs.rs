@@ -15,4 +15,4 @@ pub mod snapshot;
 
 mod gather;
 
-pub use gather::{Wanted, gather};
+pub use gather::{GatherRequest, gather};

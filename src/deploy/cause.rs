@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     pod,
     ready::Missing,
-    set::order::{Graph, Until, Why},
+    set::order::{EdgeReason, Graph, Until},
 };
 
 /// What is missing of an object.
@@ -57,8 +57,8 @@ pub fn roots(
             let counts = match need.why {
                 _ if !own.accepted => true,
                 // It was applied before what it needs softly was there; now its pods lack that.
-                Why::PodWebhook => own.missing.why == Some(pod::Why::Webhook),
-                Why::Certificate => !own.terminal,
+                EdgeReason::PodWebhook => own.missing.why == Some(pod::Why::Webhook),
+                EdgeReason::Certificate => !own.terminal,
                 _ => false,
             };
             counts
@@ -69,8 +69,8 @@ pub fn roots(
         let explains = graph.explains[*at].iter().filter(|need| {
             blocked.get(&need.on).is_some_and(|other| match need.why {
                 // A claim that cannot be bound keeps its workload waiting; one that could waits for the workload.
-                Why::Uses => other.terminal,
-                Why::Consumer => !own.terminal,
+                EdgeReason::Uses => other.terminal,
+                EdgeReason::Consumer => !own.terminal,
                 _ => true,
             })
         });
@@ -231,9 +231,9 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::set::order::{Need, Strength, Why};
+    use crate::set::order::{Need, Strength};
 
-    fn need(on: usize, why: Why) -> Need {
+    fn need(on: usize, why: EdgeReason) -> Need {
         Need {
             on,
             until: Until::Ready,
@@ -266,9 +266,9 @@ mod tests {
             explains: vec![Vec::new(); 7],
             ..Graph::default()
         };
-        graph.explains[1].push(need(0, Why::Backing));
+        graph.explains[1].push(need(0, EdgeReason::Backing));
         for at in 2..6 {
-            graph.needs[at].push(need(1, Why::Webhook));
+            graph.needs[at].push(need(1, EdgeReason::Webhook));
         }
         let mut blocked = BTreeMap::from([
             (0, blocker(true, of_pod("", "p", "it is gone"), true)),
@@ -337,8 +337,8 @@ mod tests {
             explains: vec![Vec::new(); 2],
             ..Graph::default()
         };
-        graph.explains[0].push(need(1, Why::Consumer));
-        graph.explains[1].push(need(0, Why::Uses));
+        graph.explains[0].push(need(1, EdgeReason::Consumer));
+        graph.explains[1].push(need(0, EdgeReason::Uses));
         for (hopeless, root) in [(true, 0), (false, 1)] {
             let blocked = BTreeMap::from([
                 (0, blocker(true, "Pending", hopeless)),
@@ -357,8 +357,8 @@ mod tests {
             explains: vec![Vec::new(); 3],
             ..Graph::default()
         };
-        graph.needs[1].push(need(0, Why::PodWebhook));
-        graph.needs[2].push(need(0, Why::PodWebhook));
+        graph.needs[1].push(need(0, EdgeReason::PodWebhook));
+        graph.needs[2].push(need(0, EdgeReason::PodWebhook));
         let refused = Missing::because(pod::Why::Webhook, "no endpoints");
         let blocked = BTreeMap::from([
             (0, blocker(true, "no endpoint", false)),
@@ -377,8 +377,8 @@ mod tests {
             explains: vec![Vec::new(); 2],
             ..Graph::default()
         };
-        graph.explains[0].push(need(1, Why::Mention));
-        graph.explains[1].push(need(0, Why::Mention));
+        graph.explains[0].push(need(1, EdgeReason::Mention));
+        graph.explains[1].push(need(0, EdgeReason::Mention));
         let blocked = BTreeMap::from([
             (0, blocker(true, "a", false)),
             (1, blocker(true, "b", false)),

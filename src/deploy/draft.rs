@@ -18,7 +18,7 @@ use crate::{
     set::{
         facts::Facts,
         images::Reference,
-        lint::{self, ClusterFacts, Finding, services},
+        lint::{self, ClusterFacts, LintFinding, services},
         objects::{Object, side_by_side},
         order::{Existing, Graph},
         prepare::prepare,
@@ -38,7 +38,7 @@ pub struct Draft {
     /// What the server has before anything is applied.
     pub existing: Existing,
     /// What was found, worst first; images are looked for by [`pulls`](crate::deploy::pulls).
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LintFinding>,
     cluster_facts: Option<ClusterFacts>,
 }
 

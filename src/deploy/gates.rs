@@ -10,7 +10,7 @@ use crate::{
         patience::Streak,
     },
     ready::Verdict,
-    set::order::{Graph, Guard, Until, Why},
+    set::order::{EdgeReason, Graph, Guard, Until},
 };
 
 /// Every gate of a deployment.
@@ -114,7 +114,7 @@ impl Gates {
 impl Deployment<'_> {
     /// Asks the webhooks whose configuration is complete, and that are due.
     pub(super) fn ask_gates(&mut self) {
-        if !self.wait {
+        if !self.aim.waits() {
             return;
         }
         let now = Instant::now();
@@ -174,11 +174,13 @@ impl Deployment<'_> {
             self.plan.graph.outside[**at].is_none()
                 && self.plan.graph.needs[**at].iter().all(|need| {
                     let item = &self.items[need.on];
-                    matches!(need.why, Why::Webhook | Why::PodWebhook | Why::Certificate)
-                        || match need.until {
-                            Until::Accepted => item.state == State::Accepted,
-                            Until::Ready => item.was_ready,
-                        }
+                    matches!(
+                        need.why,
+                        EdgeReason::Webhook | EdgeReason::PodWebhook | EdgeReason::Certificate
+                    ) || match need.until {
+                        Until::Accepted => item.state == State::Accepted,
+                        Until::Ready => item.was_ready(),
+                    }
                 })
         };
         let given = |at: usize| self.plan.given[at].clone();

@@ -6,13 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     api::ObjectId,
-    cluster::request::Refusal,
-    deploy::{
-        Plan,
-        apply::{Accepted, digest},
-        cause::Cause,
-        inventory::Sent,
-    },
+    deploy::{Deployment, Plan, State, apply::digest, cause::Cause, inventory::Sent},
     report::{escape_markdown, one_line},
 };
 
@@ -20,7 +14,7 @@ use crate::{
 pub const REPORT: &str = "deploy-report.json";
 
 /// What happened to one object; times are milliseconds since the begin.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Entry {
     /// Who.
     pub object: String,
@@ -72,66 +66,40 @@ pub struct Journal {
     pub objects: Vec<Entry>,
     /// Why it is not done: empty where it is.
     pub causes: Vec<Cause>,
-    #[serde(skip)]
-    begun: Instant,
 }
 
-impl Journal {
-    pub(super) fn new(plan: &Plan) -> Self {
-        let entry = |object: &crate::set::objects::Object| Entry {
+impl Deployment<'_> {
+    /// What happened to an object until now.
+    pub(super) fn entry(&self, at: usize) -> Entry {
+        let (object, item) = (&self.plan.objects[at], &self.items[at]);
+        let since = |moment: Option<Instant>| {
+            let took = moment?.duration_since(self.begun).as_millis();
+            Some(u64::try_from(took).unwrap_or(u64::MAX))
+        };
+        let is_judged = self.aim.waits() || item.state != State::Accepted;
+        let missing = item.verdict.missing().filter(|_| is_judged);
+        let accepted = item.accepted.clone().unwrap_or_default();
+        Entry {
             object: object.id.to_string(),
             kind: object.id.kind.clone(),
             source: object.source.clone(),
-            ..Entry::default()
-        };
-        Self {
-            started: Timestamp::now(),
-            ended: None,
-            objects: plan.objects.iter().map(entry).collect(),
-            causes: Vec::new(),
-            begun: Instant::now(),
+            sent: since(item.sent_at),
+            accepted: since(item.accepted_at),
+            ready: since(item.ready_at),
+            tries: item.tries,
+            created: accepted.created,
+            unchanged: item.accepted.is_some() && item.tries == 0,
+            uid: accepted.uid,
+            mark: accepted.mark,
+            taken: accepted.taken,
+            released: item.released,
+            refused: item.refusal.as_ref().map(|it| it.message.clone()),
+            missing: missing.map_or_else(String::new, ToString::to_string),
         }
     }
+}
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    pub(super) fn sent(&mut self, at: usize) {
-        let now = self.now();
-        let entry = &mut self.objects[at];
-        entry.tries += 1;
-        entry.sent.get_or_insert(now);
-    }
-
-    pub(super) fn accepted(&mut self, at: usize, accepted: &Accepted) {
-        let now = self.now();
-        let entry = &mut self.objects[at];
-        entry.accepted = Some(now);
-        entry.created = accepted.created;
-        entry.unchanged = entry.tries == 0;
-        entry.uid.clone_from(&accepted.uid);
-        entry.mark.clone_from(&accepted.mark);
-        entry.taken.clone_from(&accepted.taken);
-    }
-
-    pub(super) fn refused(&mut self, at: usize, refusal: &Refusal) {
-        self.objects[at].refused = Some(refusal.message.clone());
-    }
-
-    pub(super) fn ready(&mut self, at: usize) {
-        let now = self.now();
-        self.objects[at].ready.get_or_insert(now);
-    }
-
-    pub(super) fn released(&mut self, at: usize) {
-        self.objects[at].released = true;
-    }
-
-    pub(super) fn end(&mut self, at: usize, missing: String) {
-        self.objects[at].missing = missing;
-    }
-
+impl Journal {
     /// How many were accepted.
     pub fn accepted_count(&self) -> usize {
         let accepted = |entry: &&Entry| entry.accepted.is_some();

@@ -30,9 +30,6 @@ const AT_ONCE: usize = 8;
 /// So few of a kind are asked for one by one: a cluster may have thousands of others.
 const FEW: usize = 4;
 
-/// Objects of one kind that may be known: the path of their list, and the mark that each must have.
-type Wanted<'a> = (String, Vec<(usize, &'a str)>);
-
 /// Finds what need not be sent. Nothing is asked where no earlier deploy has sent anything.
 pub async fn unchanged(client: &Client, plan: &Plan, inventory: &Inventory) -> Known {
     let mut kinds: BTreeMap<String, Vec<(usize, &str)>> = BTreeMap::new();
@@ -53,8 +50,8 @@ pub async fn unchanged(client: &Client, plan: &Plan, inventory: &Inventory) -> K
     found.into_iter().flatten().collect()
 }
 
-async fn look(client: &Client, plan: &Plan, wanted: Wanted<'_>) -> Known {
-    let (path, wanted) = wanted;
+/// Looks at objects of one kind: the path of their list, and the mark that each must have.
+async fn look(client: &Client, plan: &Plan, (path, wanted): (String, Vec<(usize, &str)>)) -> Known {
     let found = if wanted.len() <= FEW {
         one_by_one(client, plan, &wanted).await
     } else {

@@ -133,7 +133,6 @@ impl Deployment<'_> {
                 tracing::info!("{} is gone, and sent again", self.plan.objects[at].id);
                 let item = &mut self.items[at];
                 item.leaving = None;
-                item.refusal = None;
                 item.state = State::Due(now);
             }
             Err(refusal) if refusal.class.is_retryable() => {

@@ -43,10 +43,10 @@ impl Deployment<'_> {
                 let Some(accepted) = item.accepted.as_ref() else {
                     continue;
                 };
-                if (item.was_ready && !all_sent) || ready::needs(id).is_empty() {
+                if (item.was_ready() && !all_sent) || ready::needs(id).is_empty() {
                     continue;
                 }
-                if item.was_ready && ready::ends(id) {
+                if item.was_ready() && ready::ends(id) {
                     continue;
                 }
                 let is_webhook = id.group == "admissionregistration.k8s.io";
@@ -58,8 +58,9 @@ impl Deployment<'_> {
                         None => Verdict::Waiting("not seen yet".into()),
                     }
                 } else {
-                    let other = live
-                        .and_then(|live| leaving::not_the_accepted(accepted, live, item.was_ready));
+                    let other = live.and_then(|live| {
+                        leaving::not_the_accepted(accepted, live, item.was_ready())
+                    });
                     other.unwrap_or_else(|| ready::judge(id, accepted.generation, &cluster))
                 };
                 verdicts.push((at, verdict));
@@ -67,9 +68,8 @@ impl Deployment<'_> {
         }
         for (at, verdict) in verdicts {
             let item = &mut self.items[at];
-            if verdict.is_ready() && !item.was_ready {
-                item.was_ready = true;
-                self.journal.ready(at);
+            if verdict.is_ready() && !item.was_ready() {
+                item.ready_at = Some(Instant::now());
                 tracing::debug!("{} is ready", self.plan.objects[at].id);
             }
             item.verdict = verdict;
@@ -81,7 +81,7 @@ impl Deployment<'_> {
         let other = &self.items[need.on];
         match need.until {
             Until::Accepted => other.state == State::Accepted,
-            Until::Ready => other.was_ready,
+            Until::Ready => other.was_ready(),
         }
     }
 
@@ -92,7 +92,7 @@ impl Deployment<'_> {
             if item.state == State::Accepted && item.verdict.is_ready() {
                 continue;
             }
-            if item.state == State::Accepted && !self.wait {
+            if item.state == State::Accepted && !self.aim.waits() {
                 continue;
             }
             blocked.insert(at, self.blocker(at));

@@ -10,7 +10,7 @@ use crate::{
         errors::{Awaited, Class, OWN_DELETION},
         request::Refusal,
     },
-    deploy::{Deployment, LONGEST, State},
+    deploy::{Aim, Deployment, LONGEST, State},
     ready::Verdict,
 };
 
@@ -68,7 +68,6 @@ impl Streak {
 impl Deployment<'_> {
     /// Takes in a refusal: the object is sent again later, or given up.
     pub(super) fn refuse(&mut self, at: usize, refusal: Refusal) {
-        self.journal.refused(at, &refusal);
         tracing::debug!("{}: {}", self.plan.objects[at].id, refusal.message);
         // The object itself; that its namespace or its definition is being deleted is said otherwise.
         if refusal.message.contains(OWN_DELETION) {
@@ -77,9 +76,9 @@ impl Deployment<'_> {
         let last = self.items[at].streak.take();
         let streak = self.streak(last, &refusal.class);
         let many = self.items[at].tries >= TRIES;
-        let last_try = !self.wait
+        let last_try = !self.aim.waits()
             && match &refusal.class {
-                Class::Webhook { .. } | Class::StaleWebhook(_) => many || self.last_call,
+                Class::Webhook { .. } | Class::StaleWebhook(_) => many || self.aim == Aim::LastCall,
                 Class::Missing(Awaited::Namespace | Awaited::Account) => many,
                 _ => false,
             };
@@ -102,8 +101,10 @@ impl Deployment<'_> {
     pub(super) fn give_up(&mut self, at: usize, refusal: Refusal) {
         let (rank, wanted) = self.plan.graph.rank[at];
         self.held.remove(&(rank, wanted, at));
-        self.refused_since.get_or_insert_with(Instant::now);
-        self.journal.refused(at, &refusal);
+        if !matches!(self.aim, Aim::Rest { .. }) {
+            let (since, wait) = (Instant::now(), self.aim.waits());
+            self.aim = Aim::Rest { since, wait };
+        }
         let item = &mut self.items[at];
         item.state = State::Refused;
         item.for_good = true;
@@ -144,7 +145,7 @@ impl Deployment<'_> {
         let doubled = 0.5 * 2_f64.powi(i32::try_from(self.items[at].tries).unwrap_or(9).min(9) - 1);
         let most = match refusal.class {
             Class::Missing(_) => 2.0,
-            Class::Webhook { .. } | Class::StaleWebhook(_) if !self.wait => 0.3,
+            Class::Webhook { .. } | Class::StaleWebhook(_) if !self.aim.waits() => 0.3,
             Class::Webhook { .. } | Class::StaleWebhook(_) => 5.0,
             _ => 10.0,
         };

@@ -14,7 +14,7 @@ use crate::{
     set::{
         facts::template,
         images::{self, Reference},
-        lint::{Finding, Rule, Severity},
+        lint::{LintFinding, Rule, Severity},
         objects::Object,
     },
 };
@@ -41,7 +41,7 @@ pub async fn check(
     there: &[Reference],
     registries: &Registries,
     deadline: Deadline,
-) -> Vec<Finding> {
+) -> Vec<LintFinding> {
     let mut findings = Vec::new();
     let mut asked: BTreeMap<Reference, (String, Use)> = BTreeMap::new();
     for (image, how) in uses(objects) {
@@ -128,8 +128,8 @@ fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     list(&pod["containers"]).chain(list(&pod["initContainers"]))
 }
 
-fn gone(image: &str, by: &str, how: &Use) -> Finding {
-    Finding {
+fn gone(image: &str, by: &str, how: &Use) -> LintFinding {
+    LintFinding {
         severity: Severity::Problem,
         rule: Rule::Image,
         object: how.users[0].clone(),
@@ -138,8 +138,8 @@ fn gone(image: &str, by: &str, how: &Use) -> Finding {
     }
 }
 
-fn never(image: &str, how: &Use) -> Finding {
-    Finding {
+fn never(image: &str, how: &Use) -> LintFinding {
+    LintFinding {
         severity: Severity::Problem,
         rule: Rule::Image,
         object: how.users[0].clone(),
@@ -151,8 +151,8 @@ fn never(image: &str, how: &Use) -> Finding {
     }
 }
 
-fn unreadable(image: &str, how: &Use) -> Finding {
-    Finding {
+fn unreadable(image: &str, how: &Use) -> LintFinding {
+    LintFinding {
         severity: Severity::Problem,
         rule: Rule::Image,
         object: how.users[0].clone(),
@@ -161,11 +161,11 @@ fn unreadable(image: &str, how: &Use) -> Finding {
     }
 }
 
-fn untold(host: &str, reasons: &BTreeSet<String>, images: &[String]) -> Finding {
+fn untold(host: &str, reasons: &BTreeSet<String>, images: &[String]) -> LintFinding {
     let reasons: Vec<&str> = reasons.iter().map(String::as_str).collect();
     let more = images.len().saturating_sub(NAMED);
     let named = images[..images.len().min(NAMED)].join(", ");
-    Finding {
+    LintFinding {
         severity: Severity::Warning,
         rule: Rule::Image,
         object: String::new(),

@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use crate::{
     deploy::{
-        Answer, CONCURRENCY, Deployment, REST, State,
+        Aim, Answer, CONCURRENCY, Deployment, REST, State,
         apply::{self, Mode},
     },
     ready::Verdict,
-    set::order::{Need, Strength, Until, Why},
+    set::order::{EdgeReason, Need, Strength, Until},
 };
 
 /// So long a soft edge holds after the other was accepted.
@@ -66,11 +66,11 @@ impl Deployment<'_> {
                         .cloned()
                         .unwrap_or_default()
                 );
-                self.journal.released(at);
+                self.items[at].released = true;
             }
             self.send(at);
         }
-        if !self.wait {
+        if matches!(self.aim, Aim::Accepted | Aim::LastCall) {
             self.near_the_end();
         }
     }
@@ -85,12 +85,12 @@ impl Deployment<'_> {
         if self.something_comes_by_itself() {
             return;
         }
-        if self.last_call {
+        if self.aim == Aim::LastCall {
             for (.., at) in std::mem::take(&mut self.held) {
                 self.items[at].state = State::Refused;
             }
         }
-        self.last_call = true;
+        self.aim = Aim::LastCall;
         self.notify.notify_one();
     }
 
@@ -98,9 +98,9 @@ impl Deployment<'_> {
     fn something_comes_by_itself(&self) -> bool {
         let comes_by_itself = |need: &Need| {
             let other = &self.items[need.on];
-            matches!(need.why, Why::Definition | Why::Namespace)
+            matches!(need.why, EdgeReason::Definition | EdgeReason::Namespace)
                 && other.state == State::Accepted
-                && !other.was_ready
+                && !other.was_ready()
                 && !matches!(other.verdict, Verdict::Failed(_))
         };
         let mut held = self.held.iter();
@@ -109,13 +109,14 @@ impl Deployment<'_> {
 
     /// After a refusal: whether all else that may go is sent and answered.
     pub(super) fn rest_is_sent(&self) -> bool {
-        self.refused_since.is_some_and(|since| {
-            since.elapsed() >= REST || self.sending == 0 && !self.something_comes_by_itself()
-        })
+        let Aim::Rest { since, .. } = self.aim else {
+            return false;
+        };
+        since.elapsed() >= REST || self.sending == 0 && !self.something_comes_by_itself()
     }
 
     fn way(&self, at: usize) -> Way {
-        if self.is_outside(at) && !self.last_call {
+        if self.is_outside(at) && self.aim != Aim::LastCall {
             return Way::Blocked;
         }
         let mut released = None;
@@ -128,7 +129,7 @@ impl Deployment<'_> {
                 && (is_refused
                     || need.until == Until::Ready
                         && (self.only_sends() || self.is_hopeless(need.on)));
-            if soft || (self.last_call && is_late(need)) {
+            if soft || (self.aim == Aim::LastCall && is_late(need)) {
                 released = Some(need.on);
             } else {
                 return Way::Blocked;
@@ -169,8 +170,8 @@ impl Deployment<'_> {
         let item = &mut self.items[at];
         item.state = State::Sending;
         item.tries += 1;
+        item.sent_at.get_or_insert_with(Instant::now);
         self.sending += 1;
-        self.journal.sent(at);
         let client = self.client.0.clone();
         let (path, given) = (self.plan.paths[at].clone(), self.plan.given[at].clone());
         let body = self.plan.objects[at].body().clone();
@@ -183,5 +184,5 @@ impl Deployment<'_> {
 
 /// What is not waited for without `wait`, once all else is accepted.
 fn is_late(need: &Need) -> bool {
-    matches!(need.why, Why::Webhook | Why::Profile)
+    matches!(need.why, EdgeReason::Webhook | EdgeReason::Profile)
 }

@@ -43,7 +43,7 @@ impl Deployment<'_> {
             self.moved = Instant::now();
         }
         let all = self.items.len();
-        if !self.wait && accepted + refused == all {
+        if !self.aim.waits() && accepted + refused == all {
             return if refused == 0 {
                 Ok(Status::Ready(()))
             } else {
@@ -52,7 +52,7 @@ impl Deployment<'_> {
         }
         if accepted == all && ready == all {
             // What was seen may be the past: a server that died meanwhile, a watch that hangs.
-            if !self.wait || self.pulse.is_fresh {
+            if !self.aim.waits() || self.pulse.is_fresh {
                 return Ok(Status::Ready(()));
             }
             self.take_anew(true);
@@ -115,14 +115,14 @@ impl Deployment<'_> {
     fn line(&mut self, accepted: usize, ready: usize) -> String {
         const PACE: Duration = Duration::from_secs(5);
         let (when, last) = &self.spoken;
-        let done = if self.wait { ready } else { accepted };
+        let done = if self.aim.waits() { ready } else { accepted };
         self.bar.set(done, last);
         if when.elapsed() < PACE {
             return last.clone();
         }
         let all = self.items.len();
         let mut line = format!("{accepted} of {all} accepted");
-        if self.wait {
+        if self.aim.waits() {
             line.extend([format!(", {ready} ready")]);
             let (open, gates) = self.gates.count();
             if open < gates {

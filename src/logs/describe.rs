@@ -141,7 +141,7 @@ fn workload(out: &mut Writer, snapshot: &Snapshot, object: &Object) {
         ("Ready", "/status/readyReplicas"),
         ("Available", "/status/availableReplicas"),
         ("Unavailable", "/status/unavailableReplicas"),
-        ("Wanted on nodes", "/status/desiredNumberScheduled"),
+        ("GatherRequest on nodes", "/status/desiredNumberScheduled"),
         ("Ready on nodes", "/status/numberReady"),
         ("Completions wanted", "/spec/completions"),
         ("Back-off limit", "/spec/backoffLimit"),
@@ -224,7 +224,11 @@ fn claim(out: &mut Writer, claim: &Object) {
     out.some(0, "Phase", claim.text("/status/phase"));
     out.some(0, "Storage class", claim.text("/spec/storageClassName"));
     out.some(0, "Volume", claim.text("/spec/volumeName"));
-    out.some(0, "Wanted", claim.text("/spec/resources/requests/storage"));
+    out.some(
+        0,
+        "GatherRequest",
+        claim.text("/spec/resources/requests/storage"),
+    );
     out.some(0, "Capacity", claim.text("/status/capacity/storage"));
 }
 

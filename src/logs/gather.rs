@@ -37,7 +37,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to gather, and where to.
-pub struct Wanted<'a> {
+pub struct GatherRequest<'a> {
     /// Directory for bundle and report.
     pub output: &'a Path,
     /// Name of the bundle without its ending.
@@ -75,7 +75,7 @@ pub struct Gathered {
 ///
 /// # Errors
 /// [`BundleError`] when nothing can be written; whatever else fails is an entry of the manifest.
-pub async fn gather(wanted: Wanted<'_>) -> Result<Gathered, Failure> {
+pub async fn gather(wanted: GatherRequest<'_>) -> Result<Gathered, Failure> {
     let run = wanted.store.run();
     let bundle = Bundle::create(wanted.output, wanted.name, run)?;
     let scratch = tempfile::Builder::new()
@@ -151,7 +151,7 @@ pub async fn gather(wanted: Wanted<'_>) -> Result<Gathered, Failure> {
 
 /// Objects and logs. Tells the redactor as soon as the cluster's secrets are known.
 async fn of_cluster(
-    wanted: &Wanted<'_>,
+    wanted: &GatherRequest<'_>,
     bundle: &Bundle,
     deadline: Deadline,
     tell: oneshot::Sender<Arc<Redactor>>,
@@ -233,7 +233,7 @@ async fn of_cluster(
 
 /// The facts of the host and what kind exports of the nodes; they are put in once it is known what must not be shown.
 async fn of_host(
-    wanted: &Wanted<'_>,
+    wanted: &GatherRequest<'_>,
     bundle: &Bundle,
     archive: &Path,
     deadline: Deadline,
@@ -307,7 +307,7 @@ async fn of_host(
 /// The results of this job; of rendered manifests their objects, which hold secrets that logs may repeat.
 type Results = Vec<(PathBuf, Option<Result<Vec<Object>, String>>)>;
 
-fn results(wanted: &Wanted<'_>) -> Results {
+fn results(wanted: &GatherRequest<'_>) -> Results {
     let state = wanted.store.dir();
     let read = |path: PathBuf| {
         let is_yaml = path
@@ -320,7 +320,7 @@ fn results(wanted: &Wanted<'_>) -> Results {
 }
 
 async fn add_results(
-    wanted: &Wanted<'_>,
+    wanted: &GatherRequest<'_>,
     bundle: &Bundle,
     redactor: &Arc<Redactor>,
     results: Results,

@@ -14,7 +14,7 @@ use crate::{
     report::BadInput,
     set::{
         objects::Object,
-        order::{Graph, Need, Strength, Why},
+        order::{EdgeReason, Graph, Need, Strength},
     },
 };
 
@@ -67,7 +67,7 @@ enum Hold {
 impl Hold {
     fn of(need: &Need) -> Self {
         match (need.why, need.strength) {
-            (Why::Backing, _) => Self::Serves,
+            (EdgeReason::Backing, _) => Self::Serves,
             (_, Strength::Hard) => Self::Hard,
             (_, Strength::Soft) => Self::Soft,
         }
@@ -77,7 +77,7 @@ impl Hold {
 /// What one object is drawn behind.
 fn edges(graph: &Graph, at: usize) -> impl Iterator<Item = &Need> {
     let explains = graph.explains[at].iter();
-    let serving = explains.filter(|need| need.why == Why::Backing);
+    let serving = explains.filter(|need| need.why == EdgeReason::Backing);
     graph.needs[at].iter().chain(serving)
 }
 

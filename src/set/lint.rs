@@ -54,7 +54,7 @@ pub enum Rule {
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Finding {
+pub struct LintFinding {
     /// What it means.
     pub severity: Severity,
     /// Which rule found it.
@@ -67,7 +67,7 @@ pub struct Finding {
     pub remedy: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for LintFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         if !self.remedy.is_empty() {
@@ -82,7 +82,7 @@ impl fmt::Display for Finding {
 #[error("{}", findings.first().map_or_else(String::new, ToString::to_string))]
 pub struct LintError {
     /// All of them, worst first; warnings too.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LintFinding>,
 }
 
 impl LintError {
@@ -90,7 +90,10 @@ impl LintError {
     ///
     /// # Errors
     /// All findings, if one is.
-    pub fn refuse(mut findings: Vec<Finding>, worst: Severity) -> Result<Vec<Finding>, Self> {
+    pub fn refuse(
+        mut findings: Vec<LintFinding>,
+        worst: Severity,
+    ) -> Result<Vec<LintFinding>, Self> {
         findings.sort();
         if findings.first().is_some_and(|it| it.severity <= worst) {
             return Err(Self { findings });
@@ -127,7 +130,7 @@ pub fn check(
     served: &Served,
     cluster: Option<&ClusterFacts>,
     wait: bool,
-) -> Vec<Finding> {
+) -> Vec<LintFinding> {
     let mut findings = duplicates::check(objects);
     findings.extend(names::check(objects));
     match cluster {
@@ -143,7 +146,7 @@ pub fn check(
 }
 
 /// Findings as a table of a job summary.
-pub fn markdown(findings: &[Finding]) -> String {
+pub fn markdown(findings: &[LintFinding]) -> String {
     let mut text =
         "### ⚠️ deploy-manifests: what the lint found\n\n| what | remedy |\n|---|---|\n".to_owned();
     for finding in findings {

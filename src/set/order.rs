@@ -38,7 +38,7 @@ pub enum Strength {
 
 /// Why one object needs another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub enum EdgeReason {
     /// A workload was named by another: explains, holds nothing.
     Mention,
     /// A workload that uses a claim: explains, holds nothing.
@@ -81,7 +81,7 @@ pub struct Need {
     /// What if not.
     pub strength: Strength,
     /// Why.
-    pub why: Why,
+    pub why: EdgeReason,
 }
 
 /// What the server has before anything is applied.
@@ -145,7 +145,7 @@ impl Graph {
             let (rank, wanted) = &mut self.rank[at];
             if self.needs[at]
                 .iter()
-                .any(|need| need.why == Why::Definition)
+                .any(|need| need.why == EdgeReason::Definition)
             {
                 (*rank, *wanted) = (first, usize::MAX);
             } else if object.id.is("apiextensions.k8s.io", definition) && *wanted == usize::MAX {

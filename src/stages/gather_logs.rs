@@ -10,7 +10,7 @@ use crate::{
     cluster,
     host::{self, Host, local::LocalHost},
     limits::{Deadline, humane},
-    logs::{self, Wanted, collect::host::Site, s3},
+    logs::{self, GatherRequest, collect::host::Site, s3},
     record::HostKind,
     report::Failure,
     stages::{Context, Outputs},
@@ -69,7 +69,7 @@ pub async fn run(
         Some(_) if !cancelled => Some(kind_program(place, context, deadline).await),
         _ => None,
     };
-    let gathered = Box::pin(logs::gather(Wanted {
+    let gathered = Box::pin(logs::gather(GatherRequest {
         output: &args
             .output
             .clone()

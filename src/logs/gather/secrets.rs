@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Results, Wanted};
+use super::{GatherRequest, Results};
 use crate::{
     logs::{
         redact::{
@@ -22,7 +22,11 @@ const TAIL_LINES: usize = 40;
 const SHORTEST_OF_OURS: usize = 12;
 
 /// All that must not be shown: the cluster's secrets, those of the manifests, and our own.
-pub(super) fn redactor(wanted: &Wanted<'_>, snapshot: &Snapshot, results: &Results) -> Redactor {
+pub(super) fn redactor(
+    wanted: &GatherRequest<'_>,
+    snapshot: &Snapshot,
+    results: &Results,
+) -> Redactor {
     let mut secrets = Secrets::default();
     let rendered = results
         .iter()

@@ -119,7 +119,7 @@ proptest! {
             let (on, at) = ((a % count).min(b % count), (a % count).max(b % count));
             if on == at { continue; }
             let strength = if hard { Strength::Hard } else { Strength::Soft };
-            graph.needs[at].push(Need { on, until: Until::Ready, strength, why: Why::Uses });
+            graph.needs[at].push(Need { on, until: Until::Ready, strength, why: EdgeReason::Uses });
         }
         let picture = layout::lay_out(&objects, &graph);
         let mut members: Vec<usize> = picture.groups.iter().flat_map(|group| group.members.clone()).collect();

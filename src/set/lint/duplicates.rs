@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use crate::{
     api::ObjectId,
     set::{
-        lint::{Finding, Rule, Severity},
+        lint::{LintFinding, Rule, Severity},
         objects::Object,
     },
 };
 
 /// Each identity that more than one document has, with all of these.
-pub fn check(objects: &[Object]) -> Vec<Finding> {
+pub fn check(objects: &[Object]) -> Vec<LintFinding> {
     let mut places: BTreeMap<&ObjectId, Vec<&str>> = BTreeMap::new();
     for object in objects {
         places.entry(&object.id).or_default().push(&object.source);
@@ -23,7 +23,7 @@ pub fn check(objects: &[Object]) -> Vec<Finding> {
                 2 => "twice".to_owned(),
                 more => format!("{more} times"),
             };
-            Finding {
+            LintFinding {
                 severity: Severity::Fatal,
                 rule: Rule::Duplicate,
                 object: id.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     api::is_builtin,
     set::{
-        lint::{Finding, Rule, Severity},
+        lint::{LintFinding, Rule, Severity},
         objects::Object,
         served::Served,
     },
@@ -99,9 +99,9 @@ pub fn settle(objects: &mut [Object], served: &Served, default: &str) {
 }
 
 /// Each kind that neither a server of this version nor the set serves.
-pub fn check(objects: &[Object], served: &Served, version: &str) -> Vec<Finding> {
+pub fn check(objects: &[Object], served: &Served, version: &str) -> Vec<LintFinding> {
     let unserved = unserved(objects, served).into_values();
-    let tell = |objects: Vec<&Object>| Finding {
+    let tell = |objects: Vec<&Object>| LintFinding {
         severity: Severity::Fatal,
         rule: Rule::Kind,
         object: objects[0].id.to_string(),
@@ -117,7 +117,7 @@ pub fn check(objects: &[Object], served: &Served, version: &str) -> Vec<Finding>
 }
 
 /// What the set alone tells: APIs that newer servers do not have, and kinds that a server has to bring.
-pub fn check_without_server(objects: &[Object], served: &Served) -> Vec<Finding> {
+pub fn check_without_server(objects: &[Object], served: &Served) -> Vec<LintFinding> {
     let unserved = unserved(objects, served).into_values();
     let tell = |objects: Vec<&Object>| {
         let (first, all) = (objects[0], named(&objects));
@@ -136,7 +136,7 @@ pub fn check_without_server(objects: &[Object], served: &Served) -> Vec<Finding>
                     .to_owned(),
             )
         };
-        Some(Finding {
+        Some(LintFinding {
             severity: Severity::Warning,
             rule: Rule::Kind,
             object: first.id.to_string(),

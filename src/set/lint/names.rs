@@ -1,16 +1,16 @@
 //! Names that no server takes, since kustomize was to replace a part of them and has not.
 
 use crate::set::{
-    lint::{Finding, Rule, Severity},
+    lint::{LintFinding, Rule, Severity},
     objects::Object,
 };
 
 /// Each object with a variable left in its name or namespace.
-pub fn check(objects: &[Object]) -> Vec<Finding> {
+pub fn check(objects: &[Object]) -> Vec<LintFinding> {
     let left = objects.iter().filter_map(|object| {
         let names = [Some(object.id.name.as_str()), object.id.namespace.as_deref()];
         let variable = names.into_iter().flatten().find_map(variable)?;
-        Some(Finding {
+        Some(LintFinding {
             severity: Severity::Problem,
             rule: Rule::Name,
             object: object.id.to_string(),

@@ -16,7 +16,7 @@ pub use pods::{PodDemand, asks};
 use crate::{
     api::Labels,
     set::{
-        lint::{Finding, Rule, Severity},
+        lint::{LintFinding, Rule, Severity},
         objects::Object,
     },
 };
@@ -64,7 +64,7 @@ pub struct Room {
 /// Pods that fit no node, and a sum that the nodes have no room for.
 ///
 /// With `wait` the first refuses the deployment: it could only end at its time limit.
-pub fn check(objects: &[Object], room: &Room, wait: bool) -> Vec<Finding> {
+pub fn check(objects: &[Object], room: &Room, wait: bool) -> Vec<LintFinding> {
     let wanted: Vec<(&Object, PodDemand)> = objects
         .iter()
         .filter_map(|object| Some((object, PodDemand::of(object)?)))
@@ -94,7 +94,7 @@ fn places(pods: &PodDemand, room: &Room) -> Vec<usize> {
         .collect()
 }
 
-fn misfit(object: &Object, pods: &PodDemand, room: &Room, wait: bool) -> Option<Finding> {
+fn misfit(object: &Object, pods: &PodDemand, room: &Room, wait: bool) -> Option<LintFinding> {
     // A DaemonSet makes pods only where they may go.
     if pods.copies.is_none_or(|copies| copies < 1) {
         return None;
@@ -106,7 +106,7 @@ fn misfit(object: &Object, pods: &PodDemand, room: &Room, wait: bool) -> Option<
     };
     let places = places(pods, room);
     if places.is_empty() {
-        return Some(Finding {
+        return Some(LintFinding {
             rule: Rule::Room,
             severity: unsure,
             object: object.id.to_string(),
@@ -140,7 +140,7 @@ fn misfit(object: &Object, pods: &PodDemand, room: &Room, wait: bool) -> Option<
             "take larger nodes (a larger instance-types), or ask for less",
         ),
     };
-    Some(Finding {
+    Some(LintFinding {
         rule: Rule::Room,
         // Something of the set may still offer a resource that is not the nodes' own.
         severity: if wait && own && !room.grows {
@@ -158,7 +158,7 @@ fn misfit(object: &Object, pods: &PodDemand, room: &Room, wait: bool) -> Option<
     })
 }
 
-fn sums(wanted: &[(&Object, PodDemand)], room: &Room) -> Vec<Finding> {
+fn sums(wanted: &[(&Object, PodDemand)], room: &Room) -> Vec<LintFinding> {
     let mut open = BTreeSet::new();
     let (mut staying, mut all, mut copies) = (Amounts::default(), Amounts::default(), 0);
     for (_, pods) in wanted {
@@ -186,7 +186,7 @@ fn sums(wanted: &[(&Object, PodDemand)], room: &Room) -> Vec<Finding> {
         }
         let sure = stays > free && !room.grows;
         let asked = if stays > free { stays } else { later };
-        findings.push(Finding {
+        findings.push(LintFinding {
             rule: Rule::Room,
             severity: if sure {
                 Severity::Problem

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::set::{
     facts::Facts,
-    lint::{ClusterFacts, Finding, Rule, Severity},
+    lint::{ClusterFacts, LintFinding, Rule, Severity},
     objects::Object,
 };
 
@@ -33,7 +33,11 @@ pub fn missing(objects: &[Object], facts: &[Facts]) -> BTreeSet<(String, String)
 }
 
 /// Each object that calls such a Service. A controller of the set may still make it, so nothing is refused for it.
-pub fn check(objects: &[Object], facts: &[Facts], cluster: Option<&ClusterFacts>) -> Vec<Finding> {
+pub fn check(
+    objects: &[Object],
+    facts: &[Facts],
+    cluster: Option<&ClusterFacts>,
+) -> Vec<LintFinding> {
     let gone = missing(objects, facts);
     let there = cluster.and_then(|cluster| cluster.services.as_ref());
     let unseen = there.is_none();
@@ -73,7 +77,7 @@ pub fn check(objects: &[Object], facts: &[Facts], cluster: Option<&ClusterFacts>
             continue;
         };
         let names: Vec<String> = called.into_keys().collect();
-        findings.push(Finding {
+        findings.push(LintFinding {
             severity,
             rule: Rule::Service,
             object: object.id.to_string(),

@@ -1,17 +1,19 @@
 //! No object may wait for itself: cycles are found and broken at their weakest edge.
 
-use crate::set::order::{Graph, Need, Strength, Until, Why};
+use crate::set::order::{EdgeReason, Graph, Need, Strength, Until};
 
 /// Drops edges until there is no cycle, counting what serves a webhook as needed by it.
 pub(super) fn break_all(graph: &mut Graph) {
     while let Some(cycle) = find(graph) {
-        let backed = cycle.iter().any(|(_, need)| need.why == Why::Backing);
+        let backed = cycle
+            .iter()
+            .any(|(_, need)| need.why == EdgeReason::Backing);
         let weakest = cycle
             .iter()
-            .filter(|(_, need)| need.why != Why::Backing)
+            .filter(|(_, need)| need.why != EdgeReason::Backing)
             .min_by_key(|(at, need)| {
                 // What serves a webhook cannot wait for that webhook: there is no other edge to give up.
-                let guard = backed && need.why == Why::Webhook;
+                let guard = backed && need.why == EdgeReason::Webhook;
                 (!guard, need.strength, need.until, need.why, *at)
             })
             .copied();
@@ -20,13 +22,13 @@ pub(super) fn break_all(graph: &mut Graph) {
             return;
         };
         graph.needs[at].retain(|other| *other != need);
-        if need.why == Why::Webhook && backed {
+        if need.why == EdgeReason::Webhook && backed {
             // It has to be there before the webhook is, or it never could.
             graph.needs[need.on].push(Need {
                 on: at,
                 until: Until::Accepted,
                 strength: Strength::Soft,
-                why: Why::Before,
+                why: EdgeReason::Before,
             });
         }
         graph.dropped.push((at, need));
@@ -44,7 +46,7 @@ fn find(graph: &Graph) -> Option<Vec<(usize, Need)>> {
     let edges = |at: usize| {
         let backing = graph.explains[at]
             .iter()
-            .filter(|need| need.why == Why::Backing);
+            .filter(|need| need.why == EdgeReason::Backing);
         graph.needs[at].iter().chain(backing).copied()
     };
     let mut marks = vec![Mark::New; graph.needs.len()];

@@ -7,7 +7,7 @@ use crate::{
     set::{
         facts::{Facts, PodFacts},
         objects::Object,
-        order::{Existing, Graph, Need, Strength, Until, Why},
+        order::{EdgeReason, Existing, Graph, Need, Strength, Until},
     },
 };
 
@@ -85,7 +85,7 @@ impl<'a> Index<'a> {
     }
 }
 
-fn need(on: usize, until: Until, strength: Strength, why: Why) -> Need {
+fn need(on: usize, until: Until, strength: Strength, why: EdgeReason) -> Need {
     Need {
         on,
         until,
@@ -114,8 +114,12 @@ pub(super) fn derive(index: &Index<'_>, existing: &Existing, soft: bool) -> Grap
         if let Some(namespace) = id.namespace.as_deref() {
             let made = index.find("", "Namespace", None, namespace);
             let profile = index.find("kubeflow.org", "Profile", None, namespace);
-            needs.extend(made.map(|on| need(on, Until::Ready, Strength::Hard, Why::Namespace)));
-            needs.extend(profile.map(|on| need(on, Until::Ready, Strength::Hard, Why::Profile)));
+            needs.extend(
+                made.map(|on| need(on, Until::Ready, Strength::Hard, EdgeReason::Namespace)),
+            );
+            needs.extend(
+                profile.map(|on| need(on, Until::Ready, Strength::Hard, EdgeReason::Profile)),
+            );
             if made.is_none() && !existing.namespaces.contains_key(namespace) {
                 graph.outside[at] = Some(namespace.to_owned());
             }
@@ -123,22 +127,26 @@ pub(super) fn derive(index: &Index<'_>, existing: &Existing, soft: bool) -> Grap
         let definition = index
             .definitions
             .get(&(id.group.as_str(), id.kind.as_str()));
-        needs.extend(definition.map(|on| need(*on, Until::Ready, Strength::Hard, Why::Definition)));
+        needs.extend(
+            definition.map(|on| need(*on, Until::Ready, Strength::Hard, EdgeReason::Definition)),
+        );
         if soft {
             if let Some(pod) = &facts.pod {
                 needs.extend(pod_needs(index, at, pod, &accounts));
                 graph.explains[at].extend(mentions(index, at, pod));
                 for on in claims(index, at, pod) {
                     let explained = |on, why| need(on, Until::Ready, Strength::Soft, why);
-                    graph.explains[at].push(explained(on, Why::Uses));
-                    graph.explains[on].push(explained(at, Why::Consumer));
+                    graph.explains[at].push(explained(on, EdgeReason::Uses));
+                    graph.explains[on].push(explained(at, EdgeReason::Consumer));
                 }
             }
             for (group, kind, name) in &facts.refers {
                 let on = index
                     .find(group, kind, id.namespace.as_deref(), name)
                     .or_else(|| index.find(group, kind, None, name));
-                needs.extend(on.map(|on| need(on, Until::Accepted, Strength::Soft, Why::Refers)));
+                needs.extend(
+                    on.map(|on| need(on, Until::Accepted, Strength::Soft, EdgeReason::Refers)),
+                );
             }
         }
         needs.retain(|need| need.on != at);
@@ -180,21 +188,21 @@ fn pod_needs(
     let soft = |on, why| need(on, Until::Accepted, Strength::Soft, why);
     let mut needs = Vec::new();
     let own = index.find("", "ServiceAccount", namespace, account);
-    needs.extend(own.map(|on| soft(on, Why::Account)));
+    needs.extend(own.map(|on| soft(on, EdgeReason::Account)));
     let given = accounts.get(&(here, account)).into_iter().flatten();
-    needs.extend(given.map(|on| soft(*on, Why::Role)));
+    needs.extend(given.map(|on| soft(*on, EdgeReason::Role)));
     for (kind, name) in &pod.uses {
         let on = index.find("", kind, namespace, name);
-        needs.extend(on.map(|on| soft(on, Why::Uses)));
+        needs.extend(on.map(|on| soft(on, EdgeReason::Uses)));
     }
     if let Some(priority) = &pod.priority {
         let on = index.find("scheduling.k8s.io", "PriorityClass", None, priority);
-        needs.extend(on.map(|on| soft(on, Why::Refers)));
+        needs.extend(on.map(|on| soft(on, EdgeReason::Refers)));
     }
     for service in index.services.get(here).into_iter().flatten() {
         let selector = index.facts[*service].selector.as_ref();
         if selector.is_some_and(|selector| contains(&pod.labels, selector)) {
-            needs.push(soft(*service, Why::Service));
+            needs.push(soft(*service, EdgeReason::Service));
         }
     }
     let certificates = pod.uses.iter().filter(|(kind, _)| *kind == "Secret");
@@ -202,7 +210,12 @@ fn pod_needs(
         for (on, facts) in index.facts.iter().enumerate() {
             let same = index.objects[on].id.namespace.as_deref() == namespace;
             if same && facts.certificate.as_ref() == Some(secret) {
-                needs.push(need(on, Until::Ready, Strength::Soft, Why::Certificate));
+                needs.push(need(
+                    on,
+                    Until::Ready,
+                    Strength::Soft,
+                    EdgeReason::Certificate,
+                ));
             }
         }
     }
@@ -233,7 +246,7 @@ fn mentions(index: &Index<'_>, at: usize, pod: &PodFacts) -> Vec<Need> {
         let namespace = parts.next().unwrap_or(here);
         for on in index.backing(namespace, name) {
             if on != at {
-                found.push(need(on, Until::Ready, Strength::Soft, Why::Mention));
+                found.push(need(on, Until::Ready, Strength::Soft, EdgeReason::Mention));
             }
         }
     }

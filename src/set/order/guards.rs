@@ -7,7 +7,7 @@ use crate::{
     set::{
         facts::{Facts, Webhook, selects},
         objects::Object,
-        order::{Existing, Graph, Need, Strength, Until, Why, edges::Index},
+        order::{EdgeReason, Existing, Graph, Need, Strength, Until, edges::Index},
         served::Served,
     },
 };
@@ -53,7 +53,7 @@ pub(super) fn derive(
             graph.explains[configuration].extend(
                 backing
                     .iter()
-                    .map(|on| edge(*on, Strength::Hard, Why::Backing)),
+                    .map(|on| edge(*on, Strength::Hard, EdgeReason::Backing)),
             );
             let mut guard = Guard {
                 configuration,
@@ -67,11 +67,11 @@ pub(super) fn derive(
                 let namespace = of.and_then(|name| namespaces.get(name));
                 if guarded(webhook, object, facts, served, namespace) {
                     if webhook.fails {
-                        let need = edge(configuration, Strength::Hard, Why::Webhook);
+                        let need = edge(configuration, Strength::Hard, EdgeReason::Webhook);
                         graph.needs[at].push(need);
                         guard.objects.push(at);
                     } else if webhook.mutates {
-                        let need = edge(configuration, Strength::Soft, Why::Webhook);
+                        let need = edge(configuration, Strength::Soft, EdgeReason::Webhook);
                         graph.needs[at].push(need);
                     }
                 }
@@ -81,11 +81,11 @@ pub(super) fn derive(
                 if backing.contains(&at) {
                     // It would refuse the very pods that serve it.
                     if webhook.fails {
-                        let need = edge(at, Strength::Soft, Why::Before);
+                        let need = edge(at, Strength::Soft, EdgeReason::Before);
                         graph.needs[configuration].push(need);
                     }
                 } else if webhook.mutates {
-                    let need = edge(configuration, Strength::Soft, Why::PodWebhook);
+                    let need = edge(configuration, Strength::Soft, EdgeReason::PodWebhook);
                     graph.needs[at].push(need);
                     guard.pods.push(at);
                 }
@@ -96,7 +96,7 @@ pub(super) fn derive(
     guards
 }
 
-fn edge(on: usize, strength: Strength, why: Why) -> Need {
+fn edge(on: usize, strength: Strength, why: EdgeReason) -> Need {
     Need {
         on,
         until: Until::Ready,

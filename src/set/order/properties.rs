@@ -165,7 +165,7 @@ proptest! {
         let graph = derive(&objects, legacy);
         for (at, need) in &graph.dropped {
             prop_assert!(
-                !matches!(need.why, Why::Namespace | Why::Definition | Why::Profile),
+                !matches!(need.why, EdgeReason::Namespace | EdgeReason::Definition | EdgeReason::Profile),
                 "{} → {:?}", objects[*at].id, need
             );
         }

@@ -229,22 +229,22 @@ proptest! {
         // 0 to 2 are namespaces, 9 to 11 webhooks, what is between them anything else.
         for (at, on, kind) in edges {
             let (at, on, why, strength) = match kind {
-                0 => (3 + at % 6, 3 + on % 6, Why::Uses, Strength::Soft),
-                1 => (3 + at % 6, 9 + on % 3, Why::PodWebhook, Strength::Soft),
-                2 => (at % 9, 9 + on % 3, Why::Webhook, Strength::Hard),
-                3 => (3 + at % 6, on % 3, Why::Namespace, Strength::Hard),
-                _ => (9 + at % 3, 3 + on % 6, Why::Backing, Strength::Hard),
+                0 => (3 + at % 6, 3 + on % 6, EdgeReason::Uses, Strength::Soft),
+                1 => (3 + at % 6, 9 + on % 3, EdgeReason::PodWebhook, Strength::Soft),
+                2 => (at % 9, 9 + on % 3, EdgeReason::Webhook, Strength::Hard),
+                3 => (3 + at % 6, on % 3, EdgeReason::Namespace, Strength::Hard),
+                _ => (9 + at % 3, 3 + on % 6, EdgeReason::Backing, Strength::Hard),
             };
             if at == on { continue; }
             let need = Need { on, until: Until::Ready, strength, why };
-            if why == Why::Backing { graph.explains[at].push(need); } else { graph.needs[at].push(need); }
+            if why == EdgeReason::Backing { graph.explains[at].push(need); } else { graph.needs[at].push(need); }
         }
         let mut again = graph.clone();
         cycles::break_all(&mut graph);
         cycles::break_all(&mut again);
         prop_assert_eq!(&graph.needs, &again.needs);
         for (_, need) in &graph.dropped {
-            prop_assert!(need.why != Why::Namespace);
+            prop_assert!(need.why != EdgeReason::Namespace);
         }
         let mut done = [false; 12];
         for _ in 0..12 {

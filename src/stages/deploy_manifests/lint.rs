@@ -16,7 +16,7 @@ use crate::{
     report::{self, Exit, Failure},
     set::{
         draw::{self, Form},
-        lint::{Finding, LintError, Severity, markdown},
+        lint::{LintError, LintFinding, Severity, markdown},
         objects::Object,
         order::Graph,
     },
@@ -114,7 +114,7 @@ fn images(
     draft: &Draft,
     connected: Option<&Connected>,
     context: &Context,
-) -> impl Future<Output = Vec<Finding>> + Send + use<> {
+) -> impl Future<Output = Vec<LintFinding>> + Send + use<> {
     let (objects, there) = (draft.objects.clone(), draft.images_there().to_vec());
     let (mirrors, deadline) = (mirrors(connected, context), context.deadline);
     async move {
@@ -129,11 +129,11 @@ fn images(
 }
 
 /// Images that are looked for while the set is applied: a deployment does not wait for registries.
-pub(super) struct Meanwhile(AbortOnDropHandle<Vec<Finding>>);
+pub(super) struct Meanwhile(AbortOnDropHandle<Vec<LintFinding>>);
 
 impl Meanwhile {
     /// What was found; nothing where registries have not answered until shortly after.
-    pub(super) async fn end(self) -> Vec<Finding> {
+    pub(super) async fn end(self) -> Vec<LintFinding> {
         match tokio::time::timeout(SHORTLY, self.0).await {
             Ok(Ok(findings)) => findings,
             _ => Vec::new(),
@@ -171,7 +171,7 @@ fn mirrors(connected: Option<&Connected>, context: &Context) -> Vec<(String, Url
 }
 
 /// Tells findings that stop nothing: each as a line, all as one annotation.
-pub(super) fn tell(findings: &[Finding], context: &Context) {
+pub(super) fn tell(findings: &[LintFinding], context: &Context) {
     report::warn(
         Stage::DeployManifests,
         &lines(findings),
@@ -180,13 +180,13 @@ pub(super) fn tell(findings: &[Finding], context: &Context) {
 }
 
 /// Puts findings into the job summary.
-pub(super) fn summarize(findings: &[Finding], context: &Context) {
+pub(super) fn summarize(findings: &[LintFinding], context: &Context) {
     if findings.is_empty() {
         return;
     }
     context.summarize(&markdown(findings));
 }
 
-fn lines(findings: &[Finding]) -> Vec<String> {
+fn lines(findings: &[LintFinding]) -> Vec<String> {
     findings.iter().map(ToString::to_string).collect()
 }

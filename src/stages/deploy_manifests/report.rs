@@ -10,7 +10,7 @@ use crate::{
     github::commands,
     record::{RecordError, write_private},
     report::Failure,
-    set::lint::Finding,
+    set::lint::LintFinding,
     stages::Context,
 };
 
@@ -24,7 +24,7 @@ pub(super) struct DeployReport<'a, P> {
     pub(super) hash: &'a str,
     pub(super) legacy: bool,
     pub(super) wait: bool,
-    pub(super) findings: &'a [Finding],
+    pub(super) findings: &'a [LintFinding],
     pub(super) journal: &'a Journal,
     /// What was pruned, or why it failed.
     pub(super) result: &'a Result<P, Failure>,
