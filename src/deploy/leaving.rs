@@ -226,36 +226,32 @@ fn patience(id: &ObjectId, live: &Value) -> Duration {
     grace + if goes_last { GOES_LAST } else { GOES }
 }
 
-/// What an object is that is not what was accepted any more, or is not yet: of another unique id, or being deleted.
+/// What an object is that is not the one that was accepted, or will not be for long: it is gone, being deleted, or of another
+/// unique id. What ends by itself and has done so is not asked about.
 ///
 /// A watch may be behind: what it tells of an object that was there before is no verdict on the one that was accepted.
 pub(super) fn not_the_accepted(
     accepted: &Accepted,
-    live: &Value,
+    live: Option<&Value>,
     was_ready: bool,
 ) -> Option<Verdict> {
+    const DELETED: &str = "after it was accepted, something deleted it";
+    let Some(live) = live else {
+        // What was ready was seen.
+        return was_ready.then(|| Verdict::Failed(DELETED.into()));
+    };
     let metadata = &live["metadata"];
     let uid = metadata["uid"].as_str().unwrap_or_default();
     if !accepted.uid.is_empty() && !uid.is_empty() && accepted.uid != uid {
         let versions = version(metadata).zip(accepted.version);
         let is_later = versions.is_some_and(|(live, accepted)| live > accepted);
         return Some(if is_later {
-            Verdict::Failed(
-                "it was deleted after it was accepted, and another was made in its place".into(),
-            )
+            Verdict::Failed(format!("{DELETED}, and another was made in its place").into())
         } else {
             Verdict::Waiting("the change was not seen yet".into())
         });
     }
-    if !is_leaving(live) {
-        return None;
-    }
-    let keeps = live::keeps(live);
-    Some(if was_ready {
-        Verdict::Waiting(in_words(&keeps).into())
-    } else {
-        Verdict::Failed(format!("after it was accepted, something deleted it: {keeps}").into())
-    })
+    is_leaving(live).then(|| Verdict::Failed(format!("{DELETED}: {}", live::keeps(live)).into()))
 }
 
 #[cfg(test)]
@@ -307,7 +303,8 @@ mod tests {
         };
         let deleted = json!("2026-01-01T00:00:00Z");
         let missing = |live: Value, was_ready: bool| {
-            let verdict = not_the_accepted(&accepted, &live, was_ready);
+            let live = Some(&live).filter(|it| !it.is_null());
+            let verdict = not_the_accepted(&accepted, live, was_ready);
             let failed = matches!(verdict, Some(Verdict::Failed(_)));
             verdict.map(|it| (failed, it.missing().unwrap().to_string()))
         };
@@ -320,7 +317,8 @@ mod tests {
         assert_eq!(missing(live("old", "9", deleted.clone()), false), Some(lag));
         let other = (
             true,
-            "it was deleted after it was accepted, and another was made in its place".to_owned(),
+            "after it was accepted, something deleted it, and another was made in its place"
+                .to_owned(),
         );
         assert_eq!(
             missing(live("other", "100", Value::Null), true),
@@ -330,14 +328,15 @@ mod tests {
             true,
             "after it was accepted, something deleted it: it waits for a.example/f".to_owned(),
         );
-        assert_eq!(
-            missing(live("new", "21", deleted.clone()), false),
-            Some(failed)
+        for was_ready in [false, true] {
+            let live = live("new", "21", deleted.clone());
+            assert_eq!(missing(live, was_ready), Some(failed.clone()));
+        }
+        assert_eq!(missing(Value::Null, false), None, "not seen yet");
+        let gone = (
+            true,
+            "after it was accepted, something deleted it".to_owned(),
         );
-        let not_ready = (
-            false,
-            "it is being deleted: it waits for a.example/f".to_owned(),
-        );
-        assert_eq!(missing(live("new", "21", deleted), true), Some(not_ready));
+        assert_eq!(missing(Value::Null, true), Some(gone));
     }
 }

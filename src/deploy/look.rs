@@ -58,9 +58,7 @@ impl Deployment<'_> {
                         None => Verdict::Waiting("not seen yet".into()),
                     }
                 } else {
-                    let other = live.and_then(|live| {
-                        leaving::not_the_accepted(accepted, live, item.was_ready())
-                    });
+                    let other = leaving::not_the_accepted(accepted, live, item.was_ready());
                     other.unwrap_or_else(|| ready::judge(id, accepted.generation, &cluster))
                 };
                 verdicts.push((at, verdict));

@@ -29,7 +29,10 @@ fn server(down: usize) -> (Client, Arc<AtomicUsize>) {
             "/apis" if counted.fetch_add(1, Ordering::SeqCst) < down => groups("Stale", &[]),
             "/apis" => groups("Current", &["NetworkPolicy"]),
             "/api" => json!({"items": []}),
-            _ => json!({"items": [{"metadata": {"name": "n", "labels": {"a": "b"}}}]}),
+            _ => json!({"items": [
+                {"metadata": {"name": "n", "labels": {"a": "b"}}},
+                {"metadata": {"name": "going", "deletionTimestamp": "2026-01-01T00:00:00Z"}},
+            ]}),
         };
         async move {
             Ok::<_, tower::BoxError>(Response::new(Body::from(answer.to_string().into_bytes())))
@@ -49,6 +52,10 @@ async fn an_aggregated_api_that_is_down_for_a_while_is_asked_again() {
     assert_eq!(looks.load(Ordering::SeqCst), 6);
     assert_eq!(discovered.resources[0].kind, "NetworkPolicy");
     assert_eq!(discovered.namespaces["n"]["a"], "b");
+    assert!(
+        !discovered.namespaces.contains_key("going"),
+        "one that is being deleted counts as none"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -152,6 +152,21 @@ async fn what_is_in_a_namespace_that_is_being_deleted_waits_for_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_namespace_that_goes_and_is_not_of_the_set_is_named() {
+    let mut live = namespace("old", "1", "Terminating");
+    live["metadata"]["deletionTimestamp"] = json!(DELETED);
+    let server = Server::new().lists("namespaces", vec![vec![live]]);
+    let member = CONFIG.replace("name: c", "name: c, namespace: n");
+    let (result, took, server) = server.deploy(&member, "45m").await;
+    let error = result.unwrap_err();
+    assert_eq!(error.exit(), Exit::TestFailed);
+    let said = "namespace n is being deleted, and the set does not make it";
+    assert!(error.to_string().contains(said), "{error}");
+    assert!((60..=65).contains(&took), "{took}");
+    assert!(server.times("c").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_namespace_is_waited_for_as_long_as_less_is_left_in_it() {
     let server = Server::new().says((0, 10_000), (Method::PATCH, "n"), going("n", "a.example/f"));
     let server = remaining(server, (0, 200), 2);
@@ -252,4 +267,19 @@ async fn an_object_that_is_deleted_after_it_was_accepted_fails() {
         "Deployment default/a failed: after it was accepted, something deleted it: it is being deleted"
     );
     assert!((30..=32).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_is_gone_after_it_was_ready_fails() {
+    // When it is listed once more, it is not there.
+    let lists = vec![vec![deployment(1)], Vec::new()];
+    let server = Server::new().lists("deployments", lists);
+    let (result, took, _) = server.deploy(DEPLOYMENT, "45m").await;
+    let error = result.unwrap_err();
+    assert_eq!(error.exit(), Exit::TestFailed);
+    assert_eq!(
+        error.to_string(),
+        "Deployment default/a failed: after it was accepted, something deleted it"
+    );
+    assert!(took <= 2, "{took}");
 }
