@@ -37,7 +37,7 @@ use crate::{
         },
     },
     report::Exit,
-    run::{Run, TAG_EXPIRES_AT},
+    run::{Run, TAG_EXPIRES_AT, TAG_REPOSITORY},
 };
 
 /// The statements that a policy needs for the upload of `gather-logs`.
@@ -101,7 +101,13 @@ pub(crate) async fn examine(
         deadline,
     };
     let ours = match find(&ec2, &spec.region, ResourceQuery::Ours, deadline).await {
-        Ok(ours) => ours,
+        Ok(mut ours) => {
+            // A policy that is narrowed to one repository refuses what is another's.
+            ours.retain(|it| {
+                run.repository.is_none() || it.tags.get(TAG_REPOSITORY) == run.repository.as_ref()
+            });
+            ours
+        }
         Err(error) if seen => {
             checks.push(Check::failed("what is there already", error));
             Vec::new()

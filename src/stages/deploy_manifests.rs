@@ -126,8 +126,6 @@ pub async fn deploy(
         result: &result,
     };
     let left = told.leave(context);
-    let (_, path) = own_first(result, left)?;
-    Ok(Outputs::default()
-        .with("objects", plan.objects.len().to_string())
-        .with("report", path.display().to_string()))
+    own_first(result, left)?;
+    Ok(Outputs::default().with("objects", plan.objects.len().to_string()))
 }

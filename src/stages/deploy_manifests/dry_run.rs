@@ -40,6 +40,8 @@ pub(super) async fn show(
     write_private(&file, text.as_bytes())?;
     let data = context.store.path(REPORT);
     write_private(&data, json!({"dry-run": &preview}).to_string().as_bytes())?;
+    context.tell("diff", [file.display().to_string()]);
+    context.tell("report", [data.display().to_string()]);
     tracing::info!("dry run, nothing was written: {}", preview.summary());
     context.summarize(&preview.markdown());
     let mut refused = preview.refused();
@@ -49,8 +51,5 @@ pub(super) async fn show(
         failure.details = refused;
         return Err(failure);
     }
-    Ok(Outputs::default()
-        .with("objects", plan.objects.len().to_string())
-        .with("report", data.display().to_string())
-        .with("diff", file.display().to_string()))
+    Ok(Outputs::default().with("objects", plan.objects.len().to_string()))
 }

@@ -1,7 +1,5 @@
 //! What a deploy leaves to read: a report of every object, a table of times, the job summary.
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use super::lint;
@@ -31,10 +29,11 @@ pub(super) struct DeployReport<'a, P> {
 }
 
 impl<P: serde::Serialize> DeployReport<'_, P> {
-    /// Writes it all; gives the report's path.
-    pub(super) fn leave(&self, context: &Context) -> Result<PathBuf, RecordError> {
+    /// Writes it all, and says where the report is: it is wanted most where the deploy failed.
+    pub(super) fn leave(&self, context: &Context) -> Result<(), RecordError> {
         let path = context.store.path(REPORT);
         write_private(&path, self.report().to_string().as_bytes())?;
+        context.tell("report", [path.display().to_string()]);
         let table = self.journal.table();
         write_private(&context.store.path(TIMING), table.as_bytes())?;
         if context.env.on_runner() {
@@ -43,7 +42,7 @@ impl<P: serde::Serialize> DeployReport<'_, P> {
         let summary = self.journal.markdown(self.result.is_ok());
         context.summarize(&summary);
         lint::summarize(self.findings, context);
-        Ok(path)
+        Ok(())
     }
 
     fn report(&self) -> Value {

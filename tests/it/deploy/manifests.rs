@@ -8,7 +8,7 @@ use std::{
 
 use crate::it::{
     deploy::redeploy::one_manager_each,
-    support::{Lane, binary, cluster, sandbox},
+    support::{Lane, binary, cluster, sandbox, step::outputs},
 };
 
 /// Runs the stage as a step would, with a state directory of its own; its output, and how long it took.
@@ -20,6 +20,7 @@ pub(crate) fn deploy(state: &Path, arguments: &[&str]) -> (Output, Duration) {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("RUNNER_TEMP", state)
         .env_remove("GITHUB_ACTIONS")
+        .env("GITHUB_OUTPUT", state.join("output"))
         .output()
         .expect("the binary runs");
     (output, started.elapsed())
@@ -128,8 +129,11 @@ fn sandbox_the_sample_is_deployed_once_and_whole() {
         ("invalid", "a red widget is smaller than 10"),
     ] {
         let argument = format!("--manifests=tests/manifests/{directory}");
+        let state = tempfile::tempdir().unwrap();
         let (output, took) = on_cluster(state.path(), &[&argument, "--timeout=2m"]);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let report = &outputs(state.path())["report"];
+        assert!(Path::new(report).is_file(), "{report}");
         assert!(said(&output).contains(line), "{}", said(&output));
         assert!(took < Duration::from_secs(20), "{took:?}");
     }
