@@ -244,24 +244,29 @@ pub(crate) async fn create(
     let what = format!("create the cluster {name}");
     match check(&*engine.host, &what, &command, deadline).await {
         Ok(_) => Ok(()),
-        Err(HostError::Failed { output, .. }) => {
-            let line = |wanted: &[&str]| {
-                output
-                    .lines()
-                    .find(|line| wanted.iter().any(|text| line.contains(text)))
-                    .map(one_line)
-            };
-            Err(match line(&["already in use", "already allocated"]) {
-                Some(reason) => KindError::Port { reason },
-                None => KindError::Create {
-                    name: name.to_owned(),
-                    reason: line(&["ERROR:", "Error"])
-                        .unwrap_or_else(|| one_line(output.lines().last().unwrap_or_default())),
-                    output,
-                },
-            })
-        }
+        Err(HostError::Failed { output, .. }) => Err(not_created(name, output)),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Why kind has made no cluster, by what it printed.
+fn not_created(name: &str, output: String) -> KindError {
+    // Docker says "already in use" of the name of a container too.
+    const PORT: [&str; 2] = ["address already in use", "port is already allocated"];
+    let line = |wanted: &[&str]| {
+        output
+            .lines()
+            .find(|line| wanted.iter().any(|text| line.contains(text)))
+            .map(one_line)
+    };
+    match line(&PORT) {
+        Some(reason) => KindError::Port { reason },
+        None => KindError::Create {
+            name: name.to_owned(),
+            reason: line(&["ERROR:", "Error"])
+                .unwrap_or_else(|| one_line(output.lines().last().unwrap_or_default())),
+            output,
+        },
     }
 }
 
@@ -324,6 +329,20 @@ pub(crate) async fn write_mirrors(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_is_taken_is_told_from_a_name_that_is() {
+        let port = |said: &str| matches!(not_created("c", said.to_owned()), KindError::Port { .. });
+        assert!(port(
+            "Bind for 127.0.0.1:6443 failed: port is already allocated"
+        ));
+        assert!(port(
+            "listen tcp4 127.0.0.1:6443: bind: address already in use"
+        ));
+        assert!(!port(
+            "ERROR: Conflict. The container name \"/c\" is already in use"
+        ));
+    }
 
     #[test]
     fn the_template_takes_workers_and_stays_on_the_loopback() {

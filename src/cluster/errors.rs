@@ -118,7 +118,8 @@ pub fn classify(refused: &Refused<'_>, given: &Given) -> Class {
         404 => Class::Invalid,
         401 => Class::Forbidden,
         403 if has(&["error looking up service account"]) => Class::Missing(Awaited::Account),
-        403 if has(&["cannot patch resource", "cannot create resource"]) => Class::Forbidden,
+        // RBAC's words: `User "u" cannot list resource "secrets" in API group ""`.
+        403 if text.contains(" cannot ") && text.contains(" resource \"") => Class::Forbidden,
         403 => Class::Denied,
         500 if has(&["no matches for kind"]) && given.defines_kind => {
             Class::Missing(Awaited::Definition)

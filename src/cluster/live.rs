@@ -199,8 +199,11 @@ where
         async {
             match attempt.await {
                 Ok(done) => Ok(Status::Ready(done)),
-                // 409 is no trouble of the server's: the caller has to look again.
-                Err(it) if it.class == Class::Transient && it.code != 409 => {
+                // 409 is no trouble of the server's: the caller has to look again. A webhook may be between two pods.
+                Err(it)
+                    if matches!(it.class, Class::Transient | Class::Webhook { .. })
+                        && it.code != 409 =>
+                {
                     Ok(Status::NotYet(it.message))
                 }
                 Err(refusal) => Err(refusal),
@@ -329,6 +332,28 @@ mod tests {
         assert_eq!(listed(0).await.unwrap(), 3);
         assert_eq!(listed(2).await.unwrap(), 3);
         assert_eq!(listed(usize::MAX).await.unwrap_err().code, 410);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_webhook_that_cannot_be_asked_for_a_moment_is_asked_again() {
+        let tries = AtomicUsize::new(0);
+        let attempt = || async {
+            if tries.fetch_add(1, Ordering::SeqCst) > 1 {
+                return Ok(());
+            }
+            Err(Refusal {
+                class: Class::Webhook {
+                    webhook: "w".to_owned(),
+                    of_the_set: false,
+                },
+                code: 500,
+                message: "failed calling webhook \"w\"".to_owned(),
+                retry_after: None,
+            })
+        };
+        let deadline = Deadline::after(crate::limits::Limit::secs(60));
+        steadily("a deletion", deadline, attempt).await.unwrap();
+        assert_eq!(tries.into_inner(), 3);
     }
 
     #[test]

@@ -134,6 +134,16 @@ pub async fn preview(
     Ok((answer, taken))
 }
 
+/// What the server said of an object at this path, without a value of a Secret. Where a value has the wrong type the
+/// server quotes it: `.stringData.pin: expected string, got &value.valueUnstructured{Value:1234}`.
+fn without_secrets(path: &str, message: String) -> String {
+    let is_secret = path.starts_with("/api/v1/") && path.contains("/secrets/");
+    match message.split_once(", got ").filter(|_| is_secret) {
+        Some((said, _)) => format!("{said} (what it got is a Secret's, and not shown)"),
+        None => message,
+    }
+}
+
 /// One object to be sent, and what is wanted back.
 struct Patch<'a> {
     path: &'a str,
@@ -146,16 +156,20 @@ struct Patch<'a> {
 impl Patch<'_> {
     /// Code, answer, and whose fields were taken over.
     async fn carry_out(&self, client: &Client) -> Result<(u16, Value, Vec<String>), Refusal> {
-        match self.attempt(client, false).await {
+        let answer = match self.attempt(client, false).await {
             Err(Refusal {
                 class: Class::Conflict(causes),
                 ..
             }) => {
-                let (code, answer) = self.attempt(client, true).await?;
-                Ok((code, answer, causes))
+                let answer = self.attempt(client, true).await;
+                answer.map(|(code, answer)| (code, answer, causes))
             }
             other => other.map(|(code, answer)| (code, answer, Vec::new())),
-        }
+        };
+        answer.map_err(|refusal| Refusal {
+            message: without_secrets(self.path, refusal.message),
+            ..refusal
+        })
     }
 
     async fn attempt(&self, client: &Client, force: bool) -> Result<(u16, Value), Refusal> {
@@ -185,6 +199,19 @@ impl Patch<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_server_quotes_of_a_secret_is_not_told() {
+        let message = ".stringData.pin: expected string, got &value.valueUnstructured{Value:1234}";
+        let said = without_secrets("/api/v1/namespaces/n/secrets/s", message.to_owned());
+        assert!(said.starts_with(".stringData.pin: expected string (") && !said.contains("1234"));
+        for path in [
+            "/api/v1/namespaces/n/configmaps/secrets",
+            "/apis/a.example/v1/namespaces/n/secrets/s",
+        ] {
+            assert_eq!(without_secrets(path, message.to_owned()), message);
+        }
+    }
 
     #[test]
     fn the_mark_tells_our_fields_from_those_of_others() {

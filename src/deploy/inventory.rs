@@ -66,6 +66,9 @@ impl Explain for InventoryError {
     }
 }
 
+/// The objects of all other inventories of a cluster, each with the name of one that has it.
+pub type Elsewhere = BTreeMap<ObjectId, String>;
+
 /// What earlier deploys sent under one name.
 #[derive(Debug)]
 pub struct Inventory {
@@ -127,15 +130,36 @@ impl Inventory {
         Ok(inventory)
     }
 
+    /// What the other inventories of the cluster hold: what one of them still deploys is not ours alone to remove.
+    ///
+    /// # Errors
+    /// [`InventoryError`].
+    pub async fn elsewhere(
+        &self,
+        client: &Client,
+        deadline: Deadline,
+    ) -> Result<Elsewhere, InventoryError> {
+        let others = format!("{LABEL},{LABEL}!={}", self.name);
+        let maps = selected(client, &others, deadline).await;
+        let maps = maps.map_err(|refusal| InventoryError {
+            verb: "look beside",
+            name: self.name.clone(),
+            refusal,
+        })?;
+        let mut elsewhere = Elsewhere::new();
+        for map in &maps {
+            let name = map["metadata"]["labels"][LABEL]
+                .as_str()
+                .unwrap_or_default();
+            let lines = map["data"]["objects"].as_str().unwrap_or_default().lines();
+            let ids = lines.filter_map(|line| Some(lines::read(line)?.0));
+            elsewhere.extend(ids.map(|id| (id, name.to_owned())));
+        }
+        Ok(elsewhere)
+    }
+
     async fn stored(&self, client: &Client, deadline: Deadline) -> Result<Vec<Value>, Refusal> {
-        let query = format!(
-            "&labelSelector={}%3D{}",
-            LABEL.replace('/', "%2F"),
-            self.name
-        );
-        let path = collection();
-        let attempt = || live::pages(client, &path, &query, Extent::Whole);
-        live::steadily("the inventory", deadline, attempt).await
+        selected(client, &format!("{LABEL}={}", self.name), deadline).await
     }
 
     /// Without the right to keep an inventory a deploy that removes nothing goes on.
@@ -343,6 +367,18 @@ impl Inventory {
         }
         map
     }
+}
+
+/// The config maps that a selector of labels chooses.
+async fn selected(
+    client: &Client,
+    selector: &str,
+    deadline: Deadline,
+) -> Result<Vec<Value>, Refusal> {
+    let encoded: String = url::form_urlencoded::byte_serialize(selector.as_bytes()).collect();
+    let (path, query) = (collection(), format!("&labelSelector={encoded}"));
+    let attempt = || live::pages(client, &path, &query, Extent::Whole);
+    live::steadily("the inventory", deadline, attempt).await
 }
 
 fn collection() -> String {

@@ -4,34 +4,32 @@
 //! ours are touched. What holds other things (namespaces, definitions, volumes) stays unless all is asked for; what the
 //! set stands on stays in any case.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashSet},
-};
+mod deletion;
 
 use futures::{StreamExt as _, stream};
 use kube::Client;
 use serde_json::Value;
 
 use crate::{
-    api::{ObjectId, is_builtin, list},
+    api::{ObjectId, list},
     cluster::{
+        errors::Class,
         live::{self, Extent},
         request::Refusal,
     },
     deploy::{
         Journal, Plan,
         apply::{by_uid, mark},
-        inventory::{Inventory, InventoryError, Sent},
+        inventory::{Elsewhere, Inventory, InventoryError, Sent},
     },
     limits::Deadline,
     report::{Exit, Explain},
-    wait::{self, Every, Status, WaitError},
 };
+
+use deletion::carry_out;
 
 /// How many objects are asked for at once.
 const AT_ONCE: usize = 16;
-const LOOK: Every<'_> = Every::millis(200);
 
 /// What is removed of that which left the set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,6 +103,9 @@ impl Explain for PruneError {
     fn exit(&self) -> Exit {
         match self {
             Self::Unseen { .. } => Exit::Infrastructure,
+            Self::Refused { refusal, .. } if refusal.class == Class::Forbidden => {
+                Exit::Infrastructure
+            }
             Self::Refused { .. } => Exit::TestFailed,
             Self::Remains(_) => Exit::TimeLimit,
             Self::Inventory(error) => error.exit(),
@@ -113,6 +114,9 @@ impl Explain for PruneError {
 
     fn hint(&self) -> Option<String> {
         let text = match self {
+            Self::Refused { refusal, .. } if refusal.class == Class::Forbidden => {
+                "`prune` needs the right to delete what the set may have: give it to the user of the kubeconfig"
+            }
             Self::Unseen { .. } => "is the cluster still up?",
             Self::Inventory(error) => return error.hint(),
             Self::Refused { .. } | Self::Remains(_) => {
@@ -146,7 +150,8 @@ pub async fn prune(
         }
         return Ok(Vec::new());
     };
-    let pruning = decide(client, plan, left, reach, deadline).await?;
+    let elsewhere = inventory.elsewhere(client, deadline).await?;
+    let pruning = decide(client, plan, left, &elsewhere, reach, deadline).await?;
     for (id, reason) in &pruning.kept {
         tracing::info!("{id} left the set and stays: {reason}");
     }
@@ -157,7 +162,7 @@ pub async fn prune(
     Ok(pruned)
 }
 
-/// Looks at what left the set and decides on each. Nothing is written.
+/// Looks at what left the set and decides on each, given what other inventories hold. Nothing is written.
 ///
 /// # Errors
 /// [`PruneError::Unseen`].
@@ -165,6 +170,7 @@ pub async fn decide(
     client: &Client,
     plan: &Plan,
     left: Vec<(ObjectId, Sent)>,
+    elsewhere: &Elsewhere,
     reach: Reach,
     deadline: Deadline,
 ) -> Result<Pruning, PruneError> {
@@ -209,10 +215,15 @@ pub async fn decide(
         if whose == Whose::Others {
             tracing::warn!("{id} left the set, but is not ours any more: it stays");
             pruning.forgotten.push(id);
+        } else if let Some(inventory) = elsewhere.get(&id) {
+            tracing::info!(
+                "{id} left the set, but the inventory `{inventory}` has it too: it stays"
+            );
+            pruning.forgotten.push(id);
         } else if whose == Whose::Unknown && reach == Reach::Plain {
             let reason = "nothing on it tells whose it is; with prune: all it goes";
             pruning.kept.push((id, reason.to_owned()));
-        } else if let Some(reason) = keep(&id, metadata, plan, reach) {
+        } else if let Some(reason) = keep(&id, metadata, plan, elsewhere, reach) {
             pruning.kept.push((id, reason));
         } else {
             let uid = metadata["uid"].as_str().unwrap_or_default().to_owned();
@@ -251,7 +262,13 @@ fn whose(metadata: &Value, sent: &Sent) -> Whose {
 }
 
 /// Why an object stays, if it does.
-fn keep(id: &ObjectId, metadata: &Value, plan: &Plan, reach: Reach) -> Option<String> {
+fn keep(
+    id: &ObjectId,
+    metadata: &Value,
+    plan: &Plan,
+    elsewhere: &Elsewhere,
+    reach: Reach,
+) -> Option<String> {
     let annotations = &metadata["annotations"];
     let asks = KEEP.iter().find(|(key, value)| {
         let given = annotations[*key].as_str().unwrap_or_default();
@@ -277,6 +294,9 @@ fn keep(id: &ObjectId, metadata: &Value, plan: &Plan, reach: Reach) -> Option<St
     if let Some(object) = plan.objects.iter().find(|it| stands_on(&it.id)) {
         return Some(format!("{} of the set needs it", object.id));
     }
+    if let Some((other, inventory)) = elsewhere.iter().find(|(it, _)| stands_on(it)) {
+        return Some(format!("{other} of the inventory `{inventory}` needs it"));
+    }
     (reach == Reach::Plain).then(|| "with prune: all it goes, and all it holds".to_owned())
 }
 
@@ -286,103 +306,6 @@ fn holds(id: &ObjectId) -> bool {
         || id.is("apiextensions.k8s.io", "CustomResourceDefinition")
         || id.is("", "PersistentVolumeClaim")
         || id.is("", "PersistentVolume")
-}
-
-/// Deletes what is doomed, in reverse order of dependency, and waits until each is gone.
-///
-/// An object that the set has under another group of its kind is spared: it has the same unique id.
-async fn carry_out(
-    client: &Client,
-    pruning: &Pruning,
-    journal: &Journal,
-    deadline: Deadline,
-) -> Result<Vec<ObjectId>, PruneError> {
-    let sent: HashSet<&str> = journal.objects.iter().map(|it| it.uid.as_str()).collect();
-    let mut waves: BTreeMap<u8, Vec<&Doomed>> = BTreeMap::new();
-    let mut gone = Vec::new();
-    for doomed in &pruning.doomed {
-        if sent.contains(doomed.uid.as_str()) {
-            gone.push(doomed.id.clone());
-        } else {
-            waves.entry(wave(&doomed.id)).or_default().push(doomed);
-        }
-    }
-    for (_, wave) in waves {
-        for doomed in &wave {
-            tracing::info!("deleting {}, which left the set", doomed.id);
-        }
-        let deletions = stream::iter(&wave).map(|doomed| delete(client, doomed, deadline));
-        let deleted: Vec<_> = deletions.buffer_unordered(AT_ONCE).collect().await;
-        deleted.into_iter().collect::<Result<(), _>>()?;
-        await_gone(client, &wave, deadline).await?;
-        gone.extend(wave.iter().map(|doomed| doomed.id.clone()));
-    }
-    Ok(gone)
-}
-
-/// When an object goes; the lower the sooner. Custom resources go while their controllers still run, to be finalized;
-/// webhooks before what answers for them; what others stand on at last.
-fn wave(id: &ObjectId) -> u8 {
-    match (id.group.as_str(), id.kind.as_str()) {
-        ("", "Namespace") => 6,
-        ("apiextensions.k8s.io", "CustomResourceDefinition") => 5,
-        ("", "PersistentVolumeClaim" | "PersistentVolume") => 4,
-        ("apps" | "batch" | "policy" | "autoscaling", _) | ("", "Pod") => 2,
-        ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => 1,
-        (group, _) if !is_builtin(group) => 0,
-        _ => 3,
-    }
-}
-
-async fn delete(client: &Client, doomed: &Doomed, deadline: Deadline) -> Result<(), PruneError> {
-    let what = format!("the deletion of {}", doomed.id);
-    // A workload is gone once its pods are. Of all else the garbage collector would have to touch each object first, past
-    // webhooks that may be gone already.
-    let owner_last = matches!(doomed.id.group.as_str(), "apps" | "batch");
-    let attempt = || live::delete(client, &doomed.path, &doomed.uid, owner_last);
-    live::steadily(&what, deadline, attempt)
-        .await
-        .map_err(|refusal| PruneError::Refused {
-            object: Box::new(doomed.id.clone()),
-            refusal,
-        })
-}
-
-async fn await_gone(
-    client: &Client,
-    wave: &[&Doomed],
-    deadline: Deadline,
-) -> Result<(), PruneError> {
-    let there = RefCell::new(wave.to_vec());
-    let look = || async {
-        let looked = there.take();
-        let looks = looked.into_iter().map(|doomed| async move {
-            let live = live::get(client, &doomed.path, Extent::Whole).await;
-            (doomed, live)
-        });
-        let mut missing = Vec::new();
-        for (doomed, live) in futures::future::join_all(looks).await {
-            let why = match live {
-                Ok(None) => continue,
-                Ok(Some(live)) if live["metadata"]["uid"] != doomed.uid.as_str() => continue,
-                Ok(Some(live)) => live::keeps(&live),
-                Err(refusal) => refusal.message,
-            };
-            there.borrow_mut().push(doomed);
-            missing.push(format!("{}: {why}", doomed.id));
-        }
-        Ok(match missing.len() {
-            0 => Status::Ready(()),
-            1 => Status::NotYet(missing.remove(0)),
-            count => Status::NotYet(format!("{}, and {} more", missing[0], count - 1)),
-        })
-    };
-    wait::until("what left the set to be gone", deadline, LOOK, look)
-        .await
-        .map_err(|error| match error {
-            WaitError::Failed(error) => error,
-            WaitError::TimedOut { last, .. } => PruneError::Remains(last),
-        })
 }
 
 #[cfg(test)]

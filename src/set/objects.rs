@@ -106,6 +106,12 @@ pub enum SetError {
         /// `kind`, `apiVersion`, `metadata.name`.
         missing: &'static str,
     },
+    /// An object has `generateName` alone: each deploy would make another.
+    #[error("{at}: it has `generateName` and no `name`")]
+    Generated {
+        /// Where.
+        at: String,
+    },
     /// Nothing is to be deployed.
     #[error("the manifests hold no object")]
     Empty,
@@ -121,6 +127,9 @@ impl Explain for SetError {
             match self {
                 Self::Malformed { .. } | Self::Empty => return None,
                 Self::Incomplete { .. } => "name kustomize directories and files of manifests only",
+                Self::Generated { .. } => {
+                    "each deploy would make another object: give it a `name`, or make it with `kubectl create` in a step of its own"
+                }
             }
             .to_owned(),
         )
@@ -202,7 +211,10 @@ fn take(value: &Value, at: &str, objects: &mut Vec<Object>) -> Result<(), SetErr
         }
         return Ok(());
     }
-    let name = text("/metadata/name").ok_or_else(|| missing("metadata.name"))?;
+    let generated =
+        text("/metadata/generateName").map(|_| SetError::Generated { at: at.to_owned() });
+    let name = text("/metadata/name")
+        .ok_or_else(|| generated.unwrap_or_else(|| missing("metadata.name")))?;
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
     let mut object = Object {
         id: ObjectId {
@@ -289,6 +301,10 @@ mod tests {
     #[test]
     fn what_is_no_object_is_named() {
         for (text, said) in [
+            (
+                "{kind: Pod, apiVersion: v1, metadata: {generateName: a-}}",
+                "x, document 1: it has `generateName` and no `name`",
+            ),
             (
                 "kind: X\n",
                 "x, document 1: not a Kubernetes object: it has no apiVersion",

@@ -1,6 +1,7 @@
 //! What of an object is not sent: what others fill in, and what only the server writes.
 
-use serde_json::Value;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Map, Value};
 
 use crate::set::objects::Object;
 
@@ -30,9 +31,40 @@ pub fn prepare(object: &mut Object) {
     {
         changed |= role.remove("rules").is_some();
     }
+    if object.id.is("", "Secret")
+        && let Some(secret) = value.as_object_mut()
+    {
+        changed |= encode(secret);
+    }
     if changed {
         object.replace(&value);
     }
+}
+
+/// Moves `stringData` to `data`, where the server would put it. Nobody can own a field that is never stored: a key that
+/// leaves the set would stay, and what others change would not be seen. What is no text is left for the server to refuse.
+fn encode(secret: &mut Map<String, Value>) -> bool {
+    let Some(Value::Object(plain)) = secret.get("stringData") else {
+        return false;
+    };
+    let text = |(key, value): (&String, &Value)| {
+        let encoded = BASE64_STANDARD.encode(value.as_str()?);
+        Some((key.clone(), Value::from(encoded)))
+    };
+    let encoded: Vec<_> = plain.iter().filter_map(text).collect();
+    if encoded.len() < plain.len() {
+        return false;
+    }
+    let data = secret.entry("data").or_insert(Value::Null);
+    if data.is_null() {
+        *data = Value::Object(Map::new());
+    }
+    let Value::Object(data) = data else {
+        return false;
+    };
+    data.extend(encoded);
+    secret.remove("stringData");
+    true
 }
 
 /// Base64 of a line end: upstream's placeholder.
@@ -90,6 +122,36 @@ rules: []";
         roles.iter_mut().for_each(prepare);
         assert_eq!(roles[0].value().get("rules"), None);
         assert_eq!(roles[1].value()["rules"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn the_texts_of_a_secret_are_sent_where_the_server_keeps_them() {
+        let text = "
+apiVersion: v1
+kind: Secret
+metadata: {name: a}
+stringData: {a: hush, b: ''}
+data: {a: b2xk, c: c3RheXM=}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: b}
+stringData: {a: hush}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: c}
+stringData: {a: 1}";
+        let mut secrets = objects::read("x", text).unwrap();
+        secrets.iter_mut().for_each(prepare);
+        let data = |at: usize| secrets[at].value()["data"].clone();
+        assert_eq!(
+            data(0),
+            serde_json::json!({"a": "aHVzaA==", "b": "", "c": "c3RheXM="})
+        );
+        assert_eq!(data(1), serde_json::json!({"a": "aHVzaA=="}));
+        assert_eq!(secrets[1].value().get("stringData"), None);
+        assert_eq!(secrets[2].value()["stringData"]["a"], 1, "it is refused");
     }
 
     #[test]

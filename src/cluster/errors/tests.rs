@@ -95,6 +95,11 @@ fn a_refusal_means_what_the_table_says() {
             "pods \"a\" is forbidden: violates PodSecurity \"restricted:latest\"",
             Denied,
         ),
+        (
+            403,
+            "secrets is forbidden: User \"u\" cannot list resource \"secrets\" in API group \"\" at the cluster scope",
+            Forbidden,
+        ),
         (404, "namespaces \"x\" not found", Missing(Namespace)),
         (
             404,

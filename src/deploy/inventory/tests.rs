@@ -48,9 +48,14 @@ fn texts(inventory: &Inventory) -> BTreeMap<usize, String> {
 
 #[test]
 fn what_was_written_is_read_again() {
-    let text = "ConfigMap. n/b 11 22\nClusterRole.rbac.authorization.k8s.io /system:a\n";
+    let text = "ConfigMap. n/b 11 22\nClusterRole.rbac.authorization.k8s.io /system:a%20b\n";
     let inventory = of(&[map(0, text)]);
-    let role = id("rbac.authorization.k8s.io", "ClusterRole", None, "system:a");
+    let role = id(
+        "rbac.authorization.k8s.io",
+        "ClusterRole",
+        None,
+        "system:a b",
+    );
     let config = id("", "ConfigMap", Some("n"), "b");
     assert_eq!(inventory.sent(&role), Some(&Sent::default()));
     assert_eq!(inventory.sent(&config).unwrap().mark, "22");

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::*;
+use super::{deletion::wave, *};
 use crate::{
     api::Resource,
     deploy::draft::Draft,
@@ -110,9 +110,87 @@ async fn what_an_api_that_is_down_may_have_is_not_forgotten() {
         (id(group, "Widget"), sent)
     });
     let deadline = Deadline::after(Limit::secs(5));
-    let pruning = decide(&client, &plan, left.into(), Reach::All, deadline)
+    let nothing = Elsewhere::new();
+    let pruning = decide(&client, &plan, left.into(), &nothing, Reach::All, deadline)
         .await
         .unwrap();
     assert_eq!(pruning.kept[0].0.group, "down.example");
     assert_eq!(pruning.forgotten, [id("gone.example", "Widget")]);
+}
+
+#[test]
+fn a_right_that_is_missing_is_no_fault_of_the_set() {
+    let error = |class: Class| PruneError::Refused {
+        object: Box::new(id("", "ConfigMap")),
+        refusal: Refusal {
+            class,
+            code: 403,
+            message: "no".to_owned(),
+            retry_after: None,
+        },
+    };
+    assert_eq!(error(Class::Forbidden).exit(), Exit::Infrastructure);
+    assert_eq!(error(Class::Denied).exit(), Exit::TestFailed);
+}
+
+/// A server on which each object is there, with fields of ours.
+fn server() -> Client {
+    let service = tower::service_fn(async |request: http::Request<kube::client::Body>| {
+        let name = request.uri().path().rsplit('/').next().unwrap_or_default();
+        let ours = json!([{"manager": "manifests-e2e", "operation": "Apply"}]);
+        let live = json!({"metadata": {"name": name, "uid": name, "managedFields": ours}});
+        let body = kube::client::Body::from(live.to_string().into_bytes());
+        Ok::<_, tower::BoxError>(http::Response::new(body))
+    });
+    Client::new(service, "default")
+}
+
+#[tokio::test]
+async fn what_another_inventory_has_stays_and_what_that_stands_on() {
+    let mut served = Served::default();
+    for (kind, plural, namespaced) in [
+        ("ConfigMap", "configmaps", true),
+        ("Namespace", "namespaces", false),
+    ] {
+        served.insert(Resource {
+            group: String::new(),
+            version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+            namespaced,
+        });
+    }
+    let set = "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: default}}";
+    let objects = objects::read("x", set).unwrap();
+    let draft = Draft::for_server(objects, served, Existing::default());
+    let graph = draft.graph(false);
+    let plan = Plan::of(draft, graph).unwrap();
+    let named = |kind: &str, namespace: Option<&str>, name: &str| ObjectId {
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+        ..id("", kind)
+    };
+    let (shared, own) = (
+        named("ConfigMap", Some("n"), "shared"),
+        named("ConfigMap", Some("n"), "own"),
+    );
+    let (n, m) = (named("Namespace", None, "n"), named("Namespace", None, "m"));
+    let left = [&shared, &own, &n, &m].map(|id| (id.clone(), Sent::default()));
+    let elsewhere = Elsewhere::from([(shared.clone(), "b".to_owned())]);
+    let deadline = Deadline::after(Limit::secs(5));
+    let pruning = decide(
+        &server(),
+        &plan,
+        left.into(),
+        &elsewhere,
+        Reach::All,
+        deadline,
+    )
+    .await
+    .unwrap();
+    let doomed: Vec<_> = pruning.doomed.iter().map(|it| &it.id).collect();
+    assert_eq!(doomed, [&own, &m]);
+    assert_eq!(pruning.forgotten, [shared]);
+    let reason = "ConfigMap n/shared of the inventory `b` needs it".to_owned();
+    assert_eq!(pruning.kept, [(n, reason)]);
 }

@@ -31,7 +31,8 @@ pub(super) async fn show(
         })?;
     if let Some(reach) = reach {
         let left = inventory.left(plan.ids());
-        let pruning = prune::decide(client, plan, left, reach, deadline).await?;
+        let elsewhere = inventory.elsewhere(client, deadline).await?;
+        let pruning = prune::decide(client, plan, left, &elsewhere, reach, deadline).await?;
         preview.prune(&pruning);
     }
     let text = preview.text();

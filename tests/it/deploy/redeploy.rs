@@ -193,6 +193,7 @@ fn sandbox_a_redeploy_sends_what_changed_and_what_others_changed() {
 
     // Others change one object, delete one, and change one in a field that is not ours.
     kubectl("-n redeployed patch configmap a -p {\"data\":{\"k\":\"theirs\"}}").unwrap();
+    kubectl("-n redeployed patch secret s -p {\"data\":{\"same\":\"dGhlaXJz\"}}").unwrap();
     kubectl("-n redeployed delete configmap b").unwrap();
     kubectl("-n redeployed annotate deployment d seen=by-others").unwrap();
     let (code, lines, _) = set.deploy(FIRST, &[]);
@@ -201,19 +202,25 @@ fn sandbox_a_redeploy_sends_what_changed_and_what_others_changed() {
         .lines()
         .filter(|it| it.contains("taken over"))
         .collect();
-    assert_eq!(warnings.len(), 1, "{lines}");
-    assert!(
-        warnings[0].contains("ConfigMap redeployed/a")
-            && warnings[0].contains("\"kubectl-patch\"")
-            && warnings[0].contains(".data.k"),
-        "{lines}"
-    );
+    assert_eq!(warnings.len(), 2, "{lines}");
+    for (object, field) in [
+        ("ConfigMap redeployed/a", ".data.k"),
+        ("Secret redeployed/s", ".data.same"),
+    ] {
+        let taken = warnings.iter().find(|it| it.contains(object));
+        let taken = taken.unwrap_or_else(|| panic!("{object}: {lines}"));
+        assert!(
+            taken.contains("\"kubectl-patch\"") && taken.contains(field),
+            "{lines}"
+        );
+    }
     let value = "-n redeployed get configmap a -o jsonpath={.data.k}";
     assert_eq!(kubectl(value).unwrap(), "one");
+    let secret = "-n redeployed get secret s -o jsonpath={.data}";
+    assert!(!kubectl(secret).unwrap().contains("dGhlaXJz"));
     assert_eq!(set.entry("ConfigMap NAME/b")["created"], true);
     for object in [
         "Deployment NAME/d",
-        "Secret NAME/s",
         "ClusterRole NAME-all",
         "Namespace NAME",
     ] {
@@ -222,10 +229,12 @@ fn sandbox_a_redeploy_sends_what_changed_and_what_others_changed() {
 
     // A field that leaves the set leaves the object; the rest is not sent.
     let changed = FIRST.replace("data: {k: one}", "data: {l: one}");
+    let changed = changed.replace("password: first-hush, ", "");
     let (code, lines, _) = set.deploy(&changed, &[]);
     assert_eq!(code, Some(0), "{lines}");
     assert!(!lines.contains("taken over"), "{lines}");
     assert_eq!(kubectl(value).unwrap(), "");
+    assert!(!kubectl(secret).unwrap().contains("password"));
     assert_eq!(set.entry("ConfigMap NAME/a")["tries"], 1);
     assert_eq!(set.entry("ConfigMap NAME/b")["tries"], 0);
 
