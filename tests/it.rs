@@ -18,7 +18,7 @@ mod it {
         mod killed;
         mod leaving;
         mod lint;
-        mod manifests;
+        pub(crate) mod manifests;
         mod prune;
         mod redeploy;
         mod sets;
@@ -42,6 +42,7 @@ mod it {
         mod end;
         mod idempotence;
         mod provision_ec2;
+        mod proxies;
         mod sessions;
         mod signals;
         mod teardown;

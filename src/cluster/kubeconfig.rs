@@ -3,6 +3,8 @@
 //! Given the input, the environment and the record, in this order. Never takes `~/.kube/config` by itself: that may be
 //! anybody's production.
 
+mod proxy;
+
 use std::{
     env::split_paths,
     path::{Path, PathBuf},
@@ -146,6 +148,7 @@ pub async fn connect(
     };
     let merged = read(&files).map_err(unusable)?;
     let context = merged.current_context.clone().unwrap_or_default();
+    let own_proxy = proxy::of_kubeconfig(&merged, &context);
     if context.is_empty() {
         return Err(unusable("it has no current-context".to_owned()));
     }
@@ -161,6 +164,13 @@ pub async fn connect(
     if config.cluster_url.host().is_none() {
         return Err(unusable(format!("its server `{server}` is no URL")));
     }
+    config.proxy_url = match own_proxy {
+        Some(url) => Some(
+            url.parse()
+                .map_err(|_| unusable("the `proxy-url` of its cluster is no URL".to_owned()))?,
+        ),
+        None => proxy::of_environment(&config.cluster_url, env),
+    };
     // Kube's own retries would hide for minutes what was refused, and answer `Retry-After` out of our sight.
     config.default_retry = false;
     let client = Client::try_from(config).map_err(|error| unusable(innermost(&error)))?;

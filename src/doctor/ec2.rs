@@ -70,6 +70,7 @@ pub(crate) async fn examine(
         Err(error) => return vec![Check::failed("AWS credentials", error)],
     };
     let mut checks = vec![lifetime(&api, budget)];
+    checks.extend(proxy(env));
     let ec2 = api.region(&spec.region);
     let mut looks = looks(&ec2, &spec.region, deadline).await;
     let policy = policy(&spec);
@@ -129,6 +130,17 @@ fn policy(spec: &LaunchSpec) -> Policy {
         security_group: spec.security_group.clone(),
         ..PolicyScope::default()
     })
+}
+
+/// Of a proxy: SSH takes none.
+fn proxy(env: &Environment) -> Option<Check> {
+    let names = ["HTTPS_PROXY", "https_proxy"];
+    let name = names.into_iter().find(|name| env.get(name).is_some())?;
+    let check = Check::warning(
+        name,
+        "AWS and downloads are asked through it; SSH goes without",
+    );
+    Some(check.remedy("this machine needs a way of its own to port 22 of the host"))
 }
 
 /// Whether the credentials last for a run.

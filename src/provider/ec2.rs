@@ -2,7 +2,7 @@
 //!
 //! Four rooms: `access` says who may, `launch` makes an instance, `end` finds and ends what carries our tags, and words
 //! (`class`, `quota`, `errors`, `price`) that the others use. `access` names no other room, `end` nothing of `launch`.
-//! Credentials, endpoint and proxy are the SDK's business.
+//! Credentials and endpoint are the SDK's business.
 
 pub(crate) mod access;
 pub(crate) mod class;

@@ -95,11 +95,6 @@ fn a_refusal_means_what_the_table_says() {
             "pods \"a\" is forbidden: violates PodSecurity \"restricted:latest\"",
             Denied,
         ),
-        (
-            403,
-            "secrets is forbidden: User \"u\" cannot list resource \"secrets\" in API group \"\" at the cluster scope",
-            Forbidden,
-        ),
         (404, "namespaces \"x\" not found", Missing(Namespace)),
         (
             404,
@@ -208,4 +203,19 @@ fn a_conflict_names_the_fields() {
         classify(&refused, &Given::default()),
         Class::Conflict(refused.causes.clone())
     );
+}
+
+#[test]
+fn a_right_that_is_missing_is_told_from_a_policy_whatever_the_verb() {
+    for verb in ["get", "list", "patch", "delete"] {
+        let message = format!(
+            "secrets is forbidden: User \"u\" cannot {verb} resource \"secrets\" in API group \"\" at the cluster scope"
+        );
+        let refused = Refused {
+            code: 403,
+            message: &message,
+            causes: Vec::new(),
+        };
+        assert_eq!(classify(&refused, &Given::default()), Class::Forbidden);
+    }
 }

@@ -13,10 +13,14 @@ use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, identity::IdentityCache};
 use aws_sdk_ec2::config::{
-    Credentials, ProvideCredentials as _, SharedCredentialsProvider, retry::RetryConfig,
-    timeout::TimeoutConfig,
+    Credentials, ProvideCredentials as _, RuntimeComponents, SharedCredentialsProvider,
+    retry::RetryConfig, timeout::TimeoutConfig,
 };
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{
+    Connector,
+    proxy::ProxyConfig,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
 use tokio::sync::Mutex;
 
 pub(crate) use self::error::SessionError;
@@ -126,7 +130,14 @@ impl Access {
     fn renewable(&self) -> Option<(TokenEndpoint, String)> {
         let keys = self.env.get("AWS_ACCESS_KEY_ID").is_some()
             && self.env.get("AWS_SESSION_TOKEN").is_none();
-        let role = self.role.clone().filter(|_| !keys)?;
+        let role = self.role.clone()?;
+        if keys {
+            tracing::warn!(
+                "role-arn is given, but AWS_ACCESS_KEY_ID holds a key that never ends: that key is used, and not the role; \
+                 drop it from the environment of this step"
+            );
+            return None;
+        }
         let workflow = TokenEndpoint::of(&self.env, &role);
         if workflow.is_none() && self.env.on_runner() {
             tracing::warn!(
@@ -155,11 +166,19 @@ impl Access {
     }
 }
 
-/// The SDK's own configuration, with our TLS and retries that end.
+/// The SDK's own configuration, with our TLS, the environment's proxy, and retries that end.
 async fn load(region: Option<String>) -> SdkConfig {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
+    // The SDK's own way to a client with TLS leaves out the proxy.
+    let http =
+        aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+            let mut connector = Connector::builder();
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            connector
+                .proxy_config(ProxyConfig::from_env())
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build()
+        });
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
         // Clients name their own; the chain wants one for STS.

@@ -210,7 +210,8 @@ pub(crate) async fn own_address(env: &Environment, deadline: Deadline) -> Result
         reason,
     };
     let lookup = async {
-        let client = http_client::client()?;
+        // Not through a proxy: what is asked for is the address that SSH comes from, and SSH takes none.
+        let client = http_client::builder().no_proxy().build()?;
         let answer = client.get(url).send().await?.error_for_status()?;
         answer.text().await
     };
