@@ -2,69 +2,17 @@
 //!
 //! An empty string is an absent input: that is how a runner passes an input that nobody set.
 
+mod environment;
+
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fmt,
     str::FromStr,
 };
 
 use clap::{Arg, Command};
 
-/// The environment of the process, taken once in `main`. No room reads the process's own.
-#[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
-
-impl Environment {
-    /// The variables of this process that are valid Unicode and not empty.
-    pub fn of_process() -> Self {
-        Self::of(
-            std::env::vars_os().filter_map(|(key, value)| {
-                Some((key.into_string().ok()?, value.into_string().ok()?))
-            }),
-        )
-    }
-
-    /// These variables, without the empty ones.
-    pub fn of<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
-        Self(
-            vars.into_iter()
-                .map(|(key, value)| (key.into(), value.into()))
-                .filter(|(_, value): &(String, String)| !value.trim().is_empty())
-                .collect(),
-        )
-    }
-
-    /// A variable that is set and not empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// Sets a variable for what reads this environment later (an empty one is absent); the process's own stays.
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.0.insert(name.to_owned(), value.to_owned());
-        self.0.retain(|_, value| !value.trim().is_empty());
-    }
-
-    /// All of them; values may be secrets.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// Whether a GitHub runner (or something that acts as one) started this process.
-    pub fn on_runner(&self) -> bool {
-        self.get("GITHUB_ACTIONS") == Some("true")
-    }
-}
-
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values may be secrets.
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
+pub use environment::Environment;
 
 /// Why inputs could not be taken together.
 #[derive(Debug, thiserror::Error)]

@@ -230,7 +230,12 @@ pub fn document(text: Result<String, Failure>, env: &Environment) -> Exit {
 /// Prints the failure to standard error and, on a runner, as an annotation.
 #[expect(clippy::print_stderr, reason = "this is the module that prints")]
 pub fn print(stage: Option<Stage>, failure: &Failure, on_runner: bool) {
-    eprint!("{}", text(stage, failure));
+    let text = text(stage, failure);
+    if on_runner {
+        eprintln!("{}", commands::harmless(&text));
+    } else {
+        eprint!("{text}");
+    }
     if on_runner {
         let mut message = failure.line();
         for part in failure.details.iter().chain(&failure.hint) {

@@ -232,7 +232,7 @@ async fn here(
         }
         let path = dir.join(tool.name());
         if path.is_file() {
-            return given(path, wanted).await.map(Some);
+            return given(path, wanted, env).await.map(Some);
         }
         tracing::info!("{} has no {}", dir.display(), tool.name());
     }
@@ -240,7 +240,7 @@ async fn here(
         let path = dir.join(tool.name());
         if architecture(&path) == Some(wanted.arch)
             && wanted.arch == this_arch()
-            && version_of(tool, &path).await.as_deref() == Some(pinned)
+            && version_of(tool, &path, env).await.as_deref() == Some(pinned)
         {
             tracing::debug!("{} {pinned} is {}", tool.name(), path.display());
             return Ok(Some(InstalledTool {
@@ -253,7 +253,11 @@ async fn here(
 }
 
 /// The one that the user put there: taken as it is, unless another version was asked for.
-async fn given(path: PathBuf, wanted: ToolRequest<'_>) -> Result<InstalledTool, ToolError> {
+async fn given(
+    path: PathBuf,
+    wanted: ToolRequest<'_>,
+    env: &Environment,
+) -> Result<InstalledTool, ToolError> {
     let mismatch = |path: &Path, found: String, wanted: String| ToolError::Mismatch {
         path: path.to_owned(),
         found,
@@ -264,7 +268,7 @@ async fn given(path: PathBuf, wanted: ToolRequest<'_>) -> Result<InstalledTool, 
         return Err(mismatch(&path, "something else".to_owned(), arch));
     }
     let version = if wanted.arch == this_arch() {
-        version_of(wanted.tool, &path).await
+        version_of(wanted.tool, &path, env).await
     } else {
         // It cannot be run here.
         wanted.version.map(str::to_owned)
@@ -311,9 +315,11 @@ fn architecture(path: &Path) -> Option<Arch> {
 }
 
 /// What `kind version` (`kind v0.33.0 go1.26 linux/amd64`) and `kustomize version` (`v5.8.1`) say.
-async fn version_of(tool: Tool, path: &Path) -> Option<String> {
+async fn version_of(tool: Tool, path: &Path, env: &Environment) -> Option<String> {
     let run = Command::new(path)
         .arg("version")
+        .env_clear()
+        .envs(env.for_programs())
         .kill_on_drop(true)
         .output();
     let output = tokio::time::timeout(Duration::from_secs(10), run)

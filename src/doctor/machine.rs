@@ -42,7 +42,7 @@ pub(crate) async fn examine(
     let (kind, kustomize, kubectl) = tokio::join!(
         tool(Tool::Kind, host),
         tool(Tool::Kustomize, tools::this_arch()),
-        kubectl()
+        kubectl(env)
     );
     vec![room(store.dir()), kind, kustomize, kubectl]
 }
@@ -73,9 +73,11 @@ impl std::fmt::Display for Gib {
 }
 
 /// The stages need none: the user's own steps may.
-async fn kubectl() -> Check {
+async fn kubectl(env: &Environment) -> Check {
     let asked = Command::new("kubectl")
         .args(["version", "--client", "-o", "json"])
+        .env_clear()
+        .envs(env.for_programs())
         .kill_on_drop(true)
         .output();
     let said = tokio::time::timeout(Duration::from_secs(10), asked).await;

@@ -42,7 +42,9 @@ fn maskable(secret: &str) -> impl Iterator<Item = &str> {
 
 /// Text in which a runner finds no command, wherever it came from (`::error::`, `##[error]`).
 pub fn harmless(text: &str) -> String {
-    let lines = text.lines().map(|line| {
+    // A runner ends a line at a lone carriage return too.
+    let text = text.replace("\r\n", "\n");
+    let lines = text.trim_end_matches('\n').split(['\n', '\r']).map(|line| {
         let quoted = if line.trim_start().starts_with("::") {
             "| "
         } else {
@@ -73,6 +75,9 @@ mod tests {
             harmless("a\n  ::set-output name=x::y\n##[error]z"),
             "a\n|   ::set-output name=x::y\n# #[error]z"
         );
+        // A lone carriage return ends a line for a runner.
+        let text = "a\r::stop-commands::x\r\nb\n";
+        assert_eq!(harmless(text), "a\n| ::stop-commands::x\nb");
     }
 
     #[test]

@@ -18,42 +18,19 @@ use super::{
 };
 use crate::{inputs::Environment, limits::Deadline};
 
-const PASSED_ON: [&str; 20] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "LANG",
-    "TMPDIR",
-    "XDG_RUNTIME_DIR",
-    "DOCKER_HOST",
-    "DOCKER_CONTEXT",
-    "DOCKER_CONFIG",
-    "DOCKER_CERT_PATH",
-    "DOCKER_TLS_VERIFY",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "KIND_EXPERIMENTAL_DOCKER_NETWORK",
-    "RUNNER_TRACKING_ID",
-];
-
 /// This machine.
 #[derive(Debug)]
 pub(crate) struct LocalHost {
-    env: Vec<(&'static str, String)>,
+    env: Vec<(String, String)>,
 }
 
 impl LocalHost {
     /// This machine, with these variables (those that are of use).
     pub(crate) fn new(env: &Environment) -> Self {
         Self {
-            env: PASSED_ON
-                .into_iter()
-                .filter_map(|name| Some((name, env.get(name)?.to_owned())))
+            env: env
+                .for_programs()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
         }
     }
@@ -73,7 +50,7 @@ impl LocalHost {
         let mut child = process
             .args(["-c", &command.script])
             .env_clear()
-            .envs(self.env.iter().map(|(name, value)| (*name, value)))
+            .envs(self.env.iter().cloned())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

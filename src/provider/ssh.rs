@@ -77,7 +77,9 @@ impl Ssh {
             address,
             port,
             user,
-            private_key: private_key.map(Path::to_owned),
+            // The tunnel runs in another directory.
+            private_key: private_key
+                .map(|key| std::path::absolute(key).unwrap_or_else(|_| key.to_owned())),
         };
         if let Err(error) = SshHost::new(&record, env) {
             let remedy = error.hint();

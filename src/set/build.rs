@@ -12,6 +12,7 @@ use tokio::process::Command;
 
 use crate::{
     http_client,
+    inputs::Environment,
     limits::Deadline,
     report::{Exit, Explain, innermost},
     set::objects::{self, Object, SetError},
@@ -207,6 +208,7 @@ fn source(line: &str) -> Result<Source, BuildError> {
 pub async fn render(
     sources: &[(String, Source)],
     kustomize: &Path,
+    env: &Environment,
     deadline: Deadline,
 ) -> Result<Rendered, BuildError> {
     let mut rendered = Rendered {
@@ -225,11 +227,11 @@ pub async fn render(
             Source::Download(url) => attempts(line, deadline, || download(url)).await?,
             Source::Directory(path) => {
                 let target = path.as_os_str();
-                attempts(line, deadline, || build(line, kustomize, target)).await?
+                attempts(line, deadline, || build(line, kustomize, target, env)).await?
             }
             Source::Remote(url) => {
                 let target = url.as_ref();
-                attempts(line, deadline, || build(line, kustomize, target)).await?
+                attempts(line, deadline, || build(line, kustomize, target, env)).await?
             }
         };
         rendered.objects.extend(objects::read(line, &text)?);
@@ -283,10 +285,17 @@ where
     unreachable!("the last attempt returns")
 }
 
-async fn build(line: &str, kustomize: &Path, target: &std::ffi::OsStr) -> Result<String, Attempt> {
+async fn build(
+    line: &str,
+    kustomize: &Path,
+    target: &std::ffi::OsStr,
+    env: &Environment,
+) -> Result<String, Attempt> {
     let ran = Command::new(kustomize)
         .arg("build")
         .arg(target)
+        .env_clear()
+        .envs(env.for_git())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -38,7 +38,7 @@ pub async fn build(args: &DeployArgs, context: &Context) -> Result<Rendered, Fai
     } else {
         Path::new("kustomize").to_owned()
     };
-    let mut rendered = build::render(&sources, &kustomize, context.deadline).await?;
+    let mut rendered = build::render(&sources, &kustomize, &context.env, context.deadline).await?;
     if let Some(overrides) = &args.image_overrides {
         images::override_all(&mut rendered.objects, overrides);
     }
