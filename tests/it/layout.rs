@@ -84,7 +84,7 @@ fn inputs_reach_the_binary_by_env_alone() {
                     assert_eq!(env.get("KUBECONFIG").and_then(Value::as_str), Some(""));
                 }
             }
-            for known in ["MATRIX", "JOB_CHECK_RUN_ID", "JOB_STATUS"] {
+            for known in ["INPUT_BINARY", "MATRIX", "JOB_CHECK_RUN_ID", "JOB_STATUS"] {
                 assert!(
                     env.contains_key(known),
                     "{path}: {words:?} is not given {known}"

@@ -107,10 +107,11 @@ const THREATS: [Threat; 16] = [
     },
     Threat {
         feared: "somebody serves another binary of ours",
-        defence: "its SHA-256 is in the commit that the action is pinned to; a copy that was changed is fetched again, one that differs is deleted",
+        defence: "its SHA-256 is in the commit that the action is pinned to; a cached copy that was changed is fetched again, a fetched one that differs is deleted; another version's binary never runs",
         proofs: &[
-            "tests/it/actions/run_sh.rs::a_release_with_another_hash_is_deleted_and_never_run",
-            "tests/it/actions/run_sh.rs::a_cached_binary_that_was_changed_is_fetched_again",
+            "tests/it/actions/run_sh/fetch.rs::a_release_with_another_hash_is_deleted_and_never_run",
+            "tests/it/actions/run_sh/fetch.rs::a_cached_binary_with_a_flipped_byte_is_fetched_again",
+            "tests/it/actions/run_sh/between.rs::the_commit_after_a_release_never_runs_the_release_and_names_it",
         ],
         open: "there is no release yet: its attestation comes with the first",
     },
@@ -142,12 +143,14 @@ const THREATS: [Threat; 16] = [
     },
     Threat {
         feared: "a crate or an action that we use is taken over",
-        defence: "builds are locked, crates checked by cargo-deny, actions of others pinned by hash; a build on the runner is given an environment without the step's credentials",
+        defence: "builds are locked, crates checked by cargo-deny, actions of others pinned by hash; a step that may hold secrets never builds: `actions/setup` does, and refuses where its environment has a secret",
         proofs: &[
             "tests/it/layout.rs::inputs_reach_the_binary_by_env_alone",
-            "tests/it/actions/run_sh.rs::a_build_is_handed_no_secret_of_the_step_and_all_that_it_needs",
+            "tests/it/actions/run_sh/between.rs::a_step_never_builds",
+            "tests/it/actions/run_sh/between.rs::a_step_that_holds_a_secret_does_not_build",
+            "tests/it/actions/run_sh/between.rs::the_setup_action_is_given_no_secret_and_no_expression",
         ],
-        open: "that build runs as the step's user, who can read the environment of other processes: a release needs none; the two-person environment and the rebuild that compares digests come with the first release",
+        open: "a runner's own process has all secrets of its job, and on GitHub's machines a step can become root: build in a job of its own, as e2e.yml does",
     },
     Threat {
         feared: "a disk is read after its end",

@@ -1,267 +1,214 @@
 //! `actions/run.sh`: which binary it becomes, and what it says where there is none.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Command, Output},
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+mod between;
+mod checkout;
+mod fetch;
+
+use checkout::{
+    Checkout, TOOLS_BETWEEN, TOOLS_OF_A_RELEASE, VERSION, program, serve, stderr, stdout,
 };
 
-use sha2::{Digest, Sha256};
+use crate::it::support::root;
 
-/// A checkout of the action alone, the place its releases come from, and a runner's tool cache.
-struct Checkout {
-    root: tempfile::TempDir,
-}
+#[test]
+fn the_script_has_the_version_of_the_crate_and_checksums_only_of_a_release() {
+    let script = fs::read_to_string(root().join("actions/run.sh")).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    let line = format!("version={version}");
+    assert!(script.lines().any(|known| known == line), "{line}");
 
-impl Checkout {
-    fn new() -> Self {
-        let root = tempfile::tempdir().expect("a temporary directory");
-        fs::create_dir(root.path().join("actions")).expect("it is new");
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("actions/run.sh");
-        fs::copy(ours, root.path().join("actions/run.sh")).expect("run.sh is here");
-        let checkout = Self { root };
-        checkout.pin("");
-        checkout
+    let checksums = fs::read_to_string(root().join("actions/checksums.txt")).unwrap();
+    let mut names: Vec<&str> = checksums
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(_, name)| name)
+        .collect();
+    names.sort_unstable();
+    let released =
+        ["aarch64", "x86_64"].map(|arch| format!("manifests-e2e-{version}-{arch}-linux"));
+    if version.ends_with("-dev") {
+        assert_eq!(checksums, "", "a commit between two releases has no binary");
+    } else {
+        assert_eq!(names, released);
     }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn asset() -> String {
-        let version = env!("CARGO_PKG_VERSION");
-        format!("manifests-e2e-{version}-{}-linux", std::env::consts::ARCH)
-    }
-
-    /// Publishes a program as the release asset and returns its line for `checksums.txt`.
-    fn release(&self, program: &str) -> String {
-        let folder = self.path(&format!("releases/v{}", env!("CARGO_PKG_VERSION")));
-        fs::create_dir_all(&folder).expect("a folder of ours");
-        fs::write(folder.join(Self::asset()), program).expect("a folder of ours");
-        let sum = hex::encode(Sha256::digest(program));
-        format!("{sum}  {}\n", Self::asset())
-    }
-
-    fn pin(&self, checksums: &str) {
-        fs::write(self.path("actions/checksums.txt"), checksums).expect("a folder of ours");
-    }
-
-    /// Runs it with no cargo in reach and nothing in the environment but what is given.
-    fn run(&self, env: &[(&str, &Path)]) -> Output {
-        let releases = format!("file://{}", self.path("releases").display());
-        // Not by itself: a file that another test's new process still has open for writing cannot be.
-        Command::new("bash")
-            .arg(self.path("actions/run.sh"))
-            .args(["teardown", "--scope", "a b"])
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", self.root.path())
-            .env("RUNNER_TOOL_CACHE", self.path("cache"))
-            .env("GITHUB_OUTPUT", self.path("output"))
-            .env("MANIFESTS_E2E_RELEASES", releases)
-            .envs(env.iter().copied())
-            .output()
-            .expect("bash is there")
-    }
-
-    /// Puts a program in cargo's place; gives the PATH that finds it.
-    fn cargo(&self, program: &str) -> PathBuf {
-        fs::write(self.path("Cargo.toml"), "").expect("a folder of ours");
-        let bin = self.path("bin");
-        fs::create_dir_all(&bin).expect("a folder of ours");
-        let cargo = bin.join("cargo");
-        fs::write(&cargo, program).expect("a folder of ours");
-        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        PathBuf::from(format!("{}:/usr/bin:/bin", bin.display()))
-    }
-
-    /// The output `failure` of the step.
-    fn failure(&self) -> String {
-        let output = fs::read_to_string(self.path("output")).unwrap_or_default();
-        let line = output.trim_end().strip_prefix("failure=");
-        line.unwrap_or_default().to_owned()
-    }
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).expect("the programs print ASCII")
-}
-
-fn program(text: &str) -> String {
-    format!("#!/bin/sh\necho {text} \"$#\" \"$@\"\nexit 7\n")
 }
 
 #[test]
-fn the_named_binary_is_run_with_all_arguments_and_its_exit_code_kept() {
-    let checkout = Checkout::new();
-    let binary = checkout.path("mine");
-    fs::write(&binary, program("mine")).unwrap();
-    fs::set_permissions(&binary, fs::Permissions::from_mode(0o755)).unwrap();
+fn the_binary_that_is_given_is_run_with_all_arguments_and_its_exit_code_kept() {
+    let checkout = Checkout::of_release();
+    let (mine, other) = (checkout.path("mine"), checkout.path("other"));
+    checkout.executable(&mine, &program("mine"));
+    checkout.executable(&other, &program("other"));
 
-    let output = checkout.run(&[("MANIFESTS_E2E_BINARY", &binary)]);
+    let by_variable = checkout.run(&[("MANIFESTS_E2E_BINARY", &mine)]);
+    let by_input = checkout.run(&[("MANIFESTS_E2E_BINARY", &other), ("INPUT_BINARY", &mine)]);
 
-    assert_eq!(stdout(&output), "mine 3 teardown --scope a b\n");
-    assert_eq!(output.status.code(), Some(7));
+    for output in [by_variable, by_input] {
+        assert_eq!(stdout(&output), "mine 3 teardown --scope a b\n");
+        assert_eq!(output.status.code(), Some(7));
+    }
 }
 
 #[test]
-fn a_named_binary_that_cannot_be_run_is_an_error_and_not_passed_over() {
-    let checkout = Checkout::new();
+fn a_given_binary_that_cannot_be_run_is_an_error_and_not_passed_over() {
+    let checkout = Checkout::of_release();
     checkout.pin(&checkout.release(&program("released")));
     let binary = checkout.path("mine");
     fs::write(&binary, program("mine")).unwrap();
+    fs::set_permissions(&binary, fs::Permissions::from_mode(0o644)).unwrap();
 
-    let output = checkout.run(&[("MANIFESTS_E2E_BINARY", &binary)]);
+    for variable in ["MANIFESTS_E2E_BINARY", "INPUT_BINARY"] {
+        let output = checkout.run(&[(variable, &binary)]);
 
-    assert_eq!(output.status.code(), Some(3));
-    assert_eq!(stdout(&output), "");
-    assert!(checkout.failure().contains("not an executable file"));
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(stdout(&output), "");
+        assert!(
+            checkout
+                .output("failure")
+                .contains("not an executable file")
+        );
+    }
 }
 
 #[test]
-fn a_release_is_fetched_once_and_verified() {
-    let checkout = Checkout::new();
-    checkout.pin(&checkout.release(&program("released")));
+fn another_system_is_refused_before_anything_is_fetched() {
+    for (system, machine, says) in [
+        ("Darwin", "arm64", "this one runs Darwin"),
+        ("Darwin", "x86_64", "this one runs Darwin"),
+        (
+            "MINGW64_NT-10.0-20348",
+            "x86_64",
+            "this one runs MINGW64_NT",
+        ),
+        ("Linux", "armv7l", "this runner is armv7l"),
+    ] {
+        let checkout = Checkout::of_release();
+        checkout.pin(&checkout.release(&program("released")));
+        let uname = format!("#!/bin/sh\n[ \"$1\" = -s ] && echo {system} || echo {machine}\n");
+        let path = checkout.program("uname", &uname);
 
-    let first = checkout.run(&[]);
-    fs::remove_dir_all(checkout.path("releases")).unwrap();
-    let second = checkout.run(&[]);
+        let output = checkout.run(&[("PATH", &path)]);
 
-    assert_eq!(stdout(&first), "released 3 teardown --scope a b\n");
-    assert_eq!(stdout(&second), stdout(&first));
-    assert_eq!(second.status.code(), Some(7));
+        assert_eq!(output.status.code(), Some(2), "{system}");
+        assert_eq!(stdout(&output), "", "{system}");
+        let failure = checkout.output("failure");
+        assert!(failure.contains(says), "{failure}");
+        assert!(stderr(&output).contains("hint: set `runs-on`"), "{system}");
+        assert!(!checkout.path("cache").exists(), "{system}");
+    }
 }
 
 #[test]
-fn a_release_with_another_hash_is_deleted_and_never_run() {
-    let checkout = Checkout::new();
-    checkout.pin(&checkout.release(&program("released")));
-    checkout.release(&program("another"));
+fn a_tool_that_is_missing_is_named_and_is_no_sign_of_tampering() {
+    for missing in TOOLS_OF_A_RELEASE {
+        let checkout = Checkout::of_release();
+        checkout.pin(&checkout.release(&program("released")));
+        let tools = TOOLS_OF_A_RELEASE
+            .into_iter()
+            .filter(|tool| *tool != missing);
+        let path = checkout.only(tools);
 
-    let output = checkout.run(&[]);
+        let output = checkout.run(&[("PATH", &path)]);
 
-    assert_eq!(output.status.code(), Some(3));
-    assert_eq!(stdout(&output), "");
-    assert!(
-        checkout
-            .failure()
-            .ends_with("is not what actions/checksums.txt says")
-    );
-    let folder = format!(
-        "cache/manifests-e2e/{}/{}",
-        env!("CARGO_PKG_VERSION"),
-        std::env::consts::ARCH
-    );
-    assert_eq!(fs::read_dir(checkout.path(&folder)).unwrap().count(), 0);
+        assert_eq!(output.status.code(), Some(3), "{missing}");
+        assert_eq!(stdout(&output), "", "{missing}");
+        let failure = checkout.output("failure");
+        assert!(failure.contains(&format!("has no {missing},")), "{failure}");
+        assert!(!stderr(&output).contains("checksums"), "{missing}");
+    }
+    for missing in TOOLS_BETWEEN.into_iter().chain(["sha256sum"]) {
+        let checkout = Checkout::between_releases("");
+        let tools = ["uname", "sha256sum"].into_iter().chain(TOOLS_BETWEEN);
+        let path = checkout.only(tools.filter(|tool| *tool != missing));
+
+        let output = checkout.run(&[("PATH", &path)]);
+
+        assert_eq!(output.status.code(), Some(3), "{missing}");
+        let failure = checkout.output("failure");
+        assert!(failure.contains(&format!("has no {missing},")), "{failure}");
+    }
 }
 
 #[test]
-fn a_cached_binary_that_was_changed_is_fetched_again() {
-    let checkout = Checkout::new();
+fn the_tools_that_are_said_to_be_needed_are_enough() {
+    let checkout = Checkout::of_release();
+    checkout.pin(&checkout.release("#!/bin/sh\necho released\n"));
+    let path = checkout.only(TOOLS_OF_A_RELEASE);
+    assert_eq!(stdout(&checkout.run(&[("PATH", &path)])), "released\n");
+
+    // What is cached has only to be verified.
+    let path = checkout.only(["uname", "sha256sum"]);
+    assert_eq!(stdout(&checkout.run(&[("PATH", &path)])), "released\n");
+}
+
+#[test]
+fn a_sha256sum_that_does_not_work_is_no_sign_of_tampering() {
+    let checkout = Checkout::of_release();
     checkout.pin(&checkout.release(&program("released")));
     checkout.run(&[]);
-    let folder = format!(
-        "cache/manifests-e2e/{}/{}",
-        env!("CARGO_PKG_VERSION"),
-        std::env::consts::ARCH
+    let path = checkout.program(
+        "sha256sum",
+        "#!/bin/sh\necho 'cannot allocate' >&2\nexit 1\n",
     );
-    fs::write(
-        checkout.path(&folder).join("manifests-e2e"),
-        program("changed"),
-    )
-    .unwrap();
-
-    let output = checkout.run(&[]);
-
-    assert_eq!(stdout(&output), "released 3 teardown --scope a b\n");
-}
-
-#[test]
-fn without_a_release_and_without_cargo_the_remedy_is_named() {
-    let checkout = Checkout::new();
-
-    let output = checkout.run(&[]);
-
-    assert_eq!(output.status.code(), Some(3));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.contains("hint: use a released tag of the action"),
-        "{said}"
-    );
-    assert!(checkout.failure().contains("there is no manifests-e2e"));
-}
-
-#[test]
-fn on_a_runner_the_error_is_an_annotation() {
-    let checkout = Checkout::new();
-
-    let output = checkout.run(&[("GITHUB_ACTIONS", Path::new("true"))]);
-
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.starts_with("::error title=manifests-e2e::there is no"),
-        "{said}"
-    );
-}
-
-/// A cargo that notes its environment and builds where its settings say.
-const CARGO: &str = r#"#!/bin/bash
-env >"$HOME/environment"
-place=$HOME/target/x86_64-unknown-linux-musl/debug
-mkdir -p "$place"
-printf '#!/bin/sh\necho built "$#" "$@"\nexit 7\n' >"$place/manifests-e2e"
-chmod 755 "$place/manifests-e2e"
-echo '{"reason":"compiler-artifact","target":{"kind":["custom-build"]},"executable":null,"fresh":true}'
-echo '{"reason":"compiler-artifact","target":{"kind":["bin"]},"executable":"'"$place"'/manifests-e2e","fresh":false}'
-echo '{"reason":"build-finished","success":true}'
-"#;
-
-#[test]
-fn a_build_is_handed_no_secret_of_the_step_and_all_that_it_needs() {
-    let checkout = Checkout::new();
-    let path = checkout.cargo(CARGO);
-    let given = |name: &'static str, value: &'static str| (name, Path::new(value));
-
-    let output = checkout.run(&[
-        ("PATH", &path),
-        given("AWS_SECRET_ACCESS_KEY", "canary"),
-        given("AWS_SESSION_TOKEN", "canary"),
-        given("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "canary"),
-        given("ACTIONS_RUNTIME_TOKEN", "canary"),
-        given("GITHUB_TOKEN", "canary"),
-        given("GH_TOKEN", "canary"),
-        given("CARGO_REGISTRIES_OTHER_TOKEN", "canary"),
-        given("INPUT_ANYTHING", "canary"),
-        given("CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl"),
-        given("CARGO_HOME", "/cargo"),
-        given("https_proxy", "http://proxy.example:3128"),
-        given("SSL_CERT_FILE", "/etc/ssl/own.pem"),
-    ]);
-
-    assert_eq!(stdout(&output), "built 3 teardown --scope a b\n");
-    assert_eq!(output.status.code(), Some(7));
-    let environment = fs::read_to_string(checkout.path("environment")).unwrap();
-    assert!(!environment.contains("canary"), "{environment}");
-    assert!(!environment.contains("CARGO_BUILD_TARGET"), "{environment}");
-    for needed in [
-        "CARGO_HOME=/cargo",
-        "https_proxy=http://proxy.example:3128",
-        "SSL_CERT_FILE=/etc/ssl/own.pem",
-    ] {
-        assert!(environment.lines().any(|line| line == needed), "{needed}");
-    }
-}
-
-#[test]
-fn a_build_that_fails_is_told_with_what_cargo_says() {
-    let checkout = Checkout::new();
-    let path = checkout.cargo("#!/bin/sh\necho 'error: it does not compile' >&2\nexit 101\n");
 
     let output = checkout.run(&[("PATH", &path)]);
 
     assert_eq!(output.status.code(), Some(3));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("error: it does not compile"), "{said}");
-    assert_eq!(checkout.failure(), "the build of manifests-e2e failed");
+    assert_eq!(stdout(&output), "");
+    let failure = checkout.output("failure");
+    assert!(failure.starts_with("sha256sum cannot read"), "{failure}");
+    assert!(stderr(&output).contains("cannot allocate"));
+    assert!(checkout.cached().exists());
+}
+
+#[test]
+fn on_a_runner_the_error_is_an_annotation() {
+    let checkout = Checkout::between_releases("");
+
+    let output = checkout.run(&[("GITHUB_ACTIONS", Path::new("true"))]);
+
+    let said = stderr(&output);
+    assert!(
+        said.starts_with("::error title=manifests-e2e::this commit is between two releases"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_root_action_without_binary_has_begun_nothing() {
+    let checkout = Checkout::between_releases("");
+
+    checkout.call(&["teardown"], &[]);
+    assert_eq!(checkout.output("begun"), "");
+    checkout.call(&["run", "--until", "test"], &[]);
+
+    assert_eq!(checkout.output("begun"), "false");
+}
+
+/// Start-up adds one hash of the binary: a fork of each tool more would be seen here first.
+#[test]
+fn a_cached_release_is_found_with_two_tools_alone() {
+    let checkout = Checkout::of_release();
+    checkout.pin(&checkout.release(&program("released")));
+    checkout.run(&[]);
+    let log = checkout.path("calls");
+    for tool in ["uname", "sha256sum"] {
+        let wrapped = format!(
+            "#!/bin/sh\necho {tool} >>{}\nexec /usr/bin/{tool} \"$@\"\n",
+            log.display()
+        );
+        checkout.program(tool, &wrapped);
+    }
+    let path = checkout.path("bin");
+
+    let output = checkout.run(&[("PATH", &path)]);
+
+    assert_eq!(stdout(&output), "released 3 teardown --scope a b\n");
+    let calls = fs::read_to_string(log).unwrap();
+    assert_eq!(
+        calls.lines().collect::<Vec<_>>(),
+        ["uname", "uname", "sha256sum"]
+    );
 }
