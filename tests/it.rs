@@ -6,6 +6,7 @@ mod it {
     mod actions {
         mod chain;
         mod full_disk;
+        mod release;
         mod run_sh;
         mod secrets;
         mod untrusted;

@@ -107,13 +107,15 @@ const THREATS: [Threat; 16] = [
     },
     Threat {
         feared: "somebody serves another binary of ours",
-        defence: "its SHA-256 is in the commit that the action is pinned to; a cached copy that was changed is fetched again, a fetched one that differs is deleted; another version's binary never runs",
+        defence: "its SHA-256 is in the commit that the action is pinned to; a cached copy that was changed is fetched again, a fetched one that differs is deleted; another version's binary never runs. GitHub's machine builds a release a second time and publishes only equal bits, with an attestation of where they come from",
         proofs: &[
             "tests/it/actions/run_sh/fetch.rs::a_release_with_another_hash_is_deleted_and_never_run",
             "tests/it/actions/run_sh/fetch.rs::a_cached_binary_with_a_flipped_byte_is_fetched_again",
             "tests/it/actions/run_sh/between.rs::the_commit_after_a_release_never_runs_the_release_and_names_it",
+            "tests/it/actions/release.rs::what_is_published_is_what_the_tagged_commit_has_the_checksums_of",
+            "tests/it/actions/release.rs::a_build_is_the_same_in_another_directory_and_whatever_the_caller_sets",
         ],
-        open: "there is no release yet: its attestation comes with the first",
+        open: "no release was published yet, so no attestation either",
     },
     Threat {
         feared: "a stolen role is used for more than this",
