@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Modules in the order of the chain. Stages call rooms; rooms never call stages.
-//! Only `main`, [`report`], [`progress`] and [`github`] print; rooms speak through `tracing` and [`progress::Bar`].
+//! Only `main`, [`report`], [`progress`], [`github`] and the last words of `stages/run.rs` print; rooms speak through `tracing` and
+//! [`progress::Bar`].
 
 pub mod cli;
 pub mod inputs;

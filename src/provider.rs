@@ -280,7 +280,7 @@ pub(crate) fn for_end(
                     });
                 }
             },
-            ProviderKind::Local => Box::new(local::Local::new(env)),
+            ProviderKind::Local => Box::new(local::Local::new(env).with_record(record)),
         },
     )
 }

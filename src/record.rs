@@ -93,6 +93,9 @@ pub struct Record {
     /// The cluster and how to reach it.
     #[serde(default)]
     pub cluster: Option<ClusterRecord>,
+    /// Name of a cluster of this job that does not say whose it is; written before it is created.
+    #[serde(default)]
+    pub exact_cluster: Option<String>,
     /// How each stage ended, in order.
     #[serde(default)]
     pub stages: Vec<StageRecord>,
@@ -223,6 +226,7 @@ impl Store {
             launch: None,
             host: None,
             cluster: None,
+            exact_cluster: None,
             stages: Vec::new(),
         });
         Ok(Self { dir, record, found })

@@ -1,6 +1,6 @@
 //! Failures as people and machines read them: cause chain, hint, what is left, exit code, annotation.
 //!
-//! Given a room's error; the only module beside `main` and `github` that prints.
+//! Given a room's error. Beside it only `main`, `progress`, `github` and the last words of `stages/run.rs` print.
 
 mod bad_input;
 

@@ -138,6 +138,9 @@ pub struct InstallArgs {
     /// Name of the cluster
     #[arg(long, default_value = "kind", value_name = "NAME")]
     pub cluster: String,
+    /// The cluster gets that name as it is, on a machine that others use too: no second job there can have it
+    #[arg(long, hide = true)]
+    pub exact_name: bool,
     /// Version of kind: one of `kind/versions.json`, or the one in `tools-dir` [default: `v0.33.0`]
     #[arg(long, value_name = "VERSION")]
     pub kind_version: Option<String>,

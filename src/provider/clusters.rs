@@ -48,8 +48,19 @@ pub(crate) fn check_name(cluster: &str) -> Result<(), BadInput> {
     Ok(())
 }
 
+/// A cluster whose name does not say whose it is; only the record of its job does.
+#[derive(Clone, Debug)]
+pub(super) struct ExactCluster {
+    /// [`Run::id`].
+    pub(super) run: String,
+    pub(super) name: String,
+}
+
 /// Whether a cluster of that name belongs to `owner`.
-fn belongs(name: &str, owner: &Owner) -> bool {
+fn belongs(name: &str, owner: &Owner, exact: Option<&ExactCluster>) -> bool {
+    if exact.is_some_and(|exact| exact.run == owner.run && exact.name == name) {
+        return true;
+    }
     let Some((rest, job)) = name.rsplit_once('-') else {
         return false;
     };
@@ -67,10 +78,11 @@ fn belongs(name: &str, owner: &Owner) -> bool {
 pub(super) async fn find(
     host: Arc<dyn Host>,
     owner: &Owner,
+    exact: Option<&ExactCluster>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Failure> {
     match engine(host, deadline).await? {
-        Some(engine) => Ok(owned(&engine, owner, deadline).await?),
+        Some(engine) => Ok(owned(&engine, owner, exact, deadline).await?),
         None => Ok(Vec::new()),
     }
 }
@@ -79,13 +91,14 @@ pub(super) async fn find(
 pub(super) async fn destroy(
     host: Arc<dyn Host>,
     owner: &Owner,
+    exact: Option<&ExactCluster>,
     deadline: Deadline,
 ) -> Result<DestroyOutcome, Failure> {
     let Some(engine) = engine(host, deadline).await? else {
         return Ok(DestroyOutcome::default());
     };
     let mut ended = DestroyOutcome {
-        found: owned(&engine, owner, deadline).await?,
+        found: owned(&engine, owner, exact, deadline).await?,
         refused: None,
         ..DestroyOutcome::default()
     };
@@ -109,11 +122,12 @@ async fn engine(host: Arc<dyn Host>, deadline: Deadline) -> Result<Option<Engine
 async fn owned(
     engine: &Engine,
     owner: &Owner,
+    exact: Option<&ExactCluster>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, HostError> {
     let mut found: Vec<Resource> = Vec::new();
     for (name, state) in all(engine, deadline).await? {
-        if belongs(&name, owner) && !found.iter().any(|known| known.id == name) {
+        if belongs(&name, owner, exact) && !found.iter().any(|known| known.id == name) {
             found.push(Resource {
                 kind: "KinD cluster",
                 id: name,
@@ -187,16 +201,30 @@ mod tests {
     fn a_name_tells_run_and_job() {
         let (one, other) = (Run::random(), Run::random());
         let name = name("kind", &one);
-        assert!(belongs(&name, &Owner::job(&one)));
-        assert!(belongs(&name, &Owner::run(&one.id)));
-        assert!(!belongs(&name, &Owner::job(&other)));
-        assert!(!belongs(&name, &Owner::run(&other.id)));
+        assert!(belongs(&name, &Owner::job(&one), None));
+        assert!(belongs(&name, &Owner::run(&one.id), None));
+        assert!(!belongs(&name, &Owner::job(&other), None));
+        assert!(!belongs(&name, &Owner::run(&other.id), None));
         let sibling = Run {
             job: "another".to_owned(),
             ..one.clone()
         };
-        assert!(!belongs(&name, &Owner::job(&sibling)));
-        assert!(!belongs("kind", &Owner::job(&one)));
+        assert!(!belongs(&name, &Owner::job(&sibling), None));
+        assert!(!belongs("kind", &Owner::job(&one), None));
+    }
+
+    #[test]
+    fn an_exact_name_belongs_to_the_run_whose_record_has_it() {
+        let (one, other) = (Run::random(), Run::random());
+        let exact = ExactCluster {
+            run: one.id.clone(),
+            name: "kind".to_owned(),
+        };
+        let exact = Some(&exact);
+        assert!(belongs("kind", &Owner::job(&one), exact));
+        assert!(belongs(&name("kind", &one), &Owner::job(&one), exact));
+        assert!(!belongs("kind", &Owner::job(&other), exact));
+        assert!(!belongs("kind2", &Owner::job(&one), exact));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     },
     inputs::Environment,
     limits::Deadline,
-    record::{HostKind, HostRecord, Launch, Store},
+    record::{HostKind, HostRecord, Launch, Record, Store},
     report::{Failure, Leftover},
 };
 
@@ -21,6 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Local {
     host: Arc<dyn Host>,
+    exact: Option<clusters::ExactCluster>,
 }
 
 impl Local {
@@ -28,7 +29,19 @@ impl Local {
     pub fn new(env: &Environment) -> Self {
         Self {
             host: Arc::new(LocalHost::new(env)),
+            exact: None,
         }
+    }
+
+    /// It, with the cluster that only the record knows as this job's.
+    #[must_use]
+    pub fn with_record(mut self, record: &Record) -> Self {
+        let name = record.exact_cluster.clone();
+        self.exact = name.map(|name| clusters::ExactCluster {
+            run: record.run.id.clone(),
+            name,
+        });
+        self
     }
 }
 
@@ -67,7 +80,7 @@ impl Provider for Local {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
-        clusters::find(Arc::clone(&self.host), owner, deadline).boxed()
+        clusters::find(Arc::clone(&self.host), owner, self.exact.as_ref(), deadline).boxed()
     }
 
     fn destroy<'a>(
@@ -76,7 +89,7 @@ impl Provider for Local {
         _known: Option<&'a KnownLaunches>,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<DestroyOutcome, Failure>> {
-        clusters::destroy(Arc::clone(&self.host), owner, deadline).boxed()
+        clusters::destroy(Arc::clone(&self.host), owner, self.exact.as_ref(), deadline).boxed()
     }
 }
 

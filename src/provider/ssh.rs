@@ -146,7 +146,7 @@ impl Provider for Ssh {
         owner: &'a Owner,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<Vec<Resource>, Failure>> {
-        async move { clusters::find(self.host()?, owner, deadline).await }.boxed()
+        async move { clusters::find(self.host()?, owner, None, deadline).await }.boxed()
     }
 
     fn destroy<'a>(
@@ -155,7 +155,7 @@ impl Provider for Ssh {
         _known: Option<&'a KnownLaunches>,
         deadline: Deadline,
     ) -> BoxFuture<'a, Result<DestroyOutcome, Failure>> {
-        async move { clusters::destroy(self.host()?, owner, deadline).await }.boxed()
+        async move { clusters::destroy(self.host()?, owner, None, deadline).await }.boxed()
     }
 }
 

@@ -30,6 +30,8 @@ struct Wish {
     mirror_lines: Vec<String>,
     record: HostRecord,
     name: String,
+    /// The name does not say whose it is.
+    exact: bool,
 }
 
 /// Carries the stage out.
@@ -48,11 +50,15 @@ pub async fn run(args: &InstallArgs, context: &mut Context) -> Result<Outputs, F
         mirrors: kind::mirrors(&mirror_lines)?,
         mirror_lines,
         record: host_of(context)?,
-        name: cluster_name(&args.cluster, context)?,
+        name: cluster_name(args, context)?,
+        exact: is_exact(args, context),
     };
     let fit = Box::pin(Fit::make(args, &wish, context))
         .await
         .map_err(|failure| failure.leaving(Leftover::None))?;
+    if wish.exact {
+        refuse_foreign(&fit.engine, &wish.name, context).await?;
+    }
     Box::pin(make_cluster(wish, &fit, context))
         .await
         .map_err(|failure| failure.leaving(Leftover::Tagged))
@@ -78,6 +84,11 @@ async fn make_cluster(wish: Wish, fit: &Fit, context: &mut Context) -> Result<Ou
     let deadline = context.deadline;
     let (engine, name, image) = (&fit.engine, &wish.name, &wish.choice.node_image);
     start_afresh(engine, name, context, deadline).await?;
+    if wish.exact {
+        context
+            .store
+            .update(|record| record.exact_cluster = Some(name.clone()))?;
+    }
     context.store.intend(
         CREATE,
         json!({"name": name, "node-image": image, "kind": fit.version}),
@@ -131,14 +142,34 @@ fn host_of(context: &Context) -> Result<HostRecord, Failure> {
 }
 
 /// On a host of our own the name as given; on one that others use, too, one that teardown finds without a record.
-fn cluster_name(cluster: &str, context: &Context) -> Result<String, BadInput> {
-    clusters::check_name(cluster)?;
+fn cluster_name(args: &InstallArgs, context: &Context) -> Result<String, BadInput> {
+    clusters::check_name(&args.cluster)?;
     let launch = context.store.record().launch.as_ref();
-    Ok(if launch.is_some_and(|launch| launch.provider == "ec2") {
-        cluster.to_owned()
+    let on = |provider: &str| launch.is_some_and(|launch| launch.provider == provider);
+    Ok(if on("ec2") || is_exact(args, context) {
+        args.cluster.clone()
     } else {
-        clusters::name(cluster, context.run())
+        clusters::name(&args.cluster, context.run())
     })
+}
+
+/// Whether the record alone says whose cluster it is.
+fn is_exact(args: &InstallArgs, context: &Context) -> bool {
+    let launch = context.store.record().launch.as_ref();
+    args.exact_name && launch.is_some_and(|launch| launch.provider == "local")
+}
+
+/// Refuses a name that a cluster of somebody else has: what is found under it afterwards is taken for this job's.
+async fn refuse_foreign(engine: &Engine, name: &str, context: &Context) -> Result<(), Failure> {
+    let is_ours = context.store.record().exact_cluster.as_deref() == Some(name);
+    if is_ours || !clusters::exists(engine, name, context.deadline).await? {
+        return Ok(());
+    }
+    let cause =
+        format!("a cluster {name} is on this machine already, and this job did not make it");
+    Err(Failure::new(Exit::BadInput, cause)
+        .hint("give it another name, or delete that one: kind delete cluster --name NAME")
+        .leaving(Leftover::None))
 }
 
 /// Removes what an interrupted try of this same job left under that name: half a cluster cannot be mended.

@@ -1,22 +1,21 @@
-//! One name per thing: action, subcommand, stage, input, output, and the tables of README.
+//! One name per thing: action, subcommand, stage, input, output, and the tables of `docs/actions.md`.
 //!
-//! `UPDATE=1 cargo test --test it layout` writes each `action.yml` and README's tables anew.
+//! `UPDATE=1 cargo test --test it layout` writes each `action.yml` and those tables anew.
 
 use std::{collections::BTreeMap, fmt::Write as _, fs};
 
-use clap::Parser as _;
-use manifests_e2e::{
-    cli::{Cli, Command},
-    inputs::variable,
-    stages::Stage,
-};
+use manifests_e2e::{inputs::variable, stages::Stage};
 use serde_yaml::Value;
 
 mod actions;
+mod examples;
 mod inputs;
 mod walls;
 
-use actions::{Action, NOT_OF_A_CHAIN, Output};
+use actions::{
+    Action, NOT_OF_A_CHAIN, Output,
+    translated::{CREATE_CLUSTER, EXPORT},
+};
 use inputs::{Input, name, options};
 
 use crate::it::support::root;
@@ -55,7 +54,12 @@ fn inputs_reach_the_binary_by_env_alone() {
         "action.yml".to_owned(),
         "$GITHUB_ACTION_PATH/actions/run.sh",
     );
-    for (path, script) in stages.into_iter().chain([chain]) {
+    let translated = (
+        "actions/create-cluster/action.yml".to_owned(),
+        "$GITHUB_ACTION_PATH/../run.sh",
+    );
+    for (path, script) in stages.into_iter().chain([chain, translated]) {
+        let is_stage = !path.contains("create-cluster");
         for step in steps(&path) {
             let run = text(&step, "run");
             assert!(
@@ -63,6 +67,9 @@ fn inputs_reach_the_binary_by_env_alone() {
                 "{path}: an expression in a script: {run}"
             );
             let Some(words) = run.strip_prefix(&format!("exec \"{script}\" ")) else {
+                if format!("run: {run}") == EXPORT {
+                    continue;
+                }
                 let uses = text(&step, "uses");
                 let hash = uses.split('@').nth(1).unwrap_or_default();
                 assert!(
@@ -79,7 +86,10 @@ fn inputs_reach_the_binary_by_env_alone() {
                     && (NOT_OF_A_CHAIN.contains(&name.as_str()) || name == "file");
                 let given = env.contains_key(&variable(&name))
                     || words.contains(&format!("--{name}").as_str());
-                assert!(given || own, "{path}: {words:?} is not given {name}");
+                assert!(
+                    given || own || !is_stage,
+                    "{path}: {words:?} is not given {name}"
+                );
                 if path == "action.yml" && name == "kubeconfig" {
                     assert_eq!(env.get("KUBECONFIG").and_then(Value::as_str), Some(""));
                 }
@@ -144,76 +154,56 @@ fn the_whole_chain_knows_the_inputs_and_outputs_of_every_stage() {
 }
 
 #[test]
-fn the_job_of_readme_outlives_the_limits_of_the_chain() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, minutes) = readme
-        .split_once("timeout-minutes: ")
-        .expect("the job has a limit");
-    let minutes: u64 = minutes.lines().next().unwrap_or_default().parse().unwrap();
-    let Command::Run(args) = Cli::try_parse_from(["manifests-e2e", "run"])
-        .unwrap()
-        .command
-    else {
-        panic!("another command");
-    };
-    // Without a release, the binary is built first.
-    assert!(
-        minutes * 60 >= args.whole().as_secs() + 15 * 60,
-        "{minutes}"
+fn create_cluster_translates_each_input_but_the_one_that_is_not_needed() {
+    let steps = steps("actions/create-cluster/action.yml");
+    let env: BTreeMap<String, Value> = serde_yaml::from_value(steps[1]["env"].clone()).unwrap();
+    for (theirs, ours) in CREATE_CLUSTER {
+        let expression = format!("${{{{ inputs.{theirs} }}}}");
+        let given = env
+            .iter()
+            .find(|(_, value)| value.as_str() == Some(&expression));
+        let variable = ours.map(variable);
+        assert_eq!(given.map(|(name, _)| name), variable.as_ref(), "{theirs}");
+        if let Some(ours) = ours {
+            let known = options("install-kind").iter().any(|one| name(one) == ours);
+            assert!(known, "install-kind has no {ours}");
+        }
+    }
+    assert_eq!(
+        text(&steps[1], "run").split(' ').next_back(),
+        Some("--exact-name")
     );
 }
 
+/// The page that has the tables of all inputs and outputs.
+const TABLES: &str = "docs/actions.md";
+
 #[test]
-fn readme_tables_are_those_of_the_actions() {
-    let path = root().join("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let mut fresh = readme.clone();
-    let mut fill = |name: &str, table: &str| {
+fn tables_are_those_of_the_actions() {
+    let path = root().join(TABLES);
+    let page = fs::read_to_string(&path).unwrap();
+    let mut fresh = page.clone();
+    for action in Action::all() {
+        let name = match action.folder() {
+            "" => "chain",
+            folder => folder.trim_start_matches("actions/"),
+        };
         let (begin, end) = (
             format!("<!-- begin {name} -->\n"),
             format!("<!-- end {name} -->"),
         );
-        let from = fresh
-            .find(&begin)
-            .unwrap_or_else(|| panic!("README.md lacks {begin}"))
-            + begin.len();
-        let to = from
-            + fresh[from..]
-                .find(&end)
-                .unwrap_or_else(|| panic!("README.md lacks {end}"));
-        fresh.replace_range(from..to, table);
-    };
-    let mut inputs: BTreeMap<String, Input> = BTreeMap::new();
-    let mut outputs: BTreeMap<String, String> = BTreeMap::new();
-    for stage in Stage::ALL {
-        let action = Action::of(stage);
-        fill(stage.name(), &tables(&action.inputs, &action.outputs));
-        if stage.in_chain() {
-            // `timeout` is that of a stage there, and that of the chain here.
-            inputs.extend(
-                action
-                    .inputs
-                    .into_iter()
-                    .filter(|(name, _)| name != "timeout"),
-            );
-            let named = |(name, output): (String, Output)| (name, output.description);
-            outputs.extend(action.outputs.into_iter().map(named));
-        }
+        let found = fresh.find(&begin);
+        let from = found.unwrap_or_else(|| panic!("{TABLES} lacks {begin}")) + begin.len();
+        let found = fresh[from..].find(&end);
+        let to = from + found.unwrap_or_else(|| panic!("{TABLES} lacks {end}"));
+        fresh.replace_range(from..to, &tables(&action.inputs, &action.outputs));
     }
-    let Action {
-        inputs: mut more,
-        outputs: mut and,
-        ..
-    } = Action::of_the_chain();
-    more.retain(|(name, _)| !inputs.contains_key(name));
-    and.retain(|(name, output)| outputs.get(name) != Some(&output.description));
-    fill("chain", &tables(&more, &and));
     if std::env::var("UPDATE").is_ok() {
         fs::write(&path, &fresh).unwrap();
     } else {
         assert!(
-            fresh == readme,
-            "README.md's tables are stale: UPDATE=1 cargo test --test it layout"
+            fresh == page,
+            "{TABLES} is stale: UPDATE=1 cargo test --test it layout"
         );
     }
 }
@@ -226,6 +216,7 @@ fn tables(inputs: &[(String, Input)], outputs: &[(String, Output)]) -> String {
     let mut text = "| input | default | what it is |\n|---|---|---|\n".to_owned();
     for (name, input) in inputs {
         let default = match cell(&input.default) {
+            _ if input.required => "required".to_owned(),
             default if default.is_empty() => default,
             default => format!("`{default}`"),
         };

@@ -164,3 +164,54 @@ async fn sandbox_what_cannot_be_is_said_before_anything_is_made() {
     }
     assert_eq!(provider.find(&Owner::job(&run), soon()).await.unwrap(), []);
 }
+
+/// A container as kind leaves it of a node, but with nothing in it.
+fn node_of(cluster: &str) {
+    let label = format!("io.x-k8s.kind.cluster={cluster}");
+    let image = std::env::var("KIND_NODE_IMAGE").unwrap();
+    let made = Command::new("docker")
+        .args(["create", "--label", &label, &image])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+}
+
+#[tokio::test]
+async fn sandbox_a_cluster_of_an_exact_name_is_its_jobs_alone_and_goes_by_the_record() {
+    let Some(_turn) = support::sandbox(support::Lane::Machine) else {
+        return;
+    };
+    let (mine, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (run, provider) = job(mine.path()).await;
+    job(theirs.path()).await;
+    let mut store = Store::open_in(mine.path().join("manifests-e2e"), None).unwrap();
+    let name = format!("exact-{}", std::process::id());
+    store
+        .update(|record| record.exact_cluster = Some(name.clone()))
+        .unwrap();
+    node_of(&name);
+
+    let refused = install(theirs.path(), &["--exact-name", "--cluster", &name]);
+    let unknown = provider.find(&Owner::job(&run), soon()).await.unwrap();
+    let ended = Command::new(support::binary())
+        .arg("teardown")
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("GITHUB_RUN_ID")
+        .env("RUNNER_TEMP", mine.path())
+        .output()
+        .unwrap();
+    let recorded = Local::new(&Environment::of_process()).with_record(store.record());
+    let left = recorded.find(&Owner::job(&run), soon()).await.unwrap();
+
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("is on this machine already"), "{said}");
+    assert_eq!(unknown, [], "its name says nothing of the run");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{said}");
+    assert!(
+        said.contains(&format!("KinD cluster {name}: proven gone")),
+        "{said}"
+    );
+    assert_eq!(left, []);
+}

@@ -12,6 +12,8 @@ use super::{
     root,
 };
 
+pub(super) mod translated;
+
 const UPLOAD: &str = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1";
 /// The root action says itself how far `run` goes, and its other steps would not read a file.
 const OF_RUN_ALONE: [&str; 2] = ["until", "file"];
@@ -286,6 +288,20 @@ impl Action {
         }
     }
 
+    /// Every action that there is.
+    pub(super) fn all() -> Vec<Self> {
+        let stages = Stage::ALL.map(Self::of);
+        let others = [Self::of_the_chain(), translated::create_cluster()];
+        stages.into_iter().chain(others).collect()
+    }
+
+    /// Its folder in this repository: `actions/reap`; empty for the root action.
+    pub(super) fn folder(&self) -> &str {
+        self.path
+            .trim_end_matches("action.yml")
+            .trim_end_matches('/')
+    }
+
     fn yaml(&self) -> String {
         let mut text = format!(
             "{}# Generated from the command line: UPDATE=1 cargo test --test it layout\n\
@@ -357,14 +373,8 @@ fn scalar(text: &str) -> String {
 
 #[test]
 fn every_action_is_made_of_the_command_line() {
-    let mut made: BTreeMap<String, String> = BTreeMap::new();
-    for action in Stage::ALL
-        .map(Action::of)
-        .into_iter()
-        .chain([Action::of_the_chain()])
-    {
-        made.insert(action.path.clone(), action.yaml());
-    }
+    let made = Action::all().into_iter();
+    let made: BTreeMap<String, String> = made.map(|one| (one.path.clone(), one.yaml())).collect();
     for (path, yaml) in &made {
         let file = root().join(path);
         if std::env::var("UPDATE").is_ok() {
