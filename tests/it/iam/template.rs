@@ -1,4 +1,4 @@
-//! `e2e/iam/role.yaml`, the role as a CloudFormation file: its policies and its trust are those that `iam-policy` prints.
+//! `e2e/iam/role.yaml`, the roles as a CloudFormation file: their policies and their trust are those that `iam-policy` prints.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
@@ -10,9 +10,14 @@ use super::printed;
 use crate::it::support::root;
 
 const PATH: &str = "e2e/iam/role.yaml";
-const POLICIES: [&str; 3] = ["chain", "doctor", "reap"];
+/// Each role: the parameter that names its environment, and its policies. What ends things waits for no reviewer, and can
+/// launch nothing.
+const ROLES: [(&str, &str, &[&str]); 2] = [
+    ("Role", "Environment", &["chain", "doctor"]),
+    ("EndRole", "EndEnvironment", &["teardown", "reap"]),
+];
 /// What stands for each parameter where `iam-policy` is given a value of it.
-const PARAMETERS: [(&str, &str); 7] = [
+const PARAMETERS: [(&str, &str); 8] = [
     ("AWS::Partition", "aws"),
     ("AWS::AccountId", "123456789012"),
     ("Owner", "octo-owner"),
@@ -20,13 +25,14 @@ const PARAMETERS: [(&str, &str); 7] = [
     ("Repository", "octo-name"),
     ("RepositoryId", "7002"),
     ("Environment", "octo-environment"),
+    ("EndEnvironment", "octo-end"),
 ];
 
 const HEAD: &str = "\
-# The role that GitHub's workflows assume, as a CloudFormation file: docs/aws.md says how to use it.
+# The roles that GitHub's workflows assume, as a CloudFormation file: docs/aws.md says how to use it.
 # Generated from what `manifests-e2e iam-policy` prints: UPDATE=1 cargo test --test it iam
 AWSTemplateFormatVersion: '2010-09-09'
-Description: manifests-e2e - a role for one environment of one GitHub repository
+Description: manifests-e2e - roles for two environments of one GitHub repository
 Parameters:
   Owner:
     Type: String
@@ -44,8 +50,12 @@ Parameters:
     AllowedPattern: '[0-9]+'
   Environment:
     Type: String
-    Description: Environment of the jobs, with reviewers of its own
+    Description: Environment of the jobs that launch, with reviewers of its own
     Default: e2e
+  EndEnvironment:
+    Type: String
+    Description: Environment of the jobs that only end things, without reviewers
+    Default: e2e-end
   RoleName:
     Type: String
     Default: manifests-e2e
@@ -66,22 +76,20 @@ Resources:
       ClientIdList: [sts.amazonaws.com]
       # AWS trusts GitHub's certificate by its own list of authorities; this one is only a formality.
       ThumbprintList: [6938fd4d98bab03faadb97b34396831e3780aea1]
-  Role:
-    Type: AWS::IAM::Role
-    Properties:
-      RoleName: {Ref: RoleName}
-      Description: Launches and ends the instances of manifests-e2e
 ";
 
 const TAIL: &str = "\
 Outputs:
   RoleArn:
-    Description: The input role-arn
+    Description: The input role-arn of what launches
     Value: {'Fn::GetAtt': [Role, Arn]}
+  EndRoleArn:
+    Description: The input role-arn of teardown in a job of its own, and of reap
+    Value: {'Fn::GetAtt': [EndRole, Arn]}
 ";
 
-/// The trust policy for the values above.
-fn trust() -> Value {
+/// The trust policy for the values above, and one of the environments.
+fn trust(environment: &str) -> Value {
     let value = |name: &str| {
         PARAMETERS
             .iter()
@@ -101,7 +109,7 @@ fn trust() -> Value {
         "--repository-id",
         value("RepositoryId"),
         "--environment",
-        value("Environment"),
+        value(environment),
     ]);
     serde_json::from_str(&text.unwrap()).unwrap()
 }
@@ -176,39 +184,48 @@ fn indented(value: &Value, by: usize) -> String {
 }
 
 #[test]
-fn the_role_of_the_template_has_the_policies_that_are_printed() {
+fn the_roles_of_the_template_have_the_policies_that_are_printed() {
     let path = root().join(PATH);
     if std::env::var("UPDATE").is_ok() {
         let mut text = HEAD.to_owned();
-        text += "      AssumeRolePolicyDocument:\n";
-        text += &indented(&parametrised(trust()), 8);
-        text += "      Policies:\n";
-        for action in POLICIES {
-            text += "        - PolicyName: ";
-            text += action;
-            text += "\n          PolicyDocument:\n";
-            text += &indented(&policy(action), 12);
+        for (role, environment, policies) in ROLES {
+            let suffix = if role == "Role" { "" } else { "-end" };
+            text += "  ";
+            text += role;
+            text += ":\n    Type: AWS::IAM::Role\n    Properties:\n      RoleName: {'Fn::Sub': '${RoleName}";
+            text += suffix;
+            text += "'}\n      AssumeRolePolicyDocument:\n";
+            text += &indented(&parametrised(trust(environment)), 8);
+            text += "      Policies:\n";
+            for action in policies {
+                text += "        - PolicyName: ";
+                text += action;
+                text += "\n          PolicyDocument:\n";
+                text += &indented(&policy(action), 12);
+            }
         }
         fs::write(&path, text + TAIL).unwrap();
     }
     let template: Value = serde_yaml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    let role = &template["Resources"]["Role"]["Properties"];
     let parameters = BTreeMap::from(PARAMETERS);
     let stale = "UPDATE=1 cargo test --test it iam";
-    let trusted = resolved(&role["AssumeRolePolicyDocument"], &parameters);
-    assert_eq!(trusted, trust(), "{stale}");
-    let policies = role["Policies"].as_array().unwrap();
-    let mut whole = 0;
-    for (at, action) in POLICIES.iter().enumerate() {
-        assert_eq!(policies[at]["PolicyName"], *action);
-        assert_eq!(policies[at]["PolicyDocument"], policy(action), "{stale}");
-        whole += policies[at]["PolicyDocument"].to_string().len();
+    for (name, environment, policies) in ROLES {
+        let role = &template["Resources"][name]["Properties"];
+        let trusted = resolved(&role["AssumeRolePolicyDocument"], &parameters);
+        assert_eq!(trusted, trust(environment), "{stale}");
+        let there = role["Policies"].as_array().unwrap();
+        let mut whole = 0;
+        for (one, action) in there.iter().zip(policies) {
+            assert_eq!(one["PolicyName"], **action);
+            assert_eq!(one["PolicyDocument"], policy(action), "{stale}");
+            whole += one["PolicyDocument"].to_string().len();
+        }
+        assert_eq!(there.len(), policies.len());
+        assert!(
+            whole <= 10_240,
+            "{whole} characters are too many for a role"
+        );
     }
-    assert_eq!(policies.len(), POLICIES.len());
-    assert!(
-        whole <= 10_240,
-        "{whole} characters are too many for a role"
-    );
     // Every parameter that is asked for is used, and none is used that is not asked for.
     let text = template.to_string();
     for name in template["Parameters"].as_object().unwrap().keys() {
