@@ -194,7 +194,7 @@ async fn sandbox_a_cluster_of_an_exact_name_is_its_jobs_alone_and_goes_by_the_re
     let refused = install(theirs.path(), &["--exact-name", "--cluster", &name]);
     let unknown = provider.find(&Owner::job(&run), soon()).await.unwrap();
     let ended = Command::new(support::binary())
-        .arg("teardown")
+        .args(["teardown", "--scope", "run", "--run-id", &run.id])
         .env_remove("GITHUB_ACTIONS")
         .env_remove("GITHUB_RUN_ID")
         .env("RUNNER_TEMP", mine.path())
@@ -202,6 +202,11 @@ async fn sandbox_a_cluster_of_an_exact_name_is_its_jobs_alone_and_goes_by_the_re
         .unwrap();
     let recorded = Local::new(&Environment::of_process()).with_record(store.record());
     let left = recorded.find(&Owner::job(&run), soon()).await.unwrap();
+    // Whatever was made goes first, so that a failure leaves nothing.
+    recorded
+        .destroy(&Owner::job(&run), None, soon())
+        .await
+        .unwrap();
 
     let said = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2), "{said}");
