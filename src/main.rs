@@ -13,6 +13,10 @@ use manifests_e2e::{
 use rustix::{fs::Mode, process::umask};
 use tokio::signal::unix::{SignalKind, signal};
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // What is made here is nobody else's to change, whatever the caller's mask.
     let mask = umask(Mode::RWXG | Mode::RWXO);
