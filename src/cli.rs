@@ -10,14 +10,16 @@ mod args;
 mod choices;
 mod doctor;
 mod iam;
+mod status;
 
 pub use args::{
     DeployArgs, ExtendArgs, GatherArgs, InstallArgs, NotebookArgs, ProvisionArgs, ReapArgs,
     TeardownArgs, Whereabouts,
 };
-pub use choices::{Arch, Market, Order, ProviderKind, Prune, Scope};
+pub use choices::{Arch, Market, Order, Pods, ProviderKind, Prune, Scope};
 pub use doctor::DoctorArgs;
 pub use iam::{Action, Component, IamArgs, Role};
+pub use status::StatusArgs;
 
 /// Proves a tree of Kubernetes manifests on a throw-away cluster, and leaves nothing behind.
 ///
@@ -57,6 +59,8 @@ pub enum Command {
     Doctor(Box<Staged<DoctorArgs>>),
     /// Print what AWS has to allow: least-privilege policies for actions, people and workflows
     IamPolicy(Box<IamArgs>),
+    /// Tell of each object whether it is ready: of files, directories and bundles as they are, or as a cluster has them
+    Status(Box<StatusArgs>),
     /// Run the whole chain; logs are gathered and the host is torn down whatever happens
     Run(Box<RunArgs>),
     /// Keep a port of this machine forwarded to the host's API server (started by install-kind)

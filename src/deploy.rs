@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod cause;
+mod company;
 pub mod diff;
 pub mod draft;
 mod error;
@@ -21,6 +22,7 @@ pub mod pulls;
 mod pulse;
 mod stale;
 mod start;
+mod statuses;
 mod verdict;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -47,7 +49,7 @@ use crate::{
     deploy::{apply::Accepted, cause::Cause},
     limits::Deadline,
     progress::Bar,
-    ready::{Missing, Verdict},
+    ready::{self, Missing, Verdict},
     wait::{self, Every, Status, WaitError},
 };
 
@@ -119,6 +121,10 @@ struct Item {
     leaving: Option<leaving::Leaving>,
     /// Whether it is not sent any more since no other try would help.
     for_good: bool,
+    /// Since when its verdict is that it failed, and how long it has to stay so before that counts.
+    fails: Option<(Instant, Duration)>,
+    /// Why it counts as ready, where its status does not say so.
+    assumed: Option<String>,
 }
 
 impl Item {
@@ -136,6 +142,8 @@ impl Item {
             streak: None,
             leaving: None,
             for_good: false,
+            fails: None,
+            assumed: None,
         }
     }
 
@@ -167,6 +175,10 @@ struct Deployment<'a> {
     /// What was done when last something moved: accepted and ready.
     done: (usize, usize),
     moved: Instant,
+    /// When a verdict last changed.
+    stirred: Instant,
+    schemas: statuses::Schemas,
+    company: company::Company,
     spoken: (Instant, String),
     pulse: pulse::Pulse,
     stale: stale::Configurations,
@@ -183,6 +195,8 @@ enum Answer {
     There(usize, Result<Option<Value>, Refusal>),
     /// The configuration of a webhook, where it was found.
     Configuration(String, Option<String>),
+    /// The definition of the kind of an object, where there is one.
+    Definition(usize, Result<Option<Value>, Refusal>),
     /// What was met where an answer was asked for.
     Pulse(Option<String>),
     /// Whether the view is new.
@@ -220,8 +234,16 @@ pub async fn carry_out(
     } else {
         Vec::new()
     };
+    let beside = if wait {
+        deployment.broken_beside()
+    } else {
+        Vec::new()
+    };
+    for line in &beside {
+        tracing::warn!("beside the set, in its namespaces: {line}");
+    }
     deployment.requests.abort_all();
-    (deployment.finish(causes), result)
+    (deployment.finish(causes, beside), result)
 }
 
 impl<'a> Deployment<'a> {
@@ -258,6 +280,9 @@ impl<'a> Deployment<'a> {
             looked: None,
             done: (0, 0),
             moved: Instant::now(),
+            stirred: Instant::now(),
+            schemas: statuses::Schemas::default(),
+            company: company::Company::default(),
             spoken: (Instant::now(), String::new()),
             pulse: pulse::Pulse::new(),
             stale: stale::Configurations::default(),
@@ -279,6 +304,7 @@ impl<'a> Deployment<'a> {
                 }
                 Answer::There(at, there) => self.take_there(at, there),
                 Answer::Configuration(webhook, found) => self.stale.found(webhook, found),
+                Answer::Definition(at, definition) => self.take_definition(at, definition),
                 Answer::Pulse(met) => self.pulse.felt(met),
                 Answer::Anew(result) => {
                     self.pulse.took(result);
@@ -319,21 +345,31 @@ impl<'a> Deployment<'a> {
 
     /// The server has it: from now on it is judged.
     fn accept(&mut self, at: usize, accepted: Accepted) {
-        let id = &self.plan.objects[at].id;
+        let (object, rule) = (&self.plan.objects[at], self.plan.rule(at));
+        let id = &object.id;
+        // Without `wait` nothing but these is waited for; definitions and namespaces are in view anyway.
+        let is_awaited = self.aim.waits() || id.is("kubeflow.org", "Profile");
+        let is_generic = ready::is_generic(id, rule);
+        let is_judged = ready::is_judged(id, rule) && (is_awaited || !is_generic);
         let item = &mut self.items[at];
         item.state = State::Accepted;
         item.accepted_at = Some(Instant::now());
         item.accepted = Some(accepted);
-        let needs = crate::ready::needs(id);
-        if needs.is_empty() {
+        if is_judged {
+            item.verdict = Verdict::Waiting("not seen yet".into());
+        } else {
             item.verdict = Verdict::Ready;
             item.ready_at.get_or_insert_with(Instant::now);
-        } else {
-            item.verdict = Verdict::Waiting("not seen yet".into());
-            // Without `wait` nothing but these is waited for; definitions and namespaces are in view anyway.
-            let is_awaited = self.aim.waits() || id.is("kubeflow.org", "Profile");
-            for (group, kind) in needs.iter().filter(|_| is_awaited) {
-                if let Some(resource) = self.plan.served.preferred(group, kind) {
+        }
+        if is_judged && is_awaited {
+            let served = &self.plan.served;
+            match served.of(object) {
+                Some(own) if is_generic => self.watches.keep_if_shown(own),
+                Some(own) => self.watches.keep(own),
+                None => {}
+            }
+            for (group, kind) in ready::also_needs(id) {
+                if let Some(resource) = served.preferred(group, kind) {
                     self.watches.keep(resource);
                 }
             }
@@ -342,12 +378,13 @@ impl<'a> Deployment<'a> {
         self.looked = None;
     }
 
-    fn finish(self, causes: Vec<Cause>) -> Journal {
+    fn finish(self, causes: Vec<Cause>, beside: Vec<String>) -> Journal {
         Journal {
             started: self.started,
             ended: Some(Timestamp::now()),
             objects: (0..self.items.len()).map(|at| self.entry(at)).collect(),
             causes,
+            beside,
         }
     }
 }

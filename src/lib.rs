@@ -45,6 +45,8 @@ pub(crate) mod ready;
 pub(crate) mod deploy;
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod registry;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod status;
 
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod notebook;

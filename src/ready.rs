@@ -3,9 +3,17 @@
 //! Given a [`View`]; no I/O. "Ready" is what a test that follows may rely on, not what a controller calls available.
 
 mod conditions;
+mod custom;
+mod generic;
+mod jsonpath;
 mod others;
 mod pods;
+mod projects;
+mod schema;
+mod suspend;
 mod table;
+mod told;
+mod when;
 mod workloads;
 
 use std::{collections::HashMap, fmt};
@@ -13,17 +21,27 @@ use std::{collections::HashMap, fmt};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::{api::ObjectId, cluster::view::View, pod::Why};
+use crate::{
+    api::{ObjectId, is_builtin},
+    cluster::{live::keeps, view::View},
+    pod::Why,
+};
 
 use table::{Judge, Row};
 
 pub use conditions::Condition;
+pub use generic::{NO_STATUS, is_silent};
+pub use schema::StatusSchema;
+pub use suspend::of as suspended;
+pub use when::{ReadyWhen, Rule};
 
 /// What an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Ready.
     Ready,
+    /// It does nothing until somebody lets it go on, and what says so.
+    Suspended(Missing),
     /// Not yet, and what is missing.
     Waiting(Missing),
     /// Not, and it cannot become so without a change: its image does not exist, no node has room.
@@ -42,7 +60,21 @@ impl Verdict {
     pub fn missing(&self) -> Option<&Missing> {
         match self {
             Self::Ready => None,
-            Self::Waiting(missing) | Self::Stuck(missing) | Self::Failed(missing) => Some(missing),
+            Self::Suspended(missing)
+            | Self::Waiting(missing)
+            | Self::Stuck(missing)
+            | Self::Failed(missing) => Some(missing),
+        }
+    }
+
+    /// In one word.
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Suspended(_) => "suspended",
+            Self::Waiting(_) => "waiting",
+            Self::Stuck(_) => "stuck",
+            Self::Failed(_) => "failed",
         }
     }
 }
@@ -119,6 +151,9 @@ pub struct ClusterView<'a> {
     pub view: &'a View,
     /// The moment.
     pub now: Timestamp,
+    /// Whether the view holds what some files have: what is not in it may be on the cluster all the same, and what is under
+    /// way is not waited for.
+    pub is_snapshot: bool,
     owned: HashMap<&'a str, Vec<&'a Value>>,
 }
 
@@ -136,7 +171,20 @@ impl<'a> ClusterView<'a> {
                 }
             }
         }
-        Self { view, now, owned }
+        Self {
+            view,
+            now,
+            is_snapshot: false,
+            owned,
+        }
+    }
+
+    /// Looks at what some files hold.
+    pub fn snapshot(view: &'a View, now: Timestamp) -> Self {
+        Self {
+            is_snapshot: true,
+            ..Self::new(view, now)
+        }
     }
 
     /// The pods of a workload, through replica sets too, oldest first.
@@ -174,21 +222,47 @@ impl<'a> ClusterView<'a> {
     }
 }
 
-/// The kinds that have to be in view to judge one; itself first. Empty where it is enough that it was accepted.
-pub fn needs(id: &ObjectId) -> &'static [(&'static str, &'static str)] {
-    Row::of(id).map_or(&[], |row| row.watches)
+/// Whether more than its acceptance tells that an object is ready: it has to be in view.
+pub fn is_judged(id: &ObjectId, rule: Option<&Rule>) -> bool {
+    match (rule, Row::of(id)) {
+        (Some(rule), _) => !rule.accepts(),
+        (None, Some(row)) => !matches!(row.judge, Judge::Accepted | Judge::Told(_)),
+        (None, None) => !is_builtin(&id.group),
+    }
+}
+
+/// Whether its content tells anything of an object: what [`judge_live`] has to be given.
+pub fn is_told(id: &ObjectId, rule: Option<&Rule>) -> bool {
+    let is_told = Row::of(id).is_some_and(|row| matches!(row.judge, Judge::Told(_)));
+    is_judged(id, rule) || rule.is_none() && is_told
+}
+
+/// The kinds beside its own that have to be in view to judge an object.
+pub fn also_needs(id: &ObjectId) -> &'static [(&'static str, &'static str)] {
+    Row::of(id).map_or(&[], |row| row.also)
+}
+
+/// Whether an object is judged by the general rule, which may be wrong about its kind.
+pub fn is_generic(id: &ObjectId, rule: Option<&Rule>) -> bool {
+    rule.is_none() && Row::of(id).is_none() && !is_builtin(&id.group)
 }
 
 /// Whether an object comes to an end: what it has done stays done, also when it is cleaned up.
-pub fn ends(id: &ObjectId) -> bool {
-    Row::of(id).is_some_and(|row| row.ends)
+pub fn ends(id: &ObjectId, rule: Option<&Rule>) -> bool {
+    rule.is_some_and(Rule::fails) || Row::of(id).is_some_and(|row| row.ends)
 }
 
-/// Judges an object that was accepted at `generation`. Webhooks are judged by their gates.
-pub fn judge(id: &ObjectId, generation: i64, cluster: &ClusterView<'_>) -> Verdict {
-    let Some(row) = Row::of(id) else {
+/// Judges an object that was accepted at `generation`, as the view has it: by its user's rule, where there is one. Webhooks
+/// are judged by their gates.
+pub fn judge(
+    id: &ObjectId,
+    rule: Option<&Rule>,
+    generation: i64,
+    cluster: &ClusterView<'_>,
+) -> Verdict {
+    if !is_judged(id, rule) {
         return Verdict::Ready;
-    };
+    }
     let live = cluster
         .view
         .get(&id.group_kind(), id.namespace.as_deref(), &id.name);
@@ -198,10 +272,29 @@ pub fn judge(id: &ObjectId, generation: i64, cluster: &ClusterView<'_>) -> Verdi
     if live["metadata"]["generation"].as_i64().unwrap_or(i64::MAX) < generation {
         return Verdict::Waiting("the change was not seen yet".into());
     }
-    match &row.judge {
-        Judge::By(judge) => judge(live, cluster),
-        Judge::Conditions(conditions) => conditions.judge(live, cluster),
-        Judge::Gates => Verdict::Ready,
+    judge_live(id, rule, live, cluster)
+}
+
+/// Judges a pod, whoever made it.
+pub fn pod(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
+    pods::bare(live, cluster)
+}
+
+/// Judges an object as it is.
+pub fn judge_live(
+    id: &ObjectId,
+    rule: Option<&Rule>,
+    live: &Value,
+    cluster: &ClusterView<'_>,
+) -> Verdict {
+    if !live["metadata"]["deletionTimestamp"].is_null() {
+        return Verdict::Waiting(keeps(live).into());
+    }
+    match (rule, Row::of(id)) {
+        (Some(rule), _) => rule.judge(live),
+        (None, Some(row)) => row.judge(live, cluster),
+        (None, None) if is_builtin(&id.group) => Verdict::Ready,
+        (None, None) => generic::judge(live),
     }
 }
 

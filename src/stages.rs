@@ -31,6 +31,7 @@ pub mod run;
 pub mod run_mnist_notebook_job;
 mod shielded;
 mod stage;
+pub mod status;
 pub mod teardown;
 #[cfg(test)]
 mod tests;
@@ -143,6 +144,24 @@ pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exi
             let policy = iam::print(&args, &process.env);
             let policy = policy.and_then(|text| text.ok_or_else(|| iam::nothing(&args)));
             report::document(policy, &process.env)
+        }
+        Command::Status(args) => {
+            progress::start(args.log, &process.env);
+            let answer = tokio::select! {
+                answer = status::answer(&args, &process.env) => answer,
+                () = process.cancelled.cancelled() => {
+                    Err(Failure::new(Exit::Cancelled, "cancelled by a signal"))
+                }
+            };
+            match answer {
+                Ok((text, exit)) => match report::document(Ok(text), &process.env) {
+                    Exit::Passed => exit,
+                    failed => failed,
+                },
+                Err(failure) => {
+                    report::document(Err(failure.leaving(Leftover::None)), &process.env)
+                }
+            }
         }
         Command::Tunnel(args) => {
             progress::start(LogLevel::default(), &process.env);

@@ -21,6 +21,7 @@ mod it {
         mod lint;
         pub(crate) mod manifests;
         mod prune;
+        mod readiness;
         mod redeploy;
         mod sets;
     }

@@ -6,11 +6,12 @@ use clap::{ArgAction, Args};
 
 use super::{
     StageArgs,
-    choices::{Arch, Market, Order, ProviderKind, Prune, Scope},
+    choices::{Arch, Market, Order, Pods, ProviderKind, Prune, Scope},
 };
 use crate::{
     inputs::{Lines, List, Pairs},
     limits::Limit,
+    ready::ReadyWhen,
     stages::Stage,
 };
 
@@ -177,6 +178,14 @@ pub struct DeployArgs {
     /// Wait until everything is ready; `false` ends once each object is accepted
     #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub wait: bool,
+    /// When objects of a kind are ready, one kind a line, in the syntax of `kubectl wait --for`:
+    /// `kafkas.kafka.strimzi.io condition=Ready`, `workflows.argoproj.io jsonpath={.status.phase}=Succeeded fail
+    /// jsonpath={.status.phase}=Failed` or `things.example.org accepted` [default: what we know of each kind]
+    #[arg(long, value_name = "LINES")]
+    pub ready_when: Option<ReadyWhen>,
+    /// Pods that are waited for
+    #[arg(long, value_enum, default_value_t)]
+    pub pods: Pods,
     /// Images to use in place of others, `old=new`, one a line
     #[arg(long, value_name = "PAIRS")]
     pub image_overrides: Option<Pairs>,

@@ -81,6 +81,16 @@ impl Prune {
     }
 }
 
+/// Which pods a deployment waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Pods {
+    /// Those of the set's workloads; what else is broken in its namespaces is reported
+    #[default]
+    Set,
+    /// All pods of the set's namespaces that are there once the set is ready, whoever made them
+    Namespaces,
+}
+
 /// How far teardown reaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Scope {

@@ -54,6 +54,8 @@ pub struct View {
     synced: HashSet<String>,
     /// Kinds whose watch broke, and when.
     broken: HashMap<String, Instant>,
+    /// Kinds that the server does not let be seen, and what it says.
+    refused: HashMap<String, String>,
     /// Grows with every change.
     pub version: u64,
 }
@@ -74,6 +76,11 @@ impl View {
     /// Whether a kind was listed in full once.
     pub fn is_synced(&self, group_kind: &str) -> bool {
         self.synced.contains(group_kind)
+    }
+
+    /// What the server says of a kind that it does not let be seen.
+    pub fn refusal(&self, group_kind: &str) -> Option<&str> {
+        self.refused.get(group_kind).map(String::as_str)
     }
 
     /// Puts one in, or takes the place of an older one.
@@ -122,6 +129,8 @@ pub struct Watches {
     view: Arc<Mutex<View>>,
     changed: Arc<Notify>,
     watched: HashMap<String, Resource>,
+    /// Kinds that need not be seen: one that the server does not show is none of a copy that is taken anew.
+    optional: HashSet<String>,
     tasks: JoinSet<()>,
 }
 
@@ -152,6 +161,7 @@ impl Watches {
             view: Arc::default(),
             changed,
             watched: HashMap::new(),
+            optional: HashSet::new(),
             tasks: JoinSet::new(),
         }
     }
@@ -159,6 +169,15 @@ impl Watches {
     /// The view as it is now.
     pub fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a kind in view from now on, as far as the server lets it be seen.
+    pub fn keep_if_shown(&mut self, resource: &Resource) {
+        let group_kind = format!("{}.{}", resource.kind, resource.group);
+        if !self.watched.contains_key(&group_kind) {
+            self.optional.insert(group_kind);
+            self.keep(resource);
+        }
     }
 
     /// Keeps a kind in view from now on. To be called once its definition is served.
@@ -200,13 +219,18 @@ impl Watches {
     pub fn anew(&self) -> impl Future<Output = Result<(), String>> + Send + use<> {
         let (client, view) = (self.client.0.clone(), self.view.clone());
         let kinds = self.watched.clone().into_iter();
+        let optional = self.optional.clone();
         let lists = kinds
             .filter(|(group_kind, _)| group_kind != DEFINITIONS)
             .map(move |(group_kind, resource)| {
                 let client = client.clone();
+                let is_optional = optional.contains(&group_kind);
                 async move {
                     match list(&client, &group_kind, &resource).await {
                         Ok(values) => Ok((group_kind, values)),
+                        Err(refusal) if is_optional && is_refusal(refusal.code) => {
+                            Ok((group_kind, Vec::new()))
+                        }
                         Err(refusal) => Err(format!("listing {group_kind}: {}", refusal.message)),
                     }
                 }
@@ -275,10 +299,16 @@ where
                     let mut view = lock();
                     view.replace(&group_kind, std::mem::take(&mut listed));
                     view.broken.remove(&group_kind);
+                    view.refused.remove(&group_kind);
                 }
                 Err(error) => {
                     tracing::debug!("watching {group_kind}: {error}");
                     let mut view = lock();
+                    if let Some(refusal) = refusal(&error) {
+                        view.refused.insert(group_kind.clone(), refusal);
+                        view.version += 1;
+                        changed.notify_one();
+                    }
                     view.broken
                         .entry(group_kind.clone())
                         .or_insert_with(Instant::now);
@@ -291,6 +321,23 @@ where
         pause = (pause * 2).min(PAUSE.1);
         config.list_semantic = watcher::ListSemantic::MostRecent;
     }
+}
+
+/// What the server says that does not let a kind be listed or watched: the right is missing, or the kind has no such verb.
+fn refusal(error: &watcher::Error) -> Option<String> {
+    let (watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) =
+        error
+    else {
+        return None;
+    };
+    match error {
+        kube::Error::Api(status) if is_refusal(status.code) => Some(status.message.clone()),
+        _ => None,
+    }
+}
+
+const fn is_refusal(code: u16) -> bool {
+    matches!(code, 401 | 403 | 404 | 405)
 }
 
 fn plain<K: kube::Resource + Serialize>(mut object: K) -> Value {

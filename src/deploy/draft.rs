@@ -141,6 +141,12 @@ impl Draft {
             .map_or(&[], |cluster_facts| &cluster_facts.images)
     }
 
+    /// Whether the cluster may add nodes.
+    pub fn grows(&self) -> bool {
+        let room = self.cluster_facts.as_ref().map(|facts| &facts.room);
+        room.is_some_and(|room| room.grows)
+    }
+
     /// Puts each object where its kind lives.
     fn settle(&mut self, default: &str) {
         lint::settle(&mut self.objects, &self.served, default);

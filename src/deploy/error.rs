@@ -74,6 +74,18 @@ pub enum DeployError {
         /// What hangs below it, and other causes.
         tree: Vec<String>,
     },
+    /// What only the general rule calls not ready is all that is left, and it does not change.
+    #[error("{cause}, and nothing has changed for {}", humane(*quiet))]
+    NotReady {
+        /// The cause in one line.
+        cause: String,
+        /// What hangs below it, and other causes.
+        tree: Vec<String>,
+        /// For how long, in whole seconds.
+        quiet: Duration,
+        /// What can be done about it.
+        remedy: Box<str>,
+    },
     /// Nothing moves any more.
     #[error("nothing moved for {}: {cause}", humane(*quiet))]
     Stuck {
@@ -114,6 +126,7 @@ impl Explain for DeployError {
             Self::Refused { .. }
             | Self::Undeleted { .. }
             | Self::Failed { .. }
+            | Self::NotReady { .. }
             | Self::Stuck { .. } => Exit::TestFailed,
             Self::TimedOut { .. } => Exit::TimeLimit,
         }
@@ -124,6 +137,7 @@ impl Explain for DeployError {
             Self::Lint(error) => return error.hint(),
             Self::Lost { .. } => "is the cluster still up?",
             Self::Undeleted { remedy, .. }
+            | Self::NotReady { remedy, .. }
             | Self::Refused {
                 remedy: Some(remedy),
                 ..
@@ -184,9 +198,10 @@ impl Explain for DeployError {
             Self::Lint(error) => error.details(),
             Self::Refused { others, .. } | Self::Undeleted { others, .. } => others.clone(),
             Self::NotAccepted { list, .. } => list.clone(),
-            Self::Failed { tree, .. } | Self::Stuck { tree, .. } | Self::TimedOut { tree, .. } => {
-                tree.clone()
-            }
+            Self::Failed { tree, .. }
+            | Self::NotReady { tree, .. }
+            | Self::Stuck { tree, .. }
+            | Self::TimedOut { tree, .. } => tree.clone(),
             Self::Lost { .. } => Vec::new(),
         }
     }
@@ -282,6 +297,33 @@ impl Deployment<'_> {
         DeployError::Failed {
             cause: format!("{object} failed: {missing}"),
             tree: trees(&self.causes(), &format!("{object}: {missing}")),
+        }
+    }
+
+    /// What is left is of kinds that only the general rule knows.
+    pub(super) fn not_ready(&mut self, causes: &[Cause]) -> DeployError {
+        let mut lines: Vec<String> = Vec::new();
+        for cause in causes {
+            let object = &self.plan.objects[cause.at];
+            let resource = self.plan.served.of(object);
+            let plural = resource.map_or(object.id.kind.as_str(), |it| it.plural.as_str());
+            let line = format!("`{plural}.{} accepted`", object.id.group);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        self.culprit = causes.first().map(|cause| cause.at);
+        let cause = self.explanation(causes);
+        DeployError::NotReady {
+            tree: trees(causes, &cause),
+            cause,
+            quiet: Duration::from_secs(self.moved.max(self.stirred).elapsed().as_secs()),
+            remedy: format!(
+                "only the general rule says so of this kind: if it is as it should be, accept it with ready-when: {}; \
+                 or say what makes it ready, such as `condition=NAME` in place of `accepted`",
+                lines.join(", ")
+            )
+            .into(),
         }
     }
 

@@ -50,6 +50,9 @@ pub struct Entry {
     /// What the server said when it refused it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// Why it counts as ready, where its status does not say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed: Option<String>,
     /// What was missing at the end.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub missing: String,
@@ -66,6 +69,9 @@ pub struct Journal {
     pub objects: Vec<Entry>,
     /// Why it is not done: empty where it is.
     pub causes: Vec<Cause>,
+    /// What is broken in the namespaces of the set beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
 }
 
 impl Deployment<'_> {
@@ -94,6 +100,7 @@ impl Deployment<'_> {
             taken: accepted.taken,
             released: item.released,
             refused: item.refusal.as_ref().map(|it| it.message.clone()),
+            assumed: item.assumed.clone(),
             missing: missing.map_or_else(String::new, ToString::to_string),
         }
     }

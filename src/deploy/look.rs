@@ -12,6 +12,7 @@ use crate::{
         cause::{self, Blocker, Cause},
         leaving,
         patience::Streak,
+        statuses::Judged,
     },
     ready::{self, ClusterView, Missing, Verdict},
     set::order::{Need, Until},
@@ -39,39 +40,46 @@ impl Deployment<'_> {
             let view = self.watches.view();
             let cluster = ClusterView::new(&view, Timestamp::now());
             for (at, item) in self.items.iter().enumerate() {
-                let id = &self.plan.objects[at].id;
+                let (id, rule) = (&self.plan.objects[at].id, self.plan.rule(at));
                 let Some(accepted) = item.accepted.as_ref() else {
                     continue;
                 };
-                if (item.was_ready() && !all_sent) || ready::needs(id).is_empty() {
+                let is_unwatched = ready::is_generic(id, rule) && !self.aim.waits();
+                if (item.was_ready() && !all_sent) || !ready::is_judged(id, rule) || is_unwatched {
                     continue;
                 }
-                if item.was_ready() && ready::ends(id) {
+                if item.was_ready() && ready::ends(id, rule) {
                     continue;
                 }
                 let is_webhook = id.group == "admissionregistration.k8s.io";
                 let live = view.get(&id.group_kind(), id.namespace.as_deref(), &id.name);
-                let verdict = if is_webhook {
-                    match live.map(|live| crate::deploy::gate::missing(live, &view)) {
+                let judged = if is_webhook {
+                    let verdict = match live.map(|live| crate::deploy::gate::missing(live, &view)) {
                         Some(None) => self.gates.verdict(at),
                         Some(Some(missing)) => Verdict::Waiting(missing.into()),
                         None => Verdict::Waiting("not seen yet".into()),
-                    }
+                    };
+                    Judged::of(verdict, Duration::ZERO)
                 } else {
+                    let refusal = view.refusal(&id.group_kind());
+                    let refusal = refusal.filter(|_| live.is_none() && ready::is_generic(id, rule));
                     let other = leaving::not_the_accepted(accepted, live, item.was_ready());
-                    other.unwrap_or_else(|| ready::judge(id, accepted.generation, &cluster))
+                    match (refusal, other) {
+                        (Some(refusal), _) => Judged::unseen(refusal),
+                        (None, Some(other)) => Judged::of(other, Duration::ZERO),
+                        (None, None) => {
+                            let verdict = ready::judge(id, rule, accepted.generation, &cluster);
+                            self.weigh(at, live, verdict)
+                        }
+                    }
                 };
-                verdicts.push((at, verdict));
+                verdicts.push((at, judged));
             }
         }
-        for (at, verdict) in verdicts {
-            let item = &mut self.items[at];
-            if verdict.is_ready() && !item.was_ready() {
-                item.ready_at = Some(Instant::now());
-                tracing::debug!("{} is ready", self.plan.objects[at].id);
-            }
-            item.verdict = verdict;
+        for (at, judged) in verdicts {
+            self.settle(at, judged);
         }
+        self.ask_definitions();
     }
 
     /// Whether a need is met; a soft one also once there is no use in waiting for it.

@@ -6,6 +6,7 @@ use crate::{
     api::{ObjectId, is_builtin},
     cluster::errors::Given,
     deploy::{DeployError, apply, draft::Draft},
+    ready::{ReadyWhen, Rule},
     set::{
         facts::Facts,
         lint::{LintError, Severity},
@@ -24,6 +25,12 @@ pub struct Plan {
     pub graph: Graph,
     /// Every kind that is or will be served.
     pub served: Served,
+    /// What makes objects ready by their user's word.
+    pub ready_when: ReadyWhen,
+    /// Whether the pods of its namespaces are waited for, whoever made them.
+    pub waits_for_namespaces: bool,
+    /// Whether the cluster may add nodes.
+    pub grows: bool,
     /// Whether something of the set may make further objects: a workload, or what a controller looks after.
     pub makes_more: bool,
     pub(super) paths: Vec<String>,
@@ -36,6 +43,7 @@ impl Plan {
     /// # Errors
     /// [`DeployError::Lint`] with all findings.
     pub fn of(draft: Draft, graph: Graph) -> Result<Self, DeployError> {
+        let grows = draft.grows();
         LintError::refuse(draft.findings, Severity::Fatal).map_err(DeployError::Lint)?;
         let (objects, facts, served) = (draft.objects, draft.facts, draft.served);
         for (at, need) in &graph.dropped {
@@ -53,6 +61,9 @@ impl Plan {
             objects,
             graph,
             served,
+            ready_when: ReadyWhen::default(),
+            waits_for_namespaces: false,
+            grows,
             makes_more,
             paths,
             given,
@@ -61,6 +72,32 @@ impl Plan {
 }
 
 impl Plan {
+    /// Takes these lines of its user for what makes objects ready. One that is for no object is said.
+    #[must_use]
+    pub fn with_ready_when(mut self, rules: &ReadyWhen) -> Self {
+        self.ready_when = rules.clone();
+        let used: BTreeSet<&str> = (0..self.objects.len())
+            .filter_map(|at| self.rule(at))
+            .map(|rule| rule.resource.as_str())
+            .collect();
+        for rule in rules.rules() {
+            if !used.contains(rule.resource.as_str()) {
+                tracing::warn!("ready-when: {} is no kind of the set", rule.resource);
+            }
+        }
+        self
+    }
+
+    /// The line of its user that says when an object is ready.
+    pub fn rule(&self, at: usize) -> Option<&Rule> {
+        if self.ready_when.rules().is_empty() {
+            return None;
+        }
+        let object = &self.objects[at];
+        let plural = self.served.of(object).map(|it| it.plural.as_str());
+        self.ready_when.of(&object.id, plural)
+    }
+
     /// The path of an object, and what of the set decides on its refusals.
     pub fn address(&self, at: usize) -> (&str, &Given) {
         (&self.paths[at], &self.given[at])

@@ -2,8 +2,10 @@
 
 mod leaving;
 mod patience;
+mod readiness;
 mod server;
 
+use http::Method;
 use serde_json::{Value, json};
 
 use super::*;
@@ -26,6 +28,7 @@ fn plan(set: &str) -> Plan {
         ("kubeflow.org", "Profile", "profiles"),
         ("", "Service", "services"),
         ("cert-manager.io", "Certificate", "certificates"),
+        ("b.example", "Gizmo", "gizmos"),
         (
             "admissionregistration.k8s.io",
             "ValidatingWebhookConfiguration",

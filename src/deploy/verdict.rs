@@ -8,14 +8,19 @@ use crate::{
     api::is_builtin,
     deploy::{DeployError, Deployment, State, cause::Cause},
     limits::humane,
-    ready::Verdict,
+    pod::Why,
+    ready::{self, Verdict},
     wait::Status,
 };
 
 /// Nothing moved for so long: then it is over if all that blocks will hardly come.
 pub(super) const QUIET: Duration = Duration::from_mins(8);
+/// The same where no node has room and one may be added.
+pub(super) const NODES: Duration = Duration::from_mins(20);
 /// The same where nothing of the set is there that could make what is missing.
 pub(super) const NOBODY: Duration = Duration::from_mins(1);
+/// All that has a rule of its own is ready, and nothing has changed for so long: what the general rule says of the rest holds.
+pub(super) const UNCHANGED: Duration = Duration::from_mins(5);
 /// No answer at all for so long: the server is lost.
 pub(super) const LOST: Duration = Duration::from_mins(2);
 /// A silence of so long explains what is missing better than anything seen before it.
@@ -51,8 +56,15 @@ impl Deployment<'_> {
             };
         }
         if accepted == all && ready == all {
+            if !self.aim.waits() {
+                return Ok(Status::Ready(()));
+            }
+            self.keep_company();
+            if let Some(missing) = self.await_company()? {
+                return Ok(Status::NotYet(format!("the set is ready; {missing}")));
+            }
             // What was seen may be the past: a server that died meanwhile, a watch that hangs.
-            if !self.aim.waits() || self.pulse.is_fresh {
+            if self.pulse.is_fresh {
                 return Ok(Status::Ready(()));
             }
             self.take_anew(true);
@@ -64,16 +76,32 @@ impl Deployment<'_> {
 
     /// Whether it will never be ready.
     fn over_before_its_time(&mut self) -> Result<(), DeployError> {
-        let failed = self
-            .items
-            .iter()
-            .position(|it| matches!(it.verdict, Verdict::Failed(_)));
+        let failed = self.items.iter().position(|it| {
+            let lasts = it
+                .fails
+                .is_some_and(|(since, hold)| since.elapsed() >= hold);
+            matches!(it.verdict, Verdict::Failed(_)) && lasts
+        });
         if let Some(at) = failed {
             return Err(self.failed(at));
+        }
+        if self.moved.elapsed() >= UNCHANGED && self.stirred.elapsed() >= UNCHANGED {
+            let causes = self.causes();
+            let is_generic = |cause: &Cause| {
+                let (id, rule) = (&self.plan.objects[cause.at].id, self.plan.rule(cause.at));
+                self.items[cause.at].state == State::Accepted && ready::is_generic(id, rule)
+            };
+            if self.pulse.silence().is_none() && causes.iter().all(is_generic) {
+                return Err(self.not_ready(&causes));
+            }
         }
         let patience = if self.nobody_comes() { NOBODY } else { QUIET };
         if self.moved.elapsed() >= patience && self.pulse.silence().is_none() {
             let causes = self.causes();
+            let no_room = |cause: &Cause| cause.missing.why == Some(Why::NoRoom);
+            if self.plan.grows && causes.iter().any(no_room) && self.moved.elapsed() < NODES {
+                return Ok(());
+            }
             let is_over = |cause: &Cause| cause.terminal || self.waits_for_a_controller(cause.at);
             if causes.iter().all(is_over) && causes.iter().any(|cause| cause.terminal) {
                 return Err(self.stuck(&causes));

@@ -1,51 +1,13 @@
 //! Definitions, Kubeflow's kinds and those it stands on.
 
-use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::{
-    ready::{ClusterView, Condition, Verdict, table::Conditions},
+    ready::{ClusterView, Condition, Verdict, conditions::unobserved, suspend, table::Conditions},
     report::one_line,
 };
 
 const BINDINGS: &str = "RoleBinding.rbac.authorization.k8s.io";
-
-/// That its controller has not looked at the object as it is now, where it says at which one it looked.
-fn unobserved(live: &Value) -> Option<Verdict> {
-    let generation = live["metadata"]["generation"].as_i64().unwrap_or_default();
-    let observed = live["status"]["observedGeneration"].as_i64();
-    observed
-        .is_some_and(|observed| observed < generation)
-        .then(|| Verdict::Waiting("its controller has not seen the change yet".into()))
-}
-
-impl Conditions {
-    /// What the conditions of an object say of it.
-    pub(super) fn judge(&self, live: &Value, cluster: &ClusterView<'_>) -> Verdict {
-        if let Some(waiting) = unobserved(live) {
-            return waiting;
-        }
-        if self.ready.iter().any(|kind| Condition::holds(live, kind)) {
-            return Verdict::Ready;
-        }
-        for kind in self.failed {
-            if let Some(failed) = Condition::of(live, kind).filter(|it| it.is("True")) {
-                return Verdict::Failed(failed.text().into());
-            }
-        }
-        match Condition::of(live, self.ready[0]) {
-            Some(it)
-                if it.is("False")
-                    && self.stuck > 0
-                    && it.since(cluster) > SignedDuration::from_mins(self.stuck) =>
-            {
-                Verdict::Stuck(it.text().into())
-            }
-            Some(it) => Verdict::Waiting(it.text().into()),
-            None => Verdict::Waiting("no controller has looked at it yet".into()),
-        }
-    }
-}
 
 pub(super) fn namespace(live: &Value, _: &ClusterView<'_>) -> Verdict {
     match live["status"]["phase"].as_str() {
@@ -58,9 +20,13 @@ pub(super) fn namespace(live: &Value, _: &ClusterView<'_>) -> Verdict {
 pub(super) fn inference_service(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let ready = Conditions {
         ready: &["Ready"],
+        all: false,
         failed: &[],
         stuck: 0,
     };
+    if let Some(what) = suspend::of(live) {
+        return Verdict::Suspended(what.into());
+    }
     let verdict = ready.judge(live, cluster);
     if verdict.is_ready() || unobserved(live).is_some() {
         return verdict;
@@ -84,6 +50,7 @@ pub(super) fn inference_service(live: &Value, cluster: &ClusterView<'_>) -> Verd
 pub(super) fn certificate(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let ready = Conditions {
         ready: &["Ready"],
+        all: false,
         failed: &[],
         stuck: 5,
     };
@@ -97,6 +64,9 @@ pub(super) fn certificate(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
 
 /// The Secret that a Certificate is for, where it is gone.
 fn missing_secret(live: &Value, cluster: &ClusterView<'_>) -> Option<String> {
+    if cluster.is_snapshot {
+        return None;
+    }
     let name = live["spec"]["secretName"].as_str()?;
     let namespace = live["metadata"]["namespace"].as_str();
     let there = cluster.view.get("Secret.", namespace, name).is_some();
@@ -117,15 +87,47 @@ pub(super) fn notebook(live: &Value, _: &ClusterView<'_>) -> Verdict {
     if live["status"]["readyReplicas"].as_i64() == Some(1) {
         return Verdict::Ready;
     }
+    if let Some(what) = suspend::of(live) {
+        return Verdict::Suspended(what.into());
+    }
     let waiting = &live["status"]["containerState"]["waiting"];
     let reason = waiting["reason"].as_str();
     Verdict::Waiting(reason.unwrap_or("no ready replica").into())
 }
 
-pub(super) fn spark(live: &Value, _: &ClusterView<'_>) -> Verdict {
-    match live["status"]["applicationState"]["state"].as_str() {
+/// An application of Spark. One that is started again whenever it ends never completes. Of a snapshot nobody waits for the
+/// end: it is well when its driver and all of its executors run.
+pub(super) fn spark(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
+    let status = &live["status"];
+    let state = status["applicationState"]["state"].as_str();
+    let serves = live["spec"]["restartPolicy"]["type"] == "Always";
+    match state {
         Some("COMPLETED") => Verdict::Ready,
-        Some(state @ ("FAILED" | "SUBMISSION_FAILED")) => Verdict::Failed(state.into()),
+        Some(state @ ("FAILED" | "SUBMISSION_FAILED")) => {
+            let message = status["applicationState"]["errorMessage"].as_str();
+            let what = message.map_or_else(
+                || state.to_owned(),
+                |it| format!("{state}: {}", one_line(it)),
+            );
+            // It is submitted again.
+            if serves {
+                Verdict::Stuck(what.into())
+            } else {
+                Verdict::Failed(what.into())
+            }
+        }
+        Some("RUNNING") if serves || cluster.is_snapshot => {
+            let executors = status["executorState"].as_object().into_iter().flatten();
+            let mut others = executors.filter(|(_, it)| *it != "RUNNING" && *it != "COMPLETED");
+            match others.next() {
+                None => Verdict::Ready,
+                Some((name, it)) => {
+                    let it = it.as_str().unwrap_or_default();
+                    Verdict::Waiting(format!("executor {name} is {it}").into())
+                }
+            }
+        }
+        Some("SUSPENDED" | "SUSPENDING") => Verdict::Suspended("spec.suspend is true".into()),
         state => Verdict::Waiting(state.unwrap_or("new").into()),
     }
 }
@@ -135,6 +137,9 @@ pub(super) fn profile(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let name = live["metadata"]["name"].as_str().unwrap_or_default();
     if let Some(failed) = Condition::of(live, "Failed").filter(|it| it.is("True")) {
         return Verdict::Failed(failed.text().into());
+    }
+    if cluster.is_snapshot {
+        return Verdict::Ready;
     }
     let Some(namespace) = cluster.view.get("Namespace.", None, name) else {
         return Verdict::Waiting("its namespace is not there".into());

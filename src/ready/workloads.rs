@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     api::list,
     pod::{self, Why},
-    ready::{ClusterView, Condition, Missing, Verdict, pods},
+    ready::{ClusterView, Condition, Missing, Verdict, pods, suspend},
     report::one_line,
 };
 
@@ -42,6 +42,9 @@ pub(super) fn deployment(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
         } else {
             Verdict::Waiting(missing)
         };
+    }
+    if !done && live["spec"]["paused"] == true {
+        return Verdict::Suspended("spec.paused is true".into());
     }
     by_pods(live, cluster, done, available, wanted)
 }
@@ -156,7 +159,7 @@ pub(super) fn job(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
         }
     }
     if live["spec"]["suspend"] == true {
-        return Verdict::Ready;
+        return suspend::verdict(live, "spec.suspend is true");
     }
     let pods = cluster.pods(live);
     let running = pods.iter().find(|pod| {

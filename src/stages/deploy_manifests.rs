@@ -11,7 +11,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    cli::{DeployArgs, Order},
+    cli::{DeployArgs, Order, Pods},
     cluster,
     deploy::{
         DeployError, Plan, carry_out,
@@ -73,7 +73,11 @@ pub async fn deploy(
     lint::picture(args, &draft.objects, &graph)?;
     let images = lint::images_meanwhile(&draft, &connected, context);
     let mut findings = draft.findings.clone();
-    let plan = Plan::of(draft, graph)?;
+    let mut plan = Plan::of(draft, graph)?;
+    plan.waits_for_namespaces = args.pods == Pods::Namespaces;
+    if let Some(rules) = &args.ready_when {
+        plan = plan.with_ready_when(rules);
+    }
     lint::tell(&findings, context);
     let reach = args.prune.reach();
     let need = if reach.is_some() {

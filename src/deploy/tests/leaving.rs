@@ -1,7 +1,5 @@
 //! Objects that the cluster is still deleting when they are sent.
 
-use http::Method;
-
 use super::*;
 
 const DELETED: &str = "2026-01-01T00:00:00Z";
@@ -200,7 +198,10 @@ async fn objects_wait_for_a_definition_that_is_being_deleted() {
         "customresourcedefinitions",
         vec![vec![established("old", "1")]],
     );
+    let widget =
+        json!({"metadata": {"name": "w", "namespace": "default", "uid": "u", "generation": 1}});
     server.events = vec![(55, "customresourcedefinitions", established("u", "9"))];
+    let server = server.lists("widgets", vec![vec![widget]]);
     let (result, took, server) = server.deploy(set, "45m").await;
     result.unwrap();
     assert!((55..=58).contains(&took), "{took}");

@@ -1,7 +1,5 @@
 //! Refusals that pass, and those that do not.
 
-use http::Method;
-
 use super::*;
 
 const WIDGET: &str =
@@ -9,10 +7,14 @@ const WIDGET: &str =
 const TYPO: &str = "failed to create typed patch object (default/w; a.example/v1, Kind=Widget): .spec.dnsName: field not declared in schema";
 
 fn with_definition() -> Server {
-    Server::new().lists(
-        "customresourcedefinitions",
-        vec![vec![established("u", "2")]],
-    )
+    let widget =
+        json!({"metadata": {"name": "w", "namespace": "default", "uid": "u", "generation": 1}});
+    Server::new()
+        .lists(
+            "customresourcedefinitions",
+            vec![vec![established("u", "2")]],
+        )
+        .lists("widgets", vec![vec![widget]])
 }
 
 fn message(text: &str) -> Value {

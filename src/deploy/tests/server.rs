@@ -51,6 +51,12 @@ pub(super) struct Server {
     pub(super) says: Vec<Says>,
     /// Whether a deployment waits.
     pub(super) waits: bool,
+    /// What its user says of kinds.
+    pub(super) ready_when: ready::ReadyWhen,
+    /// Whether a deployment waits for the pods of its namespaces.
+    pub(super) waits_for_namespaces: bool,
+    /// Whether nodes may be added.
+    pub(super) grows: bool,
     /// When each object was sent, by name.
     pub(super) sent: Mutex<Vec<(u64, String)>>,
 }
@@ -66,6 +72,9 @@ impl Server {
             refusals: Mutex::default(),
             says: Vec::new(),
             waits: true,
+            ready_when: ready::ReadyWhen::default(),
+            waits_for_namespaces: false,
+            grows: false,
             sent: Mutex::default(),
         }
     }
@@ -181,12 +190,31 @@ impl Server {
         Ok(Response::new(list.to_string().into()))
     }
 
+    /// Deploys a set there; how it ended, after how many seconds, and what was done.
+    pub(super) async fn deploy_all(
+        self,
+        set: &str,
+        limit: &str,
+    ) -> (Result<(), DeployError>, u64, Journal) {
+        let (result, took, _, journal) = self.carry_out(set, limit).await;
+        (result, took, journal)
+    }
+
     /// Deploys a set there; how it ended, after how many seconds, and the server.
     pub(super) async fn deploy(
         self,
         set: &str,
         limit: &str,
     ) -> (Result<(), DeployError>, u64, Arc<Self>) {
+        let (result, took, server, _) = self.carry_out(set, limit).await;
+        (result, took, server)
+    }
+
+    async fn carry_out(
+        self,
+        set: &str,
+        limit: &str,
+    ) -> (Result<(), DeployError>, u64, Arc<Self>, Journal) {
         let server = Arc::new(self);
         let answering = server.clone();
         let service = tower::service_fn(move |request| {
@@ -194,11 +222,13 @@ impl Server {
             async move { server.answer(request).await }
         });
         let client = Client::new(service, "default");
-        let plan = plan(set);
+        let mut plan = plan(set).with_ready_when(&server.ready_when);
+        plan.waits_for_namespaces = server.waits_for_namespaces;
+        plan.grows = server.grows;
         let limit: Limit = limit.parse().unwrap();
         let (waits, deadline) = (server.waits, Deadline::after(limit));
-        let (_, result) = carry_out(&client, &plan, Known::new(), waits, deadline).await;
+        let (journal, result) = carry_out(&client, &plan, Known::new(), waits, deadline).await;
         let took = server.seconds();
-        (result, took, server)
+        (result, took, server, journal)
     }
 }

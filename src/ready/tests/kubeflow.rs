@@ -40,11 +40,14 @@ fn judged(text: &str) -> (Is, String) {
         first.get_or_insert(id);
     }
     let id = first.unwrap();
-    assert!(!needs(&id).is_empty(), "{id} is not looked at");
-    let verdict = judge(&id, 1, &ClusterView::new(&view, NOW.parse().unwrap()));
+    assert!(
+        is_judged(&id, None) && !is_generic(&id, None),
+        "{id} is not looked at"
+    );
+    let verdict = judge(&id, None, 1, &ClusterView::new(&view, NOW.parse().unwrap()));
     let is = match &verdict {
         Verdict::Ready => Is::Ready,
-        Verdict::Waiting(_) => Is::Waiting,
+        Verdict::Waiting(_) | Verdict::Suspended(_) => Is::Waiting,
         Verdict::Stuck(_) => Is::Stuck,
         Verdict::Failed(_) => Is::Failed,
     };

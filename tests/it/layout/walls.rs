@@ -10,7 +10,7 @@ use std::{
 use super::root;
 
 /// What a room of the cluster's side may name beside itself, and whether kube is among it.
-const CLUSTERS_SIDE: [(&str, &[&str], bool); 8] = [
+const CLUSTERS_SIDE: [(&str, &[&str], bool); 9] = [
     ("api", &[], false),
     (
         "set",
@@ -31,6 +31,11 @@ const CLUSTERS_SIDE: [(&str, &[&str], bool); 8] = [
     ),
     ("pod", &["api", "report"], false),
     ("ready", &["api", "cluster", "pod", "report"], false),
+    (
+        "status",
+        &["api", "cluster", "ready", "report", "set"],
+        false,
+    ),
     (
         "deploy",
         &[

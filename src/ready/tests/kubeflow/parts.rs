@@ -61,7 +61,11 @@ fn what_needs_no_controller_is_ready_when_it_is_there() {
             namespace: Some("n".to_owned()),
             name: "a".to_owned(),
         };
-        assert!(needs(&id).is_empty(), "{kind}");
+        let live =
+            json!({"metadata": {"name": "a", "namespace": "n", "generation": 1}, "spec": {}});
+        let view = View::default();
+        let cluster = ClusterView::new(&view, NOW.parse().unwrap());
+        assert!(judge_live(&id, None, &live, &cluster).is_ready(), "{kind}");
     }
 }
 
@@ -97,7 +101,7 @@ fn a_pod_that_waits_for_a_claim_names_the_claim_and_its_class() {
         namespace: Some("n".to_owned()),
         name: "db".to_owned(),
     };
-    let verdict = judge(&id, 1, &ClusterView::new(&view, NOW.parse().unwrap()));
+    let verdict = judge(&id, None, 1, &ClusterView::new(&view, NOW.parse().unwrap()));
     assert_eq!(
         verdict,
         Verdict::Stuck(
