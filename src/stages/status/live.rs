@@ -139,7 +139,7 @@ async fn objects(
         if is_tree(path) {
             let kustomize = tools::kustomize(env, store, None, deadline).await?;
             let source = (path.display().to_string(), Source::Directory(path.clone()));
-            let rendered = build::render(&[source], &kustomize, deadline).await?;
+            let rendered = build::render(&[source], &kustomize, env, deadline).await?;
             objects.extend(rendered.objects);
             continue;
         }
