@@ -42,7 +42,7 @@ need() { # what for, tools...
   shift
   for tool in "$@"; do
     command -v "$tool" >/dev/null ||
-      fail 3 "this runner has no $tool, which is needed to $for" "install it in the runner's image or container (coreutils, findutils, curl)"
+      fail 3 "this runner has no $tool, which is needed to $for" "install it in the runner's image or container ($tool is of coreutils, findutils, curl or, for cargo, https://rustup.rs)"
   done
 }
 
@@ -88,7 +88,7 @@ places() {
   echo "$github/releases/download"
 }
 
-# Fetches an asset; curl takes proxies (https_proxy, no_proxy) and certificates (CURL_CA_BUNDLE) from the environment.
+# Fetches an asset; 23 where it cannot be written. curl takes proxies (https_proxy, no_proxy) and certificates (CURL_CA_BUNDLE) from the environment.
 fetch() { # name, file
   local place pause status code first
   while read -r place; do
@@ -104,6 +104,7 @@ fetch() { # name, file
         echo "$place answers with a web page" >&2
         break
       fi
+      [ "$code" != 23 ] || return 23
       # What is not there, not allowed or not a place does not change within seconds.
       case $code:$status in 22:408 | 22:429 | 22:5*) ;; 22:* | 3:* | 37:*) break ;; esac
     done
@@ -111,38 +112,56 @@ fetch() { # name, file
   return 1
 }
 
+# Where the binary may be kept, the best first. A container may see the tool cache read-only; a mount may be noexec.
+bases() {
+  local base
+  for base in "${RUNNER_TOOL_CACHE:-}" "${RUNNER_TEMP:-}" "${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}"; do
+    [ -z "$base" ] || echo "$base"
+  done
+}
+
+part='' # what is being fetched, removed whatever ends this
+trap '[ -z "$part" ] || rm -f "$part"' EXIT
+
 # Sets `binary` to the verified release of this version.
 find_release() {
-  local name sum base dir='' part
+  local name sum base dir code full=''
   name=manifests-e2e-$version-$machine-linux
   sum=$(pinned "$name")
   [ -n "$sum" ] || fail 2 "this commit has no checksum of $name" 'pin a released commit of the action'
   need 'verify the binary' sha256sum
-  for base in "${RUNNER_TOOL_CACHE:-}" "${RUNNER_TEMP:-}" "${XDG_CACHE_HOME:-${HOME:-}/.cache}"; do
+  while read -r base; do
     binary=$base/manifests-e2e/$version/$machine/manifests-e2e
-    ! matches "$sum" "$binary" || return 0
-  done
+    ! { [ -x "$binary" ] && matches "$sum" "$binary"; } || return 0
+  done <<<"$(bases)"
   need 'fetch the binary' curl sleep mkdir mktemp chmod mv rm
-  # A container may see the tool cache read-only.
-  for base in "${RUNNER_TOOL_CACHE:-}" "${RUNNER_TEMP:-}" "${XDG_CACHE_HOME:-${HOME:-}/.cache}"; do
-    dir=$base/manifests-e2e/$version/$machine
-    [ -n "$base" ] && mkdir -p "$dir" 2>/dev/null && [ -w "$dir" ] && break
-    dir=''
-  done
-  [ -n "$dir" ] || fail 3 'there is no directory to put the binary in' 'set RUNNER_TOOL_CACHE to a directory that this job may write to'
-  part=$(mktemp "$dir/.part-XXXXXX") || fail 3 "cannot write to $dir" 'free some space on the disk of the runner'
   echo "fetching $name" >&2
-  fetch "$name" "$part" || {
-    rm -f "$part"
-    fail 3 "cannot fetch $name" "let this runner reach $(places | head -n 1) (curl's message is above; it uses https_proxy), set MANIFESTS_E2E_RELEASES to a mirror, or give the input \`binary\`"
-  }
-  matches "$sum" "$part" || {
-    rm -f "$part"
-    fail 3 "$name is not what actions/checksums.txt says" 'what was fetched is deleted; find out why before you use another copy'
-  }
-  chmod 755 "$part"
-  binary=$dir/manifests-e2e
-  mv -f "$part" "$binary"
+  while read -r base; do
+    dir=$base/manifests-e2e/$version/$machine
+    mkdir -p "$dir" 2>/dev/null && part=$(mktemp "$dir/.part-XXXXXX" 2>/dev/null) || { part='' && continue; }
+    # What a fetch that was killed has left.
+    find "$dir" -name '.part-*' -mmin +60 -delete 2>/dev/null || true
+    chmod 755 "$part"
+    # Not where nothing may be executed.
+    [ -x "$part" ] || { rm -f "$part" && continue; }
+    code=0
+    fetch "$name" "$part" || code=$?
+    if [ "$code" = 23 ]; then
+      full=$dir
+      rm -f "$part"
+      continue
+    fi
+    [ "$code" = 0 ] ||
+      fail 3 "cannot fetch $name" "let this runner reach $(places | { read -r place && echo "$place"; }) (curl's message is above; it uses https_proxy), set MANIFESTS_E2E_RELEASES to a mirror, or give the input \`binary\`"
+    matches "$sum" "$part" ||
+      fail 3 "$name is not what actions/checksums.txt says" 'what was fetched is deleted; find out why before you use another copy'
+    binary=$dir/manifests-e2e
+    mv -fT "$part" "$binary" || fail 3 "cannot write $binary" 'remove what stands in its place'
+    part=''
+    return 0
+  done <<<"$(bases)"
+  [ -z "$full" ] || fail 3 "$full has no room for the binary" 'free some space on the disk of the runner, or set RUNNER_TOOL_CACHE to another disk'
+  fail 3 'there is no directory to put the binary in' 'set RUNNER_TOOL_CACHE to a directory that this job may write to and execute from'
 }
 
 # What a build is made of, as one hash: a checkout that changes within a job is another place.
@@ -175,7 +194,7 @@ secrets() {
     case $name in
       # act gives it to every step, and what it opens is act's own.
       ACTIONS_RUNTIME_TOKEN) [ "${ACT:-}" = true ] || echo "$name" ;;
-      *TOKEN* | *SECRET* | *PASSWORD* | *PASSWD* | *CREDENTIALS* | *PRIVATE_KEY* | *ACCESS_KEY* | *API_KEY* | *APIKEY*) [ -z "${!name}" ] || echo "$name" ;;
+      *TOKEN* | *SECRET* | *PASS | *PASSW* | *PASSPHRASE* | *CREDENTIAL* | *_KEY | *_KEY_* | *APIKEY* | *_PAT | *_AUTH | *AUTH_CONFIG* | KUBECONFIG_*) [ -z "${!name}" ] || echo "$name" ;;
     esac
   done
 }
@@ -209,6 +228,8 @@ build() {
 
 supported
 given=${INPUT_BINARY:-${MANIFESTS_E2E_BINARY:-}}
+# A name alone would be looked up in PATH.
+case $given in '' | */*) ;; *) given=./$given ;; esac
 directory=''
 if [ -n "$given" ]; then
   [ -f "$given" ] && [ -x "$given" ] ||

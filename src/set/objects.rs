@@ -2,6 +2,8 @@
 //!
 //! Given rendered YAML; refuses documents without kind or name.
 
+mod values;
+
 use std::sync::{Arc, LazyLock};
 
 use rayon::{
@@ -15,6 +17,8 @@ use crate::{
     api::ObjectId,
     report::{Exit, Explain},
 };
+
+pub use values::values;
 
 /// One object of a set. Its content is kept as JSON text, a tenth of what a tree of values takes.
 #[derive(Clone, Debug)]
@@ -161,41 +165,6 @@ pub fn read(source: &str, text: &str) -> Result<Vec<Object>, SetError> {
         side_by_side(|| documents.par_iter().enumerate().map(one).collect());
     let objects: Result<Vec<Vec<Object>>, SetError> = read.into_iter().collect();
     Ok(objects?.into_iter().flatten().collect())
-}
-
-/// Reads every document of one source that says what kind it is, and the items of lists: with or without a name, and with
-/// whatever a server has put in. What else is in it is left out.
-///
-/// # Errors
-/// [`SetError::Malformed`] naming the document.
-pub fn values(source: &str, text: &str) -> Result<Vec<(String, Value)>, SetError> {
-    fn open(at: String, value: Value, values: &mut Vec<(String, Value)>) {
-        let is_text = |key: &str| value[key].is_string();
-        if !is_text("kind") || !is_text("apiVersion") {
-            return;
-        }
-        let is_list = value["kind"]
-            .as_str()
-            .is_some_and(|kind| kind.ends_with("List"));
-        match value.get("items").and_then(Value::as_array) {
-            Some(items) if is_list => {
-                for (number, item) in items.iter().enumerate() {
-                    open(format!("{at}, item {}", number + 1), item.clone(), values);
-                }
-            }
-            _ => values.push((at, value)),
-        }
-    }
-    let mut values = Vec::new();
-    for (number, document) in documents(text).enumerate() {
-        let at = format!("{source}, document {}", number + 1);
-        let value = parse(document).map_err(|reason| SetError::Malformed {
-            at: at.clone(),
-            reason,
-        })?;
-        open(at, value, &mut values);
-    }
-    Ok(values)
 }
 
 /// Does work of many parts on the threads that read sets: four at most, since each holds the tree of a whole document.

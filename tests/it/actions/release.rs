@@ -23,6 +23,7 @@ for arch in $archs; do
   printf '#!/bin/sh\n# %s\necho binary of %s\n' "$arch" "$version" >"$1/manifests-e2e-$version-$arch-linux"
   chmod 755 "$1/manifests-e2e-$version-$arch-linux"
 done
+(cd "$1" && sha256sum manifests-e2e-*-linux >SHA256SUMS)
 "#;
 
 const OLD: &str = "0000000000000000000000000000000000000000";
@@ -218,6 +219,16 @@ fn what_is_published_is_what_the_tagged_commit_has_the_checksums_of() {
 
     let same = clone.release(&["--verify", dist]);
     assert!(same.status.success(), "{}", said(&same));
+    // Nothing goes along that has no checksum.
+    let script = Path::new(dist).join("install.sh");
+    fs::write(&script, "").unwrap();
+    let more = clone.release(&["--verify", dist]);
+    fs::remove_file(&script).unwrap();
+    let sums = Path::new(dist).join("SHA256SUMS");
+    let kept = fs::read(&sums).unwrap();
+    fs::write(&sums, "other\n").unwrap();
+    let unlike = clone.release(&["--verify", dist]);
+    fs::write(&sums, kept).unwrap();
     let binary = Path::new(dist).join("manifests-e2e-0.2.0-x86_64-linux");
     fs::write(&binary, "another").unwrap();
     let other = clone.release(&["--verify", dist]);
@@ -227,6 +238,8 @@ fn what_is_published_is_what_the_tagged_commit_has_the_checksums_of() {
     let later = clone.release(&["--verify", dist]);
 
     for (output, why) in [
+        (more, "has more than a release: ./install.sh"),
+        (unlike, "SHA256SUMS is not actions/checksums.txt"),
         (other, "not the binaries of this commit"),
         (less, "not the binaries of this commit"),
         (later, "this is no release commit"),

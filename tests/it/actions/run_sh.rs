@@ -52,6 +52,21 @@ fn the_binary_that_is_given_is_run_with_all_arguments_and_its_exit_code_kept() {
 }
 
 #[test]
+fn a_given_name_is_a_file_here_and_not_one_of_path() {
+    let checkout = Checkout::of_release();
+    let path = checkout.program("other", &program("of PATH"));
+    fs::create_dir(checkout.path("work")).unwrap();
+    checkout.executable(&checkout.path("work/other"), &program("mine"));
+
+    let output = checkout.run_in(
+        &checkout.path("work"),
+        &[("INPUT_BINARY", Path::new("other")), ("PATH", &path)],
+    );
+
+    assert_eq!(stdout(&output), "mine 3 teardown --scope a b\n");
+}
+
+#[test]
 fn a_given_binary_that_cannot_be_run_is_an_error_and_not_passed_over() {
     let checkout = Checkout::of_release();
     checkout.pin(&checkout.release(&program("released")));

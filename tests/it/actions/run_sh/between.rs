@@ -133,6 +133,10 @@ fn a_step_that_holds_a_secret_does_not_build() {
         "GH_TOKEN",
         "CARGO_REGISTRIES_OTHER_TOKEN",
         "DOCKER_PASSWORD",
+        "GITHUB_PAT",
+        "SSH_KEY",
+        "NPM_AUTH",
+        "KUBECONFIG_DATA",
     ] {
         let checkout = Checkout::between_releases("");
         let path = checkout.program("cargo", CARGO);

@@ -101,10 +101,23 @@ impl Checkout {
         self.call(&["teardown", "--scope", "a b"], env)
     }
 
+    /// The same, in another directory than this process's.
+    pub(super) fn run_in(&self, dir: &Path, env: &[(&str, &Path)]) -> Output {
+        self.called(&["teardown", "--scope", "a b"], env)
+            .current_dir(dir)
+            .output()
+            .expect("bash is there")
+    }
+
     pub(super) fn call(&self, words: &[&str], env: &[(&str, &Path)]) -> Output {
+        self.called(words, env).output().expect("bash is there")
+    }
+
+    fn called(&self, words: &[&str], env: &[(&str, &Path)]) -> Command {
         let releases = format!("file://{}", self.path("releases").display());
         // Not the script itself: a file that another test's new process still has open for writing cannot be run.
-        Command::new("/bin/bash")
+        let mut command = Command::new("/bin/bash");
+        command
             .arg(self.path("actions/run.sh"))
             .args(words)
             .env_clear()
@@ -114,9 +127,8 @@ impl Checkout {
             .env("RUNNER_TEMP", self.path("temporary"))
             .env("GITHUB_OUTPUT", self.path("output"))
             .env("MANIFESTS_E2E_RELEASES", releases)
-            .envs(env.iter().copied())
-            .output()
-            .expect("bash is there")
+            .envs(env.iter().copied());
+        command
     }
 
     /// A program under a name; gives the PATH that finds it first.

@@ -90,6 +90,46 @@ fn a_tool_cache_that_cannot_be_written_to_is_passed_over() {
 }
 
 #[test]
+fn a_cached_binary_that_cannot_be_executed_is_put_there_anew() {
+    let checkout = Checkout::of_release();
+    checkout.pin(&checkout.release(&program("released")));
+    checkout.run(&[]);
+    fs::set_permissions(checkout.cached(), fs::Permissions::from_mode(0o644)).unwrap();
+
+    let output = checkout.run(&[]);
+
+    assert_eq!(stdout(&output), "released 3 teardown --scope a b\n");
+}
+
+#[test]
+fn a_disk_without_room_is_passed_over_and_named_where_there_is_no_other() {
+    let checkout = Checkout::of_release();
+    checkout.pin(&checkout.release(&program("released")));
+    // What curl says where it cannot write.
+    let full = |where_full: &str| {
+        let curl = format!(
+            "#!/bin/bash\ncase \"$*\" in *{where_full}*) exit 23 ;; esac\nPATH=${{PATH#*:}} exec curl \"$@\"\n"
+        );
+        checkout.program("curl", &curl)
+    };
+
+    let one = checkout.run(&[("PATH", &full("/cache/"))]);
+    let none = checkout.run(&[
+        ("PATH", &full("manifests-e2e")),
+        ("RUNNER_TEMP", &checkout.path("other")),
+    ]);
+
+    assert_eq!(stdout(&one), "released 3 teardown --scope a b\n");
+    assert_eq!(none.status.code(), Some(3));
+    assert!(
+        stderr(&none).contains("has no room for the binary"),
+        "{}",
+        stderr(&none)
+    );
+    assert!(!stderr(&none).contains("cannot fetch"));
+}
+
+#[test]
 fn a_commit_without_a_checksum_for_this_machine_fetches_nothing() {
     let checkout = Checkout::of_release();
     checkout.pin(
