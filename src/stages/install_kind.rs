@@ -1,6 +1,7 @@
 //! `install-kind`: a host made fit, a KinD cluster that is really ready, a kubeconfig that works in every later step.
 
 mod fit;
+mod theirs;
 
 use serde_json::json;
 
@@ -41,16 +42,12 @@ struct Wish {
 pub async fn run(args: &InstallArgs, context: &mut Context) -> Result<Outputs, Failure> {
     let mirror_lines = args.registry_mirrors.clone().unwrap_or_default().0;
     let wish = Wish {
-        choice: versions::choose(
-            args.kind_version.as_deref(),
-            args.kubernetes_version.as_deref(),
-            args.node_image.as_deref().filter(|image| !image.is_empty()),
-        )?,
+        choice: versions_of(args)?,
         config: kind::config(args.config.as_deref(), args.workers)?,
         mirrors: kind::mirrors(&mirror_lines)?,
         mirror_lines,
         record: host_of(context)?,
-        name: cluster_name(args, context)?,
+        name: cluster_name(args, context).map_err(|error| theirs::renamed(args, error))?,
         exact: is_exact(args, context),
     };
     let fit = Box::pin(Fit::make(args, &wish, context))
@@ -69,15 +66,23 @@ pub async fn run(args: &InstallArgs, context: &mut Context) -> Result<Outputs, F
 /// # Errors
 /// [`Failure`] with exit code 2.
 pub fn check(args: &InstallArgs) -> Result<(), Failure> {
-    let (kind, kubernetes) = (
-        args.kind_version.as_deref(),
-        args.kubernetes_version.as_deref(),
-    );
-    versions::choose(kind, kubernetes, args.node_image.as_deref())?;
+    versions_of(args)?;
     kind::config(args.config.as_deref(), args.workers)?;
     kind::mirrors(args.registry_mirrors.as_ref().map_or(&[], |lines| &lines.0))?;
-    clusters::check_name(&args.cluster)?;
+    clusters::check_name(&args.cluster).map_err(|error| theirs::renamed(args, error))?;
     Ok(())
+}
+
+/// kind and the node image by what was asked for.
+fn versions_of(args: &InstallArgs) -> Result<versions::KindVersions, BadInput> {
+    if args.exact_name {
+        return theirs::versions(args);
+    }
+    versions::choose(
+        args.kind_version.as_deref(),
+        args.kubernetes_version.as_deref(),
+        args.node_image.as_deref().filter(|image| !image.is_empty()),
+    )
 }
 
 async fn make_cluster(wish: Wish, fit: &Fit, context: &mut Context) -> Result<Outputs, Failure> {

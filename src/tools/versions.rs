@@ -72,15 +72,7 @@ pub(crate) fn choose(
 ) -> Result<KindVersions, BadInput> {
     let wanted_kind = kind.map(with_v);
     let wanted = kubernetes.map(with_v);
-    if let Some(wanted) = &wanted
-        && !is_version(wanted)
-    {
-        return Err(BadInput {
-            input: "kubernetes-version",
-            reason: format!("`{}` is no version", kubernetes.unwrap_or_default()),
-            remedy: Some("write for example `v1.35.8` or `1.35`".to_owned()),
-        });
-    }
+    kubernetes.map_or(Ok(()), check_kubernetes)?;
     if let Some(image) = node_image {
         let tagged = image_version(image);
         if let (Some(tagged), Some(wanted)) = (&tagged, &wanted)
@@ -149,6 +141,21 @@ pub(crate) fn choose(
             "use one of {}, or name a node-image",
             versions.join(", ")
         )),
+    })
+}
+
+/// Refuses what is no version, such as `newest`.
+///
+/// # Errors
+/// [`BadInput`] with what one looks like.
+pub(crate) fn check_kubernetes(version: &str) -> Result<(), BadInput> {
+    if is_version(&with_v(version)) {
+        return Ok(());
+    }
+    Err(BadInput {
+        input: "kubernetes-version",
+        reason: format!("`{version}` is no version"),
+        remedy: Some("write for example `v1.35.8` or `1.35`".to_owned()),
     })
 }
 

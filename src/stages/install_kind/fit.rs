@@ -1,6 +1,6 @@
 //! A host made fit for a cluster: Docker, kind, the node image, limits, disk.
 
-use super::Wish;
+use super::{Wish, theirs};
 use crate::{
     cli::InstallArgs,
     host::{self, engine::Engine, prepare},
@@ -42,7 +42,9 @@ impl Fit {
                 arch: facts.arch,
                 tools_dir: args.tools_dir.as_deref(),
             };
-            let found = tools::find(wanted, &context.env, &context.store, deadline).await?;
+            let found = tools::find(wanted, &context.env, &context.store, deadline)
+                .await
+                .map_err(|error| theirs::kind_refused(args, error))?;
             let home = remote.then_some(facts.home.as_str());
             let kind = tools::place(&*host, &found, home, deadline).await?;
             Ok::<_, Failure>((kind, found.version))

@@ -7,6 +7,7 @@ use super::{Action, Input, JOB_STATUS, Output, Run, line, output, with_binary};
 
 /// Inputs of `create-cluster`: theirs, then the option of `install-kind` that it becomes.
 pub(in super::super) const CREATE_CLUSTER: [(&str, Option<&str>); 5] = [
+    // Theirs takes it for kubectl. Under `--exact-name` it is only looked at: the image decides.
     ("k8s_version", Some("kubernetes-version")),
     ("node_image", Some("node-image")),
     ("cluster_name", Some("cluster")),
@@ -15,7 +16,7 @@ pub(in super::super) const CREATE_CLUSTER: [(&str, Option<&str>); 5] = [
     ("wait", None),
 ];
 
-/// `create-cluster`, as kubeflow/testing has it: names, defaults, meanings, `KUBECONFIG` in every later step.
+/// `create-cluster`, as kubeflow/testing has it: names, defaults, `KUBECONFIG` in every later step.
 pub(super) fn create_cluster() -> Action {
     let required = |description: &str| Input {
         default: String::new(),
@@ -29,14 +30,19 @@ pub(super) fn create_cluster() -> Action {
     };
     let inputs = [
         required(
-            "Kubernetes version of the node image, such as `v1.36.1`. kubectl is the runner's own.",
+            "Version of kubectl in theirs, such as `v1.36.1`. Taken for compatibility: kubectl is the runner's own, and `node_image` decides on the cluster.",
         ),
-        required("Node image of KinD, such as `kindest/node:v1.36.1`."),
+        required(
+            "Node image of KinD, such as `kindest/node:v1.36.1`: it decides which Kubernetes runs.",
+        ),
         optional(
             "kind",
             "Name of the cluster, as it is: its context is `kind-<name>`, and `kind load --name` takes it.",
         ),
-        optional("v0.33.0", "Version of kind."),
+        optional(
+            "v0.33.0",
+            "Version of kind: one of `kind/versions.json`, or the one that is on `PATH` already.",
+        ),
         optional(
             "60s",
             "Taken for compatibility. The step waits until the cluster is ready, whatever is given here, and fails after 15 minutes; \
@@ -86,7 +92,7 @@ pub(super) fn create_cluster() -> Action {
     };
     Action {
         path: "actions/create-cluster/action.yml".to_owned(),
-        head: "# The inputs, defaults and meanings of kubeflow/testing's own create-cluster, on this machine.\n",
+        head: "# The inputs and defaults of kubeflow/testing's own create-cluster, on this machine. docs/actions.md says what differs.\n",
         title: "Create KinD cluster",
         icon: "box",
         description: "A KinD cluster on this machine that is really ready, by the inputs of kubeflow/testing.".to_owned(),
