@@ -8,7 +8,7 @@ use manifests_e2e::{inputs::variable, stages::Stage};
 use serde_yaml::Value;
 
 mod actions;
-mod examples;
+pub(super) mod examples;
 mod inputs;
 mod walls;
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what does not hold here fails the test")]
 
+mod pages;
+
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},

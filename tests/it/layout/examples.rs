@@ -44,10 +44,29 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn pages() -> Vec<PathBuf> {
+pub(in super::super) fn pages() -> Vec<PathBuf> {
     let mut pages = files("docs", ".md");
     pages.extend(["README.md", "examples/README.md"].map(|page| root().join(page)));
     pages
+}
+
+/// What a page says that is wrong once there is a release.
+pub(in super::super) fn stale_after_a_release(page: &str) -> Vec<&str> {
+    const STALE: [&str; 7] = [
+        "not released",
+        "nothing is released",
+        "no release yet",
+        "not out yet",
+        "there is none yet",
+        "before the first release",
+        "until the first release",
+    ];
+    let is_stale = |line: &&str| {
+        STALE
+            .iter()
+            .any(|stale| line.to_lowercase().contains(stale))
+    };
+    page.lines().filter(is_stale).collect()
 }
 
 /// The blocks of a page that are YAML.
@@ -319,6 +338,35 @@ fn links_of_the_pages_lead_somewhere() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn what_a_page_says_only_before_a_release_goes_with_it() {
+    let script = fs::read_to_string(root().join("actions/run.sh")).unwrap();
+    let released = !script.contains("\nlast_release=''\n");
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        // A comment that begins a paragraph makes its first line HTML, in which no Markdown is read.
+        let begins = |line: &str| {
+            line.trim_start_matches(['-', ' '])
+                .starts_with("<!-- unreleased")
+        };
+        assert!(!text.lines().any(begins), "{}", page.display());
+        let parts: Vec<&str> = text.split("<!-- unreleased -->").collect();
+        assert!(!released || parts.len() == 1, "{}", page.display());
+        let ends = parts
+            .iter()
+            .skip(1)
+            .map(|part| part.split_once("<!-- end unreleased -->"));
+        let after: Vec<&str> = ends.map(|pair| pair.expect("a mark ends").1).collect();
+        let stays = [&parts[..1], &after[..]].concat().concat();
+        assert_eq!(
+            stale_after_a_release(&stays),
+            Vec::<&str>::new(),
+            "{}",
+            page.display()
+        );
     }
 }
 
