@@ -227,6 +227,27 @@ fn a_policy_is_as_narrow_as_it_is_asked_to_be() {
 }
 
 #[test]
+fn what_docs_say_to_make_fits_into_what_iam_takes() {
+    // Of a policy that is attached to a user, and of all that is written into one role; white space does not count.
+    const ATTACHED: usize = 6_144;
+    const OF_A_ROLE: usize = 10_240;
+    let size = |action: &&str| -> usize {
+        let text = printed(&["--action", action]).expect("there is a policy");
+        text.chars().filter(|c| !c.is_whitespace()).count()
+    };
+    for role in [["chain", "doctor"], ["teardown", "reap"]] {
+        assert!(
+            role.iter().all(|action| size(action) <= ATTACHED),
+            "{role:?}"
+        );
+        assert!(
+            role.iter().map(size).sum::<usize>() <= OF_A_ROLE,
+            "{role:?}"
+        );
+    }
+}
+
+#[test]
 fn the_files_are_what_the_subcommand_prints() {
     let dir = root().join("e2e/iam");
     let fresh = iam::files();
