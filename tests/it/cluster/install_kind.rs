@@ -191,7 +191,13 @@ async fn sandbox_a_cluster_of_an_exact_name_is_its_jobs_alone_and_goes_by_the_re
         .unwrap();
     node_of(&name);
 
-    let refused = install(theirs.path(), &["--exact-name", "--cluster", &name]);
+    let words = [
+        "--exact-name",
+        "--cluster",
+        &name,
+        "--kubernetes-version=1.35",
+    ];
+    let refused = install(theirs.path(), &words);
     let unknown = provider.find(&Owner::job(&run), soon()).await.unwrap();
     let ended = Command::new(support::binary())
         .args(["teardown", "--scope", "run", "--run-id", &run.id])
