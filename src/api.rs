@@ -65,6 +65,16 @@ impl Resource {
         }
     }
 
+    /// Kind and group in one text, as [`ObjectId::group_kind`].
+    pub fn group_kind(&self) -> String {
+        format!("{}.{}", self.kind, self.group)
+    }
+
+    /// The name of the definition of a custom kind.
+    pub fn definition(&self) -> String {
+        format!("{}.{}", self.plural, self.group)
+    }
+
     /// The path of all of them, or of one.
     pub fn path(&self, namespace: Option<&str>, name: Option<&str>) -> String {
         let mut path = if self.group.is_empty() {
@@ -143,6 +153,11 @@ pub type Labels = BTreeMap<String, String>;
 /// The items of a list; none where it is none.
 pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// Whether an object is being deleted.
+pub fn is_leaving(object: &Value) -> bool {
+    !object["metadata"]["deletionTimestamp"].is_null()
 }
 
 /// Text that is not empty.

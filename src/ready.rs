@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{
-    api::{ObjectId, is_builtin},
+    api::{ObjectId, is_builtin, is_leaving},
     cluster::{live::keeps, view::View},
     pod::Why,
 };
@@ -201,7 +201,7 @@ impl<'a> ClusterView<'a> {
                 pods.push(*child);
             }
         }
-        pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        pods.retain(|pod| !is_leaving(pod));
         pods.sort_by_key(|pod| pod["metadata"]["name"].as_str());
         pods
     }
@@ -287,7 +287,7 @@ pub fn judge_live(
     live: &Value,
     cluster: &ClusterView<'_>,
 ) -> Verdict {
-    if !live["metadata"]["deletionTimestamp"].is_null() {
+    if is_leaving(live) {
         return Verdict::Waiting(keeps(live).into());
     }
     match (rule, Row::of(id)) {

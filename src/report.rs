@@ -231,19 +231,17 @@ pub fn document(text: Result<String, Failure>, env: &Environment) -> Exit {
 #[expect(clippy::print_stderr, reason = "this is the module that prints")]
 pub fn print(stage: Option<Stage>, failure: &Failure, on_runner: bool) {
     let text = text(stage, failure);
-    if on_runner {
-        eprintln!("{}", commands::harmless(&text));
-    } else {
+    if !on_runner {
         eprint!("{text}");
+        return;
     }
-    if on_runner {
-        let mut message = failure.line();
-        for part in failure.details.iter().chain(&failure.hint) {
-            message.push('\n');
-            message.push_str(part);
-        }
-        commands::error(title(stage), &message);
+    eprintln!("{}", commands::harmless(&text));
+    let mut message = failure.line();
+    for part in failure.details.iter().chain(&failure.hint) {
+        message.push('\n');
+        message.push_str(part);
     }
+    commands::error(title(stage), &message);
 }
 
 fn title(stage: Option<Stage>) -> &'static str {

@@ -9,7 +9,7 @@ use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
 use crate::{
-    api::list,
+    api::{Resource, is_leaving, list},
     cluster::{
         errors::{Class, Given},
         request::{MANAGER, METADATA, Refusal, answered},
@@ -63,6 +63,16 @@ pub async fn get(client: &Client, path: &str, extent: Extent) -> Result<Option<V
         Err(refusal) if refusal.code == 404 => Ok(None),
         Err(refusal) => Err(refusal),
     }
+}
+
+/// The definition of a custom kind; none where another API server serves it.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn definition(client: &Client, kind: &Resource) -> Result<Option<Value>, Refusal> {
+    let name = kind.definition();
+    let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
+    get(client, &path, Extent::Whole).await
 }
 
 /// A document in one of the accepted forms.
@@ -278,7 +288,7 @@ pub fn keeps(object: &Value) -> String {
     let said: Vec<&str> = conditions
         .filter_map(|condition| condition["message"].as_str())
         .collect();
-    if object["metadata"]["deletionTimestamp"].is_null() {
+    if !is_leaving(object) {
         "its deletion has not begun".to_owned()
     } else if !said.is_empty() {
         said.join("; ")

@@ -173,7 +173,7 @@ impl Watches {
 
     /// Keeps a kind in view from now on, as far as the server lets it be seen.
     pub fn keep_if_shown(&mut self, resource: &Resource) {
-        let group_kind = format!("{}.{}", resource.kind, resource.group);
+        let group_kind = resource.group_kind();
         if !self.watched.contains_key(&group_kind) {
             self.optional.insert(group_kind);
             self.keep(resource);
@@ -182,7 +182,7 @@ impl Watches {
 
     /// Keeps a kind in view from now on. To be called once its definition is served.
     pub fn keep(&mut self, resource: &Resource) {
-        let group_kind = format!("{}.{}", resource.kind, resource.group);
+        let group_kind = resource.group_kind();
         if self.watched.contains_key(&group_kind) {
             return;
         }

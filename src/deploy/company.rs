@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    api::list,
+    api::{is_leaving, list},
     deploy::{DeployError, Deployment, verdict::QUIET},
     ready::{self, ClusterView, Missing, Verdict},
 };
@@ -131,7 +131,7 @@ impl Deployment<'_> {
             .view
             .all("Pod.")
             .filter(|pod| namespaces.contains(text(pod, "namespace")))
-            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+            .filter(|pod| !is_leaving(pod))
             .filter(|pod| !only_broken || !is_of(pod, cluster, &own))
             .filter(|pod| !is_finished(pod, cluster))
             .filter_map(|pod| {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    api::{ObjectId, list},
+    api::{ObjectId, is_leaving, list},
     cluster::{
         errors::{Awaited, Class},
         live::{self, Extent, NO_FINALIZER},
@@ -201,10 +201,6 @@ impl Deployment<'_> {
             id.name
         )
     }
-}
-
-fn is_leaving(live: &Value) -> bool {
-    !live["metadata"]["deletionTimestamp"].is_null()
 }
 
 /// That an object is being deleted, and what keeps it.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
+    api::is_leaving,
     cluster::live,
     deploy::{
         Deployment, State,
@@ -144,7 +145,7 @@ impl Deployment<'_> {
     fn absence(&self, namespace: &str) -> String {
         let view = self.watches.view();
         let live = view.get("Namespace.", None, namespace);
-        match live.filter(|it| !it["metadata"]["deletionTimestamp"].is_null()) {
+        match live.filter(|it| is_leaving(it)) {
             Some(live) => format!(
                 "namespace {namespace} is being deleted, and the set does not make it: {}",
                 live::keeps(live)

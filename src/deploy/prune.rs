@@ -287,7 +287,7 @@ fn keep(
         "Namespace" => other.namespace.as_deref() == Some(&id.name),
         "CustomResourceDefinition" => {
             let resource = plan.served.preferred(&other.group, &other.kind);
-            resource.is_some_and(|it| format!("{}.{}", it.plural, it.group) == id.name)
+            resource.is_some_and(|it| it.definition() == id.name)
         }
         _ => false,
     };

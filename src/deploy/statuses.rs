@@ -10,10 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    cluster::{
-        live::{self, Extent},
-        request::Refusal,
-    },
+    cluster::{live, request::Refusal},
     deploy::{Answer, Deployment},
     ready::{self, NO_STATUS, StatusSchema, Verdict},
 };
@@ -149,7 +146,7 @@ impl Deployment<'_> {
             let Some(resource) = self.plan.served.of(object) else {
                 continue;
             };
-            let name = format!("{}.{}", resource.plural, resource.group);
+            let name = resource.definition();
             let of_the_set = self.plan.objects.iter().find(|it| {
                 it.id.is("apiextensions.k8s.io", "CustomResourceDefinition") && it.id.name == name
             });
@@ -160,11 +157,10 @@ impl Deployment<'_> {
                 continue;
             }
             self.schemas.0.insert(group_kind, Asked::Asking);
-            let client = self.client.0.clone();
-            let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
-            self.ask(async move {
-                Answer::Definition(at, live::get(&client, &path, Extent::Whole).await)
-            });
+            let (client, resource) = (self.client.0.clone(), resource.clone());
+            self.ask(
+                async move { Answer::Definition(at, live::definition(&client, &resource).await) },
+            );
         }
     }
 

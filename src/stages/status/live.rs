@@ -173,7 +173,7 @@ impl Eye<'_> {
         let lists = stream::iter(self.kinds()).map(|(resource, extent)| async move {
             let path = resource.path(None, None);
             let listed = live::pages(self.client, &path, "", extent).await;
-            let group_kind = format!("{}.{}", resource.kind, resource.group);
+            let group_kind = resource.group_kind();
             listed
                 .map(|values| (group_kind, values))
                 .map_err(|refusal| unlisted(&resource, &refusal))
@@ -201,7 +201,7 @@ impl Eye<'_> {
         let mut kinds: HashMap<String, (Resource, Extent)> = HashMap::new();
         let mut add = |resource: &Resource, extent: Extent| {
             let known = kinds
-                .entry(format!("{}.{}", resource.kind, resource.group))
+                .entry(resource.group_kind())
                 .or_insert_with(|| (resource.clone(), extent));
             if extent == Extent::Whole {
                 known.1 = extent;
@@ -248,11 +248,7 @@ impl Eye<'_> {
             let Some(resource) = self.served.of(object) else {
                 continue;
             };
-            let path = format!(
-                "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{}.{}",
-                resource.plural, resource.group
-            );
-            if let Ok(definition) = live::get(self.client, &path, Extent::Whole).await {
+            if let Ok(definition) = live::definition(self.client, resource).await {
                 let schema = definition.map_or_else(StatusSchema::default, |it| {
                     StatusSchema::of(&it, &object.version)
                 });
