@@ -165,11 +165,11 @@ fn with_a_database() -> Set {
     );
     database["readinessProbe"] = json!({"tcpSocket": {"port": 8080}, "periodSeconds": 1});
     let mut application = python(
-        "import os, socket, time; socket.create_connection((os.environ['DB'], 8080), 1); time.sleep(3600)",
+        "import os, pathlib, socket, time; socket.create_connection((os.environ['DB'], 8080), 1); pathlib.Path('/tmp/connected').touch(); time.sleep(3600)",
     );
-    // Running is not yet up: it may be about to crash.
+    // Running is not yet up: it may be about to crash, or still be asking for the name.
     application["readinessProbe"] =
-        json!({"exec": {"command": ["true"]}, "initialDelaySeconds": 3});
+        json!({"exec": {"command": ["test", "-f", "/tmp/connected"]}, "periodSeconds": 1});
     application["env"] = json!([{"name": "DB", "value": "database"}]);
     let objects = vec![
         deployment(name, "application", &application),
