@@ -4,16 +4,20 @@
 
 use std::time::Duration;
 
-use octocrab::{Octocrab, service::middleware::retry::RetryConfig};
+use backon::{ExponentialBuilder, Retryable as _};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use reqwest::Client;
 use serde::Deserialize;
+use url::Url;
 
 use crate::{
+    http_client,
     inputs::Environment,
     limits::Deadline,
     report::{self, Exit, Explain},
 };
 
-/// For one request.
+/// For one request, with all its retries.
 const ANSWER: Duration = Duration::from_secs(20);
 /// A request that failed by a fault of the server or the way to it is sent so often again.
 const AGAIN: usize = 3;
@@ -21,7 +25,9 @@ const AGAIN: usize = 3;
 /// The API.
 #[derive(Clone, Debug)]
 pub struct Api {
-    octocrab: Octocrab,
+    client: Client,
+    /// Without a slash at its end.
+    base: String,
 }
 
 /// A run as the API has it.
@@ -117,31 +123,32 @@ impl Api {
     /// # Errors
     /// [`ApiError::Variable`].
     pub fn new(env: &Environment) -> Result<Self, ApiError> {
-        let unusable = |variable| {
-            move |error: octocrab::Error| ApiError::Variable {
-                variable,
-                reason: error
-                    .to_string()
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
-            }
-        };
+        let unusable = |variable, reason: String| ApiError::Variable { variable, reason };
         let base = env
             .get("GITHUB_API_URL")
             .unwrap_or("https://api.github.com");
-        let mut builder = Octocrab::builder()
-            .base_uri(base)
-            .map_err(unusable("GITHUB_API_URL"))?
-            .set_connect_timeout(Some(Duration::from_secs(5)))
-            .set_read_timeout(Some(ANSWER))
-            .add_retry_config(RetryConfig::Simple(AGAIN));
-        if let Some(token) = env.get("GITHUB_TOKEN") {
-            builder = builder.personal_token(token.trim().to_owned());
+        let url =
+            Url::parse(base).map_err(|error| unusable("GITHUB_API_URL", error.to_string()))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            let reason = format!("its scheme is {}, not http or https", url.scheme());
+            return Err(unusable("GITHUB_API_URL", reason));
         }
-        let octocrab = builder.build().map_err(unusable("GITHUB_TOKEN"))?;
-        Ok(Self { octocrab })
+        let mut headers = HeaderMap::new();
+        let accept = HeaderValue::from_static("application/vnd.github+json");
+        headers.insert(header::ACCEPT, accept);
+        if let Some(token) = env.get("GITHUB_TOKEN") {
+            let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
+                .map_err(|error| unusable("GITHUB_TOKEN", error.to_string()))?;
+            bearer.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, bearer);
+        }
+        let client = http_client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .default_headers(headers)
+            .build()
+            .map_err(|error| unusable("GITHUB_API_URL", report::with_causes(&error)))?;
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Self { client, base })
     }
 
     /// What a route answers, whatever it is.
@@ -149,28 +156,41 @@ impl Api {
     /// # Errors
     /// A text, where nothing answered.
     pub async fn ask(&self, route: &str, deadline: Deadline) -> Result<Answer, String> {
-        let asked = async {
-            let response = self.octocrab._get(route).await?;
-            let header = |name: &str| {
-                let value = response.headers().get(name)?.to_str().ok()?;
-                (!value.is_empty()).then(|| value.to_owned())
-            };
-            let scopes = header("x-oauth-scopes");
-            let accepted = header("x-accepted-github-permissions");
-            let status = response.status().as_u16();
-            let text = self.octocrab.body_to_string(response).await?;
-            let body = serde_json::from_str(&text).unwrap_or_default();
-            Ok::<_, octocrab::Error>(Answer {
-                status,
-                scopes,
-                accepted,
-                body,
-            })
-        };
-        match deadline.within(ANSWER).bound(Box::pin(asked)).await {
-            Ok(answer) => answer.map_err(|error| report::with_causes(&error)),
+        let url = format!("{}{route}", self.base);
+        let attempts = (|| self.attempt(&url)).retry(
+            ExponentialBuilder::default()
+                .with_jitter()
+                .with_min_delay(Duration::from_millis(500))
+                .with_max_times(AGAIN),
+        );
+        match deadline.within(ANSWER).bound(Box::pin(attempts)).await {
+            Ok(Ok(answer) | Err(Attempt::Answered(answer))) => Ok(answer),
+            Ok(Err(Attempt::Failed(error))) => Err(report::with_causes(&error)),
             Err(passed) => Err(passed.to_string()),
         }
+    }
+
+    /// One request; an answer that is a fault of the server's is an error, so that it is asked again.
+    async fn attempt(&self, url: &str) -> Result<Answer, Attempt> {
+        let response = self.client.get(url).send().await?;
+        let header = |name: &str| {
+            let value = response.headers().get(name)?.to_str().ok()?;
+            (!value.is_empty()).then(|| value.to_owned())
+        };
+        let scopes = header("x-oauth-scopes");
+        let accepted = header("x-accepted-github-permissions");
+        let status = response.status();
+        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+        let answer = Answer {
+            status: status.as_u16(),
+            scopes,
+            accepted,
+            body,
+        };
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(Attempt::Answered(answer));
+        }
+        Ok(answer)
     }
 
     /// One run; `None` where there is none that this token may see.
@@ -204,20 +224,98 @@ impl Api {
             return Err(silent("that is no name of a repository".to_owned()));
         }
         let route = format!("/repos/{repository}/actions/runs/{id}");
-        let asked = self.octocrab.get::<WorkflowRun, _, ()>(route, None);
-        match deadline.within(ANSWER).bound(Box::pin(asked)).await {
-            Ok(Ok(run)) => Ok(Some(run)),
-            Ok(Err(octocrab::Error::GitHub { source, .. })) => {
-                if source.status_code == http::StatusCode::NOT_FOUND {
-                    return Ok(None);
-                }
-                Err(silent(format!(
-                    "{}: {}",
-                    source.status_code, source.message
-                )))
+        let answer = self.ask(&route, deadline).await.map_err(silent)?;
+        match answer.status {
+            200 => serde_json::from_value(answer.body)
+                .map(Some)
+                .map_err(|error| silent(format!("what it answered is no run: {error}"))),
+            404 => Ok(None),
+            status => Err(silent(format!("{status}: {}", answer.message()))),
+        }
+    }
+}
+
+/// An attempt that is worth another.
+enum Attempt {
+    /// The server said that the fault is its own, or that it was asked too often.
+    Answered(Answer),
+    /// Nothing was answered.
+    Failed(reqwest::Error),
+}
+
+impl From<reqwest::Error> for Attempt {
+    fn from(error: reqwest::Error) -> Self {
+        // An address that the user gave may hold a password.
+        Self::Failed(error.without_url())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::{Router, response::IntoResponse as _, routing::get};
+
+    use super::*;
+    use crate::limits::Limit;
+
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+    async fn server() -> String {
+        let run = |headers: HeaderMap| async move {
+            if ASKED.fetch_add(1, Ordering::SeqCst) < 2 {
+                return (StatusCode::BAD_GATEWAY, "a page of a proxy").into_response();
             }
-            Ok(Err(error)) => Err(silent(report::with_causes(&error))),
-            Err(passed) => Err(silent(passed.to_string())),
+            assert_eq!(headers[header::AUTHORIZATION], "Bearer a-token");
+            r#"{"status": "completed", "conclusion": "failure"}"#.into_response()
+        };
+        let no = || async { (StatusCode::FORBIDDEN, r#"{"message": "not you"}"#) };
+        let away = || async { (StatusCode::MOVED_PERMANENTLY, [("location", "1")]) };
+        let router = Router::new()
+            .route("/api/v3/repos/a/b/actions/runs/1", get(run))
+            .route("/api/v3/repos/a/b/actions/runs/2", get(no))
+            .route("/api/v3/repos/a/b/actions/runs/3", get(away));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(axum::serve(listener, router).into_future());
+        format!("http://{address}/api/v3/")
+    }
+
+    #[tokio::test]
+    async fn a_server_at_fault_is_asked_again_and_a_refusal_is_told() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let url = server().await;
+        let env = Environment::of([
+            ("GITHUB_API_URL", url.as_str()),
+            ("GITHUB_TOKEN", "a-token\n"),
+        ]);
+        let api = Api::new(&env).unwrap();
+        let deadline = Deadline::after(Limit::secs(30));
+        let run = api.run("a/b", 1, deadline).await.unwrap().unwrap();
+        assert!(run.is_over());
+        assert_eq!((run.run_attempt, ASKED.load(Ordering::SeqCst)), (1, 3));
+        let refused = api.run("a/b", 2, deadline).await.unwrap_err();
+        let said = "GitHub did not tell about run 2 of a/b: 403: not you";
+        assert_eq!(refused.to_string(), said);
+        let moved = api.run("a/b", 3, deadline).await.unwrap();
+        assert_eq!(moved, Some(run), "a repository that was renamed");
+        assert_eq!(api.run("a/b", 4, deadline).await.unwrap(), None);
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_is_named_without_its_value() {
+        for (name, value, reason) in [
+            ("GITHUB_TOKEN", "a\nb", "failed to parse header value"),
+            ("GITHUB_API_URL", "here", "relative URL without a base"),
+            (
+                "GITHUB_API_URL",
+                "ftp://a",
+                "its scheme is ftp, not http or https",
+            ),
+        ] {
+            let error = Api::new(&Environment::of([(name, value)])).unwrap_err();
+            let said = format!("{name} cannot be used: {reason}");
+            assert_eq!(error.to_string(), said);
         }
     }
 }
