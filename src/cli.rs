@@ -8,6 +8,7 @@ use crate::{limits::Limit, stages::Stage};
 
 mod args;
 mod choices;
+mod diagnose;
 mod doctor;
 mod iam;
 mod status;
@@ -17,6 +18,7 @@ pub use args::{
     TeardownArgs, Whereabouts,
 };
 pub use choices::{Arch, Market, Order, Pods, ProviderKind, Prune, Scope};
+pub use diagnose::DiagnoseArgs;
 pub use doctor::DoctorArgs;
 pub use iam::{Action, Component, IamArgs, Role};
 pub use status::StatusArgs;
@@ -61,6 +63,8 @@ pub enum Command {
     IamPolicy(Box<IamArgs>),
     /// Tell of each object whether it is ready: of files, directories and bundles as they are, or as a cluster has them
     Status(Box<StatusArgs>),
+    /// Find the causes of what is broken in files, directories and bundles, the most likely first; no cluster is asked
+    Diagnose(DiagnoseArgs),
     /// Run the whole chain; logs are gathered and the host is torn down whatever happens
     Run(Box<RunArgs>),
     /// Keep a port of this machine forwarded to the host's API server (started by install-kind)

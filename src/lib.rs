@@ -54,6 +54,9 @@ pub(crate) mod notebook;
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod logs;
 
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod diagnose;
+
 pub(crate) mod reap;
 
 pub(crate) mod doctor;

@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub mod deploy_manifests;
+pub mod diagnose;
 pub mod doctor;
 pub mod extend;
 pub mod gather_logs;
@@ -153,20 +154,27 @@ pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exi
                     Err(Failure::new(Exit::Cancelled, "cancelled by a signal"))
                 }
             };
-            match answer {
-                Ok((text, exit)) => match report::document(Ok(text), &process.env) {
-                    Exit::Passed => exit,
-                    failed => failed,
-                },
-                Err(failure) => {
-                    report::document(Err(failure.leaving(Leftover::None)), &process.env)
-                }
-            }
+            tell(answer, &process.env)
+        }
+        Command::Diagnose(args) => {
+            progress::start(args.log, &process.env);
+            tell(diagnose::answer(&args), &process.env)
         }
         Command::Tunnel(args) => {
             progress::start(LogLevel::default(), &process.env);
             tunnel::serve(&args.state).await
         }
+    }
+}
+
+/// Prints an answer, whose exit code is part of it.
+fn tell(answer: Result<(String, Exit), Failure>, env: &Environment) -> Exit {
+    match answer {
+        Ok((text, exit)) => match report::document(Ok(text), env) {
+            Exit::Passed => exit,
+            failed => failed,
+        },
+        Err(failure) => report::document(Err(failure.leaving(Leftover::None)), env),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     ready::{self, ClusterView, ReadyWhen, StatusSchema, Verdict},
 };
 
-pub use read::{Found, read};
+pub use read::{Found, ReadError, is_manifest, read, take, visit};
 pub use table::table;
 
 /// How one object is.

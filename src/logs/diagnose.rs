@@ -2,6 +2,7 @@
 //!
 //! Pure: no clock, no server. A rule looks at one kind of object; what says the same is folded into one finding.
 
+mod class;
 mod pods;
 mod workloads;
 
@@ -12,55 +13,7 @@ use serde::Serialize;
 use super::snapshot::{Object, Snapshot};
 use crate::pod::brief;
 
-/// What kind of trouble; the order is that of causes before their symptoms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// A node is not ready or short of something.
-    Node,
-    /// Pods were evicted.
-    Evicted,
-    /// No node has room for a pod.
-    Unschedulable,
-    /// An image cannot be pulled.
-    ImagePull,
-    /// A webhook that guards objects does not answer.
-    Webhook,
-    /// The API server refuses the pods of a workload.
-    Refused,
-    /// A volume is not there.
-    Volume,
-    /// A Secret or `ConfigMap` that a pod names is not there.
-    Configuration,
-    /// A container needed more memory than it may have.
-    OutOfMemory,
-    /// A container ends again and again.
-    CrashLoop,
-    /// A container runs and is not ready.
-    NotReady,
-    /// A Job failed.
-    Job,
-}
-
-impl Class {
-    /// In a few words.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Node => "node",
-            Self::Evicted => "evicted",
-            Self::Unschedulable => "unschedulable",
-            Self::ImagePull => "image pull",
-            Self::Webhook => "webhook",
-            Self::Refused => "refused",
-            Self::Volume => "volume",
-            Self::Configuration => "configuration",
-            Self::OutOfMemory => "out of memory",
-            Self::CrashLoop => "crash loop",
-            Self::NotReady => "not ready",
-            Self::Job => "job failed",
-        }
-    }
-}
+pub use class::{Class, Origin};
 
 /// One cause and whom it concerns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -124,11 +77,11 @@ fn fold(found: Vec<Finding>) -> Vec<Finding> {
     // A failed Job whose container crashed is told by its container.
     let told: Vec<String> = findings
         .iter()
-        .filter(|finding| finding.class != Class::Job)
+        .filter(|finding| finding.class != Class::JobFailed)
         .flat_map(|finding| finding.affects.clone())
         .collect();
     findings.retain(|finding| {
-        finding.class != Class::Job
+        finding.class != Class::JobFailed
             || finding
                 .affects
                 .iter()

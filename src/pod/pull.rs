@@ -31,7 +31,10 @@ pub fn why(message: &str, reason: &str) -> (Why, String) {
     ]) {
         (Why::ImagePlatform, "there is none for this architecture")
     } else if has(&["no such host"]) {
-        (Why::RegistryUnknown, "the registry is out of reach")
+        (
+            Why::RegistryUnknown,
+            "the name of its registry does not resolve (no such host)",
+        )
     } else if has(&[
         "not found",
         "manifest unknown",

@@ -70,23 +70,13 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Found>, ReadError> {
     let mut found = Vec::new();
     for path in paths {
         let before = found.len();
-        let unreadable = |reason: io::Error| ReadError::Unreadable {
-            path: path.clone(),
-            reason: reason.to_string(),
-        };
-        if path.is_dir() {
-            let mut files = Vec::new();
-            walk(path, &mut files).map_err(unreadable)?;
-            for file in files {
-                let text = fs::read_to_string(&file).map_err(unreadable)?;
-                take(&file.display().to_string(), &text, &mut found)?;
-            }
-        } else if is_zip(path).map_err(unreadable)? {
-            unpack(path, &mut found)?;
-        } else {
-            let text = fs::read_to_string(path).map_err(unreadable)?;
-            take(&path.display().to_string(), &text, &mut found)?;
-        }
+        visit(path, is_manifest, &mut |file: &str, bytes: Vec<u8>| {
+            let text = String::from_utf8(bytes).map_err(|error| ReadError::Unreadable {
+                path: file.into(),
+                reason: error.to_string(),
+            })?;
+            take(file, &text, &mut found)
+        })?;
         if found.len() == before {
             return Err(ReadError::Empty { path: path.clone() });
         }
@@ -94,7 +84,44 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Found>, ReadError> {
     Ok(found)
 }
 
-fn take(source: &str, text: &str, found: &mut Vec<Found>) -> Result<(), SetError> {
+/// Reads a file, or those files of a directory or an archive that are `wanted`, by name. Each is handed on with its name
+/// and its content.
+///
+/// # Errors
+/// [`ReadError::Unreadable`], and whatever `take` refuses.
+pub fn visit(
+    path: &Path,
+    wanted: impl Fn(&Path) -> bool,
+    take: &mut impl FnMut(&str, Vec<u8>) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    let unreadable = |reason: io::Error| ReadError::Unreadable {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    };
+    if path.is_dir() {
+        let mut files = Vec::new();
+        walk(path, &mut files).map_err(unreadable)?;
+        for file in files.into_iter().filter(|file| wanted(file)) {
+            let bytes = fs::read(&file).map_err(unreadable)?;
+            take(&file.display().to_string(), bytes)?;
+        }
+        return Ok(());
+    }
+    match begin(path).map_err(unreadable)? {
+        [b'P', b'K', 3, 4] => unzip(path, wanted, take),
+        [0x1f, 0x8b, ..] => untar(path, wanted, take),
+        _ => {
+            let bytes = fs::read(path).map_err(unreadable)?;
+            take(&path.display().to_string(), bytes)
+        }
+    }
+}
+
+/// Takes the objects of a text, with the documents that they stand in.
+///
+/// # Errors
+/// [`ReadError::Malformed`].
+pub fn take(source: &str, text: &str, found: &mut Vec<Found>) -> Result<(), ReadError> {
     // What kustomize reads is no object of a cluster.
     let is_object = |value: &Value| {
         let api_version = value["apiVersion"].as_str().unwrap_or_default();
@@ -106,12 +133,13 @@ fn take(source: &str, text: &str, found: &mut Vec<Found>) -> Result<(), SetError
     Ok(())
 }
 
-fn is_manifest(path: &Path) -> bool {
+/// Whether a file may hold objects, by its name.
+pub fn is_manifest(path: &Path) -> bool {
     let end = path.extension().and_then(|end| end.to_str());
     matches!(end, Some("yaml" | "yml" | "json"))
 }
 
-/// The files of a directory that may hold objects, by name.
+/// The files of a directory, by name.
 fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries: Vec<PathBuf> = fs::read_dir(directory)?
         .map(|entry| entry.map(|entry| entry.path()))
@@ -120,20 +148,26 @@ fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for path in entries {
         if path.is_dir() {
             walk(&path, files)?;
-        } else if is_manifest(&path) {
+        } else {
             files.push(path);
         }
     }
     Ok(())
 }
 
-fn is_zip(path: &Path) -> io::Result<bool> {
+/// The first bytes of a file, which say what it is.
+fn begin(path: &Path) -> io::Result<[u8; 4]> {
     let mut begin = [0; 4];
     let read = File::open(path)?.read(&mut begin)?;
-    Ok(read == 4 && begin == *b"PK\x03\x04")
+    // A shorter file is no archive.
+    Ok(if read == begin.len() { begin } else { [0; 4] })
 }
 
-fn unpack(path: &Path, found: &mut Vec<Found>) -> Result<(), ReadError> {
+fn unzip(
+    path: &Path,
+    wanted: impl Fn(&Path) -> bool,
+    take: &mut impl FnMut(&str, Vec<u8>) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
     let unreadable = |reason: String| ReadError::Unreadable {
         path: path.to_owned(),
         reason,
@@ -148,14 +182,38 @@ fn unpack(path: &Path, found: &mut Vec<Found>) -> Result<(), ReadError> {
             .name()
             .map_err(|error| unreadable(error.to_string()))?
             .into_owned();
-        if !entry.is_file() || !is_manifest(Path::new(&name)) {
+        if !entry.is_file() || !wanted(Path::new(&name)) {
             continue;
         }
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         entry
-            .read_to_string(&mut text)
+            .read_to_end(&mut bytes)
             .map_err(|error| unreadable(format!("{name}: {error}")))?;
-        take(&name, &text, found)?;
+        take(&name, bytes)?;
+    }
+    Ok(())
+}
+
+fn untar(
+    path: &Path,
+    wanted: impl Fn(&Path) -> bool,
+    take: &mut impl FnMut(&str, Vec<u8>) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    let unreadable = |reason: io::Error| ReadError::Unreadable {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
+    for entry in archive.entries().map_err(unreadable)? {
+        let mut entry = entry.map_err(unreadable)?;
+        let name = entry.path().map_err(unreadable)?.display().to_string();
+        if !entry.header().entry_type().is_file() || !wanted(Path::new(&name)) {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(unreadable)?;
+        take(&name, bytes)?;
     }
     Ok(())
 }

@@ -27,8 +27,8 @@ fn one(snapshot: &Snapshot, pod: &Object) -> Vec<Finding> {
     let troubles = pod::troubles(&pod.value, &events).into_iter();
     troubles
         .filter_map(|trouble| {
-            let class = class(trouble.why)?;
-            let (cause, evidence) = told(snapshot, pod, trouble, class);
+            let class = class(&trouble)?;
+            let (cause, evidence) = told(snapshot, pod, trouble);
             Some(Finding {
                 class,
                 affects: vec![owner(snapshot, pod)],
@@ -40,39 +40,86 @@ fn one(snapshot: &Snapshot, pod: &Object) -> Vec<Finding> {
 }
 
 /// The class of a trouble; none for what another rule tells.
-fn class(why: Why) -> Option<Class> {
-    Some(match why {
+fn class(trouble: &Trouble) -> Option<Class> {
+    let message = trouble.message.as_str();
+    Some(match trouble.why {
         // A claim that is not bound is told as such, by its own rule; who lifts a gate is nobody's trouble.
         Why::Claim | Why::Gated => return None,
         Why::Evicted => Class::Evicted,
-        Why::NoRoom => Class::Unschedulable,
-        Why::Configuration | Why::RunsAsRoot | Why::Waits => Class::Configuration,
+        Why::NoRoom => no_room(&trouble.what),
+        Why::Configuration if is_missing(message) => Class::ConfigurationMissing,
+        Why::Configuration | Why::RunsAsRoot => Class::ContainerNotCreated,
+        Why::Waits => Class::ContainerWaiting,
         Why::OutOfMemory => Class::OutOfMemory,
         Why::Crash => Class::CrashLoop,
-        Why::Volume => Class::Volume,
-        Why::NotReady => Class::NotReady,
-        Why::Webhook => Class::Webhook,
-        Why::PodSecurity | Why::Quota | Why::Refused => Class::Refused,
-        why if why.is_pull() => Class::ImagePull,
-        _ => return None,
+        Why::Volume if is_missing(message) => Class::ConfigurationMissing,
+        Why::Volume => Class::MountFailed,
+        Why::NotReady if message.starts_with("Liveness") => Class::LivenessProbeFails,
+        Why::NotReady if message.starts_with("Startup") => Class::StartupProbeFails,
+        Why::NotReady => Class::ReadinessProbeFails,
+        Why::ImageName => Class::ImageNameInvalid,
+        Why::ImageGone => Class::ImageNotFound,
+        Why::ImagePlatform => Class::ImagePlatformMissing,
+        Why::ImageNever => Class::ImageNeverPulled,
+        Why::RegistryDenies => Class::RegistryAccessDenied,
+        Why::RegistryLimits => Class::RegistryRateLimited,
+        Why::RegistryUnknown => Class::RegistryNameUnknown,
+        Why::RegistryUnreachable => Class::RegistryUnreachable,
+        Why::ImagePull => Class::ImagePullFailed,
+        Why::Webhook | Why::PodSecurity | Why::Quota | Why::Refused => {
+            refused(trouble.why, message)
+        }
     })
 }
 
+/// The class of what the API server refuses.
+pub(super) fn refused(why: Why, message: &str) -> Class {
+    match why {
+        Why::Webhook => Class::WebhookDown,
+        Why::PodSecurity => Class::PodSecurityViolated,
+        Why::Quota => Class::QuotaExceeded,
+        _ if message.contains("serviceaccount") && message.contains("not found") => {
+            Class::ServiceAccountMissing
+        }
+        _ => Class::PodsRefused,
+    }
+}
+
+/// The class of what the scheduler lacks. A cordon is the class where nothing else is lacking: most clusters have a node
+/// that takes no pods.
+fn no_room(what: &str) -> Class {
+    let has = |words: &[&str]| words.iter().any(|word| what.contains(word));
+    if has(&["Insufficient", "Too many pods"]) {
+        Class::InsufficientResources
+    } else if has(&["affinity/selector"]) {
+        Class::NodeSelectorMismatch
+    } else if has(&["affinity rules", "topology spread"]) {
+        Class::PodAffinityConflict
+    } else if has(&["untolerated taint"]) {
+        Class::TaintNotTolerated
+    } else if has(&["were unschedulable"]) {
+        Class::NodeCordoned
+    } else {
+        Class::Unschedulable
+    }
+}
+
+/// Whether a message is about a Secret, a `ConfigMap` or a key that is not there.
+fn is_missing(message: &str) -> bool {
+    let is_of = message.contains("secret") || message.contains("configmap");
+    (is_of && message.contains("not found")) || message.contains("couldn't find key")
+}
+
 /// A trouble in one line, and what shows it.
-fn told(
-    snapshot: &Snapshot,
-    pod: &Object,
-    trouble: Trouble,
-    class: Class,
-) -> (String, Vec<String>) {
+fn told(snapshot: &Snapshot, pod: &Object, trouble: Trouble) -> (String, Vec<String>) {
     let Some(name) = trouble.container.as_deref() else {
-        let shown = (class == Class::Unschedulable).then(|| whole(&trouble.message));
+        let shown = (trouble.why == Why::NoRoom).then(|| whole(&trouble.message));
         return (trouble.what, shown.into_iter().collect());
     };
-    match class {
-        Class::ImagePull => (trouble.what, vec![whole(&trouble.message)]),
-        Class::OutOfMemory | Class::NotReady => (trouble.what, log(snapshot, pod, name)),
-        Class::CrashLoop => {
+    match trouble.why {
+        why if why.is_pull() => (trouble.what, vec![whole(&trouble.message)]),
+        Why::OutOfMemory | Why::NotReady => (trouble.what, log(snapshot, pod, name)),
+        Why::Crash => {
             let lines = log(snapshot, pod, name);
             let why = telling(&lines).unwrap_or(trouble.message.as_str());
             let cause = if why.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Class, Finding, brief, owner, whole};
+use super::{Class, Finding, brief, owner, pods, whole};
 use crate::{
     logs::snapshot::{Object, Snapshot, event_time, text},
     pod::{self, Why},
@@ -23,7 +23,11 @@ pub(super) fn nodes(snapshot: &Snapshot) -> Vec<Finding> {
             if bad {
                 let what = if kind == "Ready" { "not Ready" } else { kind };
                 found.push(Finding {
-                    class: Class::Node,
+                    class: if kind == "Ready" {
+                        Class::NodeNotReady
+                    } else {
+                        Class::NodePressure
+                    },
                     affects: vec![format!("Node {}", node.name())],
                     cause: format!("{what}: {}", brief(text(condition, "/message"))),
                     evidence: vec![],
@@ -60,22 +64,17 @@ pub(super) fn refused(snapshot: &Snapshot) -> Vec<Finding> {
             continue;
         }
         let message = event.text("/message");
-        let (class, cause) = match pod::not_created(message) {
+        let why = pod::not_created(message);
+        let cause = match why {
             Why::Webhook => {
                 let webhook = between(message, "webhook \"", "\"").unwrap_or_default();
                 let reason = message.rsplit(": ").next().unwrap_or_default();
-                (
-                    Class::Webhook,
-                    format!("webhook {webhook} does not answer: {}", brief(reason)),
-                )
+                format!("webhook {webhook} does not answer: {}", brief(reason))
             }
-            _ => (
-                Class::Refused,
-                format!("the API server refuses its pods: {}", brief(message)),
-            ),
+            _ => format!("the API server refuses its pods: {}", brief(message)),
         };
         found.push(Finding {
-            class,
+            class: pods::refused(why, message),
             affects: vec![owner(snapshot, workload)],
             cause,
             evidence: vec![whole(message)],
@@ -141,7 +140,7 @@ pub(super) fn claims(snapshot: &Snapshot) -> Vec<Finding> {
             affects.extend(users.map(|pod| owner(snapshot, pod)));
             affects.dedup();
             Some(Finding {
-                class: Class::Volume,
+                class: Class::ClaimNotBound,
                 affects,
                 cause: format!("claim {} is not bound: {cause}", claim.name()),
                 evidence: vec![],
@@ -166,7 +165,7 @@ pub(super) fn jobs(snapshot: &Snapshot) -> Vec<Finding> {
             let reason = text(failed, "/reason");
             let message = brief(text(failed, "/message"));
             Some(Finding {
-                class: Class::Job,
+                class: Class::JobFailed,
                 affects: vec![owner(snapshot, job)],
                 cause: format!("the Job failed: {reason}: {message}"),
                 evidence: vec![],

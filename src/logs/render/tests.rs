@@ -47,7 +47,7 @@ fn report(record: &Record, snapshot: Option<&Snapshot>, findings: &[Finding]) ->
 
 fn finding() -> Finding {
     Finding {
-        class: Class::ImagePull,
+        class: Class::ImageNotFound,
         affects: vec!["Deployment n/web".into()],
         cause: "image <x> cannot be pulled: not found".into(),
         evidence: vec!["<script>alert(1)</script>".into()],
@@ -69,7 +69,7 @@ fn a_host_that_came_at_the_second_try_is_no_failure() {
 #[test]
 fn the_cause_is_what_the_stage_said_and_a_finding_explains_it_or_is_told_beside_it() {
     let unrelated = Finding {
-        class: Class::Node,
+        class: Class::NodeNotReady,
         affects: vec!["Deployment istio-system/x".into()],
         cause: "no node takes it".into(),
         evidence: vec![],
@@ -78,7 +78,11 @@ fn the_cause_is_what_the_stage_said_and_a_finding_explains_it_or_is_told_beside_
     let told = |stage: &str, exit: u8, cause: &str| {
         let report = report(&record(&[(stage, Some(exit), cause)]), None, &findings);
         assert_eq!(report.cause, format!("{stage}: {cause}"));
-        assert!(report.markdown().contains("Also seen:\n\n- **node**"));
+        assert!(
+            report
+                .markdown()
+                .contains("Also seen:\n\n- **node not ready**")
+        );
         (report.because.len(), report.also_seen.len())
     };
     let chain = "timed out after 45m: 47 objects wait ← webhook w ← Deployment n/web ← pod p: ImagePullBackOff";
@@ -106,7 +110,7 @@ fn a_finding_about_what_a_stage_worked_on_explains_it_without_being_named() {
     assert_eq!(report.because, [finding()]);
     assert!(report.html().contains("because"));
     let markdown = report.markdown();
-    assert!(markdown.contains("Because:\n\n- **image pull** Deployment n/web"));
+    assert!(markdown.contains("Because:\n\n- **image not found** Deployment n/web"));
     assert!(!markdown.contains("Also seen"), "{markdown}");
 }
 
@@ -218,7 +222,7 @@ fn a_workload_without_its_pods_is_listed_with_their_reasons() {
     assert!(
         report
             .markdown()
-            .contains("**image pull** StatefulSet n/db")
+            .contains("**image not found** StatefulSet n/db")
     );
 }
 

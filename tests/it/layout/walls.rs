@@ -10,7 +10,7 @@ use std::{
 use super::root;
 
 /// What a room of the cluster's side may name beside itself, and whether kube is among it.
-const CLUSTERS_SIDE: [(&str, &[&str], bool); 9] = [
+const CLUSTERS_SIDE: [(&str, &[&str], bool); 10] = [
     ("api", &[], false),
     (
         "set",
@@ -36,6 +36,7 @@ const CLUSTERS_SIDE: [(&str, &[&str], bool); 9] = [
         &["api", "cluster", "ready", "report", "set"],
         false,
     ),
+    ("diagnose", &["logs", "ready", "status"], false),
     (
         "deploy",
         &[
