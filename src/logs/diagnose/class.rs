@@ -187,8 +187,10 @@ Each cause has a code, here and in the report of `gather-logs`. The verdict says
         for class in Class::ALL {
             let verdict = format!("{:?}", class.verdict()).to_lowercase();
             let (code, means, remedy) = (class.code(), class.means(), class.remedy());
-            page +=
-                &format!("\n## {code}\n\n{means} Verdict: `{verdict}`.\n\nWhat to do: {remedy}\n");
+            page.extend([
+                format!("\n## {code}\n\n{means} Verdict: `{verdict}`.\n"),
+                format!("\nWhat to do: {remedy}\n"),
+            ]);
         }
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/causes.md");
         if std::env::var_os("UPDATE").is_some() {
