@@ -167,6 +167,12 @@ pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exi
     }
 }
 
+/// An answer for machines.
+fn json(answer: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(answer)
+        .map_err(|error| Failure::new(Exit::Bug, format!("the answer cannot be written: {error}")))
+}
+
 /// Prints an answer, whose exit code is part of it.
 fn tell(answer: Result<(String, Exit), Failure>, env: &Environment) -> Exit {
     match answer {

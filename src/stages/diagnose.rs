@@ -5,6 +5,7 @@ use crate::{
     cli::DiagnoseArgs,
     diagnose::{Diagnosis, read},
     report::{Exit, Failure},
+    stages::json,
 };
 
 /// The answer, and whether nothing is wrong.
@@ -14,9 +15,7 @@ use crate::{
 pub fn answer(args: &DiagnoseArgs) -> Result<(String, Exit), Failure> {
     let diagnosis = Diagnosis::of(&read(&args.paths)?);
     let text = if args.json {
-        serde_json::to_string_pretty(&diagnosis).map_err(|error| {
-            Failure::new(Exit::Bug, format!("the answer cannot be written: {error}"))
-        })?
+        json(&diagnosis)?
     } else {
         diagnosis.text()
     };

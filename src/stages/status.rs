@@ -7,6 +7,7 @@ use crate::{
     inputs::Environment,
     ready::ReadyWhen,
     report::{Exit, Failure},
+    stages::json,
     status::{self, ObjectStatus},
 };
 
@@ -22,9 +23,7 @@ pub async fn answer(args: &StatusArgs, env: &Environment) -> Result<(String, Exi
         None => status::judge(&status::read(&args.paths)?, rules),
     };
     let text = if args.json {
-        serde_json::to_string_pretty(&all).map_err(|error| {
-            Failure::new(Exit::Bug, format!("the answer cannot be written: {error}"))
-        })?
+        json(&all)?
     } else {
         status::table(&all)
     };

@@ -71,10 +71,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Found>, ReadError> {
     for path in paths {
         let before = found.len();
         visit(path, is_manifest, &mut |file: &str, bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).map_err(|error| ReadError::Unreadable {
-                path: file.into(),
-                reason: error.to_string(),
-            })?;
+            let text = String::from_utf8(bytes).map_err(unreadable(Path::new(file)))?;
             take(file, &text, &mut found)
         })?;
         if found.len() == before {
@@ -94,24 +91,20 @@ pub fn visit(
     wanted: impl Fn(&Path) -> bool,
     take: &mut impl FnMut(&str, Vec<u8>) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
-    let unreadable = |reason: io::Error| ReadError::Unreadable {
-        path: path.to_owned(),
-        reason: reason.to_string(),
-    };
     if path.is_dir() {
         let mut files = Vec::new();
-        walk(path, &mut files).map_err(unreadable)?;
+        walk(path, &mut files).map_err(unreadable(path))?;
         for file in files.into_iter().filter(|file| wanted(file)) {
-            let bytes = fs::read(&file).map_err(unreadable)?;
+            let bytes = fs::read(&file).map_err(unreadable(path))?;
             take(&file.display().to_string(), bytes)?;
         }
         return Ok(());
     }
-    match begin(path).map_err(unreadable)? {
+    match begin(path).map_err(unreadable(path))? {
         [b'P', b'K', 3, 4] => unzip(path, wanted, take),
         [0x1f, 0x8b, ..] => untar(path, wanted, take),
         _ => {
-            let bytes = fs::read(path).map_err(unreadable)?;
+            let bytes = fs::read(path).map_err(unreadable(path))?;
             take(&path.display().to_string(), bytes)
         }
     }
@@ -155,6 +148,14 @@ fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// That a path cannot be read, for a reason.
+fn unreadable<R: ToString>(path: &Path) -> impl Fn(R) -> ReadError {
+    move |reason| ReadError::Unreadable {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
 /// The first bytes of a file, which say what it is.
 fn begin(path: &Path) -> io::Result<[u8; 4]> {
     let mut begin = [0; 4];
@@ -168,27 +169,18 @@ fn unzip(
     wanted: impl Fn(&Path) -> bool,
     take: &mut impl FnMut(&str, Vec<u8>) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
-    let unreadable = |reason: String| ReadError::Unreadable {
-        path: path.to_owned(),
-        reason,
-    };
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    let mut archive = ZipArchive::new(file).map_err(|error| unreadable(error.to_string()))?;
+    let file = File::open(path).map_err(unreadable(path))?;
+    let mut archive = ZipArchive::new(file).map_err(unreadable(path))?;
     for at in 0..archive.len() {
-        let mut entry = archive
-            .by_index(at)
-            .map_err(|error| unreadable(error.to_string()))?;
-        let name = entry
-            .name()
-            .map_err(|error| unreadable(error.to_string()))?
-            .into_owned();
+        let mut entry = archive.by_index(at).map_err(unreadable(path))?;
+        let name = entry.name().map_err(unreadable(path))?.into_owned();
         if !entry.is_file() || !wanted(Path::new(&name)) {
             continue;
         }
         let mut bytes = Vec::new();
         entry
             .read_to_end(&mut bytes)
-            .map_err(|error| unreadable(format!("{name}: {error}")))?;
+            .map_err(|error| unreadable(path)(format!("{name}: {error}")))?;
         take(&name, bytes)?;
     }
     Ok(())
@@ -199,20 +191,20 @@ fn untar(
     wanted: impl Fn(&Path) -> bool,
     take: &mut impl FnMut(&str, Vec<u8>) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
-    let unreadable = |reason: io::Error| ReadError::Unreadable {
-        path: path.to_owned(),
-        reason: reason.to_string(),
-    };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = File::open(path).map_err(unreadable(path))?;
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
-    for entry in archive.entries().map_err(unreadable)? {
-        let mut entry = entry.map_err(unreadable)?;
-        let name = entry.path().map_err(unreadable)?.display().to_string();
+    for entry in archive.entries().map_err(unreadable(path))? {
+        let mut entry = entry.map_err(unreadable(path))?;
+        let name = entry
+            .path()
+            .map_err(unreadable(path))?
+            .display()
+            .to_string();
         if !entry.header().entry_type().is_file() || !wanted(Path::new(&name)) {
             continue;
         }
         let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(unreadable)?;
+        entry.read_to_end(&mut bytes).map_err(unreadable(path))?;
         take(&name, bytes)?;
     }
     Ok(())
