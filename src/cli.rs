@@ -1,6 +1,6 @@
 //! The command line as typed. Each option is an input of the action of the same name and `INPUT_*` in the environment.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -8,19 +8,29 @@ use crate::{limits::Limit, stages::Stage};
 
 mod args;
 mod choices;
+mod commands;
 mod diagnose;
 mod doctor;
 mod iam;
+mod notebook;
+mod plan;
+mod publish;
 mod status;
 
 pub use args::{
-    DeployArgs, ExtendArgs, GatherArgs, InstallArgs, NotebookArgs, ProvisionArgs, ReapArgs,
-    TeardownArgs, Whereabouts,
+    DeployArgs, ExtendArgs, GatherArgs, InstallArgs, ProvisionArgs, ReapArgs, ResultsArgs,
+    TeardownArgs, Whereabouts, WithResults,
 };
-pub use choices::{Arch, Market, Order, Pods, ProviderKind, Prune, Scope};
+pub use choices::{
+    Arch, Layout, Market, Order, Pods, ProviderKind, Prune, PublicIp, ReapProvider, Scope,
+};
+pub use commands::CommandsArgs;
 pub use diagnose::DiagnoseArgs;
 pub use doctor::DoctorArgs;
 pub use iam::{Action, Component, IamArgs, Role};
+pub use notebook::{NotebookArgs, RunOn, TheirNotebook};
+pub use plan::{Empty, PlanArgs};
+pub use publish::PublishArgs;
 pub use status::StatusArgs;
 
 /// Proves a tree of Kubernetes manifests on a throw-away cluster, and leaves nothing behind.
@@ -42,15 +52,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Launch a host and return once SSH answers: an EC2 instance, a host you have, or this machine
-    ProvisionEc2(Staged<ProvisionArgs>),
+    ProvisionEc2(Staged<WithResults<ProvisionArgs>>),
     /// Install Docker and KinD on the host and create a cluster that is really ready
     InstallKind(Staged<InstallArgs>),
     /// Build the manifests once, apply each object once in order, wait until everything is ready
     DeployManifests(Staged<WithKubeconfig<DeployArgs>>),
-    /// Run a notebook or a script as a Job and bring its results back
+    /// Run a notebook or a script, as a Job or on this machine, and bring its results back
     RunMnistNotebookJob(Staged<WithKubeconfig<NotebookArgs>>),
     /// Collect objects, events and logs in a bundle with a report; it never changes the verdict
-    GatherLogs(Staged<WithKubeconfig<GatherArgs>>),
+    GatherLogs(Staged<WithKubeconfig<WithResults<GatherArgs>>>),
     /// Remove everything of this run, found by its tags, and prove that it is gone
     Teardown(Staged<TeardownArgs>),
     /// Let this job's EC2 instance live longer
@@ -59,6 +69,12 @@ pub enum Command {
     Reap(Staged<ReapArgs>),
     /// Try or look at what the chain needs, without making anything
     Doctor(Box<Staged<DoctorArgs>>),
+    /// Tell which jobs an event asks for, by the files it changes and a `prow_config.yaml`
+    Plan(Box<Staged<PlanArgs>>),
+    /// Tell GitHub how this job ended: status of the commit, check run, comment on the pull request; it never changes the verdict
+    Publish(Box<Staged<PublishArgs>>),
+    /// Tell what a comment on a pull request asks for (`/test`, `/retest`, `/ok-to-test`, `/hold`), if its author may
+    Commands(Staged<CommandsArgs>),
     /// Print what AWS has to allow: least-privilege policies for actions, people and workflows
     IamPolicy(Box<IamArgs>),
     /// Tell of each object whether it is ready: of files, directories and bundles as they are, or as a cluster has them
@@ -70,6 +86,10 @@ pub enum Command {
     /// Keep a port of this machine forwarded to the host's API server (started by install-kind)
     #[command(hide = true)]
     Tunnel(TunnelArgs),
+    /// Run a program and end all that it started, when it ends or when nobody holds our standard input any more (started by
+    /// run-mnist-notebook-job)
+    #[command(hide = true)]
+    Hold(HoldArgs),
 }
 
 /// How much to say.
@@ -190,6 +210,9 @@ pub struct RunArgs {
     /// gather-logs' own.
     #[command(flatten)]
     pub gather: GatherArgs,
+    /// Where the results go.
+    #[command(flatten)]
+    pub results: ResultsArgs,
     /// Time for which the EC2 instance of a failed job is kept, such as `30m`, at most until its `ttl` [default: none]
     #[arg(long, value_name = "SPAN")]
     pub keep_on_failure: Option<Limit>,
@@ -237,6 +260,17 @@ pub struct TunnelArgs {
     /// State directory of the job, whose record says where to.
     #[arg(long, value_name = "DIR")]
     pub state: PathBuf,
+}
+
+/// Arguments of the process that holds a test of this machine.
+#[derive(Debug, Args)]
+pub struct HoldArgs {
+    /// How many milliseconds what is asked to end has for it.
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub grace: u64,
+    /// The program and its arguments.
+    #[arg(last = true, required = true)]
+    pub program: Vec<OsString>,
 }
 
 #[cfg(test)]

@@ -11,21 +11,31 @@ mod error;
 pub mod gate;
 mod gates;
 pub mod inventory;
+mod item;
 mod journal;
 mod known;
+mod last_words;
+mod late;
 mod leaving;
 mod look;
 mod patience;
 mod plan;
+mod pod_events;
 pub mod prune;
 pub mod pulls;
 mod pulse;
+mod recreate;
 mod stale;
 mod start;
 mod statuses;
+mod unserved;
 mod verdict;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use kube::Client;
@@ -41,15 +51,19 @@ pub use journal::{Journal, REPORT};
 pub use known::{Known, unchanged};
 pub use plan::Plan;
 
+use item::{Aim, Item, State};
+
 use crate::{
     cluster::{
         request::{ClientHandle, Refusal},
-        view::Watches,
+        view::View,
+        watches::Watches,
     },
     deploy::{apply::Accepted, cause::Cause},
     limits::Deadline,
     progress::Bar,
-    ready::{self, Missing, Verdict},
+    ready::{self, Verdict},
+    report::one_line,
     wait::{self, Every, Status, WaitError},
 };
 
@@ -62,96 +76,8 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// After a refusal the rest is sent, so that all that is wrong is told at once, for so long at most.
 const REST: Duration = Duration::from_secs(20);
 
-/// How far one object is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Something that it needs is not there.
-    Held,
-    /// It was refused for now, and is sent again at this moment.
-    Due(Instant),
-    /// Under way.
-    Sending,
-    /// The server has it.
-    Accepted,
-    /// The server will not have it.
-    Refused,
-}
-
-/// How far a deployment goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Aim {
-    /// Until everything is ready.
-    Ready,
-    /// Without `wait`: until everything is accepted.
-    Accepted,
-    /// Without `wait`, when all else is done: what is still held is sent as it is.
-    LastCall,
-    /// Since this moment the server will not have something: nothing is waited for any more, what still may go is sent.
-    Rest { since: Instant, wait: bool },
-}
-
-impl Aim {
-    /// Whether readiness counts, in the verdict or in what is said of a failure.
-    const fn waits(self) -> bool {
-        matches!(self, Self::Ready | Self::Rest { wait: true, .. })
-    }
-}
-
-/// One object of the plan: how far it is, and what was done with it. The journal is made of these.
-#[derive(Debug)]
-struct Item {
-    state: State,
-    /// How often it was sent.
-    tries: u32,
-    /// When it was sent first.
-    sent_at: Option<Instant>,
-    accepted_at: Option<Instant>,
-    /// When it was ready first; what waits for it may go from then on.
-    ready_at: Option<Instant>,
-    /// What the server made of it.
-    accepted: Option<Accepted>,
-    /// What the server said when it refused it last.
-    refusal: Option<Refusal>,
-    /// Whether it went before something soft that it needs was ready.
-    released: bool,
-    verdict: Verdict,
-    /// The refusals since the last that meant something else.
-    streak: Option<patience::Streak>,
-    /// How far its deletion is, where an earlier one has not ended.
-    leaving: Option<leaving::Leaving>,
-    /// Whether it is not sent any more since no other try would help.
-    for_good: bool,
-    /// Since when its verdict is that it failed, and how long it has to stay so before that counts.
-    fails: Option<(Instant, Duration)>,
-    /// Why it counts as ready, where its status does not say so.
-    assumed: Option<String>,
-}
-
-impl Item {
-    fn held() -> Self {
-        Self {
-            state: State::Held,
-            tries: 0,
-            sent_at: None,
-            accepted_at: None,
-            ready_at: None,
-            accepted: None,
-            refusal: None,
-            released: false,
-            verdict: Verdict::Waiting(Missing::default()),
-            streak: None,
-            leaving: None,
-            for_good: false,
-            fails: None,
-            assumed: None,
-        }
-    }
-
-    /// Whether it was ready once.
-    const fn was_ready(&self) -> bool {
-        self.ready_at.is_some()
-    }
-}
+/// Group and kind of definitions.
+const CRD: (&str, &str) = ("apiextensions.k8s.io", "CustomResourceDefinition");
 
 /// A plan being carried out.
 #[derive(Debug)]
@@ -172,7 +98,7 @@ struct Deployment<'a> {
     started: Timestamp,
     begun: Instant,
     looked: Option<(u64, Instant)>,
-    /// What was done when last something moved: accepted and ready.
+    /// What was done when last something moved: accepted, and ready for the first time.
     done: (usize, usize),
     moved: Instant,
     /// When a verdict last changed.
@@ -180,8 +106,15 @@ struct Deployment<'a> {
     schemas: statuses::Schemas,
     company: company::Company,
     spoken: (Instant, String),
+    /// What the server has warned of.
+    warned: BTreeSet<String>,
     pulse: pulse::Pulse,
     stale: stale::Configurations,
+    late: late::Asked,
+    /// What the Services of the set look for.
+    services: BTreeMap<usize, unserved::Wanted>,
+    last_words: last_words::LastWords,
+    pod_events: pod_events::PodEvents,
     /// The object that ended it, if one did.
     culprit: Option<usize>,
     bar: Bar,
@@ -190,17 +123,25 @@ struct Deployment<'a> {
 #[derive(Debug)]
 enum Answer {
     Object(usize, Result<Accepted, Refusal>),
-    Gate(usize, Result<(), Refusal>),
+    Gate(usize, Result<gate::Heard, Refusal>),
     /// What is there of an object that is being deleted.
     There(usize, Result<Option<Value>, Refusal>),
+    /// What is served of the group and version of a kind that comes later.
+    Kind(usize, Result<Option<Value>, Refusal>),
+    /// What a container of an object wrote before it ended.
+    LastWords(usize, String),
+    /// What is told of a pod, by its unique id.
+    PodEvents(String, Option<Vec<Value>>),
+    /// That an object was deleted to be made anew, and what had kept it from being changed.
+    Deleted(usize, Refusal, Result<(), Refusal>),
     /// The configuration of a webhook, where it was found.
     Configuration(String, Option<String>),
     /// The definition of the kind of an object, where there is one.
     Definition(usize, Result<Option<Value>, Refusal>),
     /// What was met where an answer was asked for.
     Pulse(Option<String>),
-    /// Whether the view is new.
-    Anew(Result<(), String>),
+    /// What there is now, whatever the watches say.
+    Snapshot(Result<View, String>),
 }
 
 /// Carries a plan out until everything is ready, or, without `wait`, until everything is accepted.
@@ -214,6 +155,7 @@ pub async fn carry_out(
     deadline: Deadline,
 ) -> (Journal, Result<(), DeployError>) {
     let mut deployment = Deployment::new(client, plan, wait);
+    deployment.note_late_kinds();
     deployment.adopt(known);
     let notify = deployment.notify.clone();
     let what = if wait {
@@ -251,12 +193,9 @@ impl<'a> Deployment<'a> {
         let notify = Arc::new(Notify::new());
         let (answer, answers) = mpsc::unbounded_channel();
         let mut watches = Watches::new(client.clone(), notify.clone());
-        for (group, kind) in [
-            ("", "Namespace"),
-            ("apiextensions.k8s.io", "CustomResourceDefinition"),
-        ] {
+        for (group, kind) in [("", "Namespace"), CRD] {
             if let Some(resource) = plan.served.preferred(group, kind) {
-                watches.keep(resource);
+                watches.keep_if_shown(resource);
             }
         }
         let ranks = plan.graph.rank.iter().enumerate();
@@ -284,8 +223,13 @@ impl<'a> Deployment<'a> {
             schemas: statuses::Schemas::default(),
             company: company::Company::default(),
             spoken: (Instant::now(), String::new()),
+            warned: BTreeSet::new(),
             pulse: pulse::Pulse::new(),
             stale: stale::Configurations::default(),
+            late: late::Asked::new(plan.late.len()),
+            services: unserved::Wanted::all(plan),
+            last_words: last_words::LastWords::default(),
+            pod_events: pod_events::PodEvents::default(),
             culprit: None,
             bar: Bar::new(plan.objects.len()),
         }
@@ -303,22 +247,23 @@ impl<'a> Deployment<'a> {
                     self.take_probe(guard, result);
                 }
                 Answer::There(at, there) => self.take_there(at, there),
+                Answer::Kind(number, served) => self.take_late_kind(number, served),
+                Answer::LastWords(at, log) => self.take_last_words(at, &log),
+                Answer::PodEvents(uid, events) => self.take_events(&uid, events),
+                Answer::Deleted(at, why, deleted) => self.take_deleted(at, &why, deleted),
                 Answer::Configuration(webhook, found) => self.stale.found(webhook, found),
                 Answer::Definition(at, definition) => self.take_definition(at, definition),
                 Answer::Pulse(met) => self.pulse.felt(met),
-                Answer::Anew(result) => {
-                    self.pulse.took(result);
-                    self.looked = None;
-                }
+                Answer::Snapshot(result) => self.confirm(result),
             }
         }
         self.feel_pulse();
-        self.look_past_broken_watches();
         self.look();
+        self.ask_late_kinds();
         self.ask_gates();
         self.start();
         let verdict = self.verdict();
-        self.pulse.is_fresh = false;
+        self.pulse.is_confirmed = false;
         verdict
     }
 
@@ -332,9 +277,20 @@ impl<'a> Deployment<'a> {
                 for line in &accepted.taken {
                     tracing::warn!("{}: taken over: {line}", self.plan.objects[at].id);
                 }
+                for text in &accepted.warnings {
+                    self.warn(at, text);
+                }
                 self.accept(at, accepted);
             }
             Err(refusal) => self.refuse(at, refusal),
+        }
+    }
+
+    /// Tells once what the server warns of: hundreds of objects may be of one deprecated kind.
+    fn warn(&mut self, at: usize, text: &str) {
+        let text = one_line(text);
+        if self.warned.insert(text.clone()) {
+            tracing::warn!("{}: the API server warns: {text}", self.plan.objects[at].id);
         }
     }
 
@@ -361,18 +317,29 @@ impl<'a> Deployment<'a> {
             item.verdict = Verdict::Ready;
             item.ready_at.get_or_insert_with(Instant::now);
         }
-        if is_judged && is_awaited {
+        let holds_others = id.is("", "Namespace") || id.is(CRD.0, CRD.1);
+        if is_judged && (is_awaited || holds_others) {
             let served = &self.plan.served;
-            match served.of(object) {
+            match self.plan.resource(at) {
                 Some(own) if is_generic => self.watches.keep_if_shown(own),
                 Some(own) => self.watches.keep(own),
                 None => {}
             }
             for (group, kind) in ready::also_needs(id) {
-                if let Some(resource) = served.preferred(group, kind) {
-                    self.watches.keep(resource);
+                match served.preferred(group, kind) {
+                    Some(also) if ready::only_explains(group, kind) => {
+                        self.watches.keep_if_shown(also);
+                    }
+                    Some(also) => self.watches.keep(also),
+                    None => {}
                 }
             }
+        }
+        if self.aim.waits()
+            && self.services.contains_key(&at)
+            && let Some(pods) = self.plan.served.preferred("", "Pod")
+        {
+            self.watches.keep_if_shown(pods);
         }
         // What came is to be judged at once.
         self.looked = None;

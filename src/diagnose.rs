@@ -2,6 +2,8 @@
 //!
 //! The diagnosis is that of `gather-logs`; here is what it needs of files. No cluster is asked.
 
+mod odd;
+mod place;
 mod read;
 
 use std::fmt::Write as _;
@@ -9,18 +11,14 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::{
-    logs::diagnose::{Class, Finding, Origin, diagnose},
-    ready::ReadyWhen,
-    status::{self, Found, ObjectStatus},
+    logs::diagnose::{Class, Evidence, Finding, Origin, diagnose},
+    status::ObjectStatus,
 };
 
 pub use read::{Read, read};
 
 /// Version of the JSON; a number that rises where a reader would break.
 const SCHEMA: u8 = 1;
-
-/// Objects that are named where no cause is known.
-const SHOWN: usize = 3;
 
 /// What is wrong, the most likely cause first.
 #[derive(Debug, Serialize)]
@@ -47,43 +45,53 @@ struct Cause {
     verdict: Origin,
 }
 
-/// What shows a cause; file and line where they are known.
-#[derive(Debug, Serialize)]
-struct Evidence {
-    path: Option<String>,
-    line: Option<usize>,
-    text: String,
-}
-
 impl From<Finding> for Cause {
     fn from(finding: Finding) -> Self {
-        let evidence = finding.evidence.into_iter().map(|text| Evidence {
-            path: None,
-            line: None,
-            text,
-        });
         Self {
             class: finding.class,
             object: finding.affects.first().cloned().unwrap_or_default(),
             sentence: finding.cause,
             remedy: finding.class.remedy(),
-            evidence: evidence.collect(),
-            below: Vec::new(),
+            evidence: finding.evidence,
+            below: finding.below.into_iter().map(Self::from).collect(),
             verdict: finding.class.verdict(),
             affects: finding.affects,
         }
     }
 }
 
+impl Cause {
+    /// Its symptoms, each deeper than what explains it.
+    fn tell_below(&self, text: &mut String, depth: usize) {
+        for symptom in &self.below {
+            let (object, class) = (&symptom.object, symptom.class.title());
+            let indent = "  ".repeat(depth);
+            writeln!(text, " {indent}└ {object}: {class}: {}", symptom.sentence)
+                .expect("a String takes everything");
+            symptom.tell_below(text, depth + 1);
+        }
+    }
+}
+
+/// Where evidence stands, for who reads it.
+fn place(evidence: &Evidence) -> String {
+    match (&evidence.path, evidence.line) {
+        (Some(path), Some(line)) => format!("{path}:{line}: "),
+        (Some(path), None) => format!("{path}: "),
+        _ => String::new(),
+    }
+}
+
 impl Diagnosis {
     /// Diagnoses what was read. It is healthy where each object is ready and no cause is found.
     pub fn of(read: &Read) -> Self {
-        let causes: Vec<Cause> = diagnose(&read.snapshot)
+        let mut causes: Vec<Cause> = diagnose(&read.snapshot)
             .into_iter()
             .map(Cause::from)
             .collect();
+        place::lines(&read.paths, &mut causes);
         let odd = if causes.is_empty() {
-            odd(&read.found)
+            odd::oddest(read)
         } else {
             Vec::new()
         };
@@ -120,8 +128,9 @@ impl Diagnosis {
                 writeln!(text, "   also: {}", others.join(", ")).expect(put);
             }
             for evidence in &cause.evidence {
-                writeln!(text, "   | {}", evidence.text).expect(put);
+                writeln!(text, "   | {}{}", place(evidence), evidence.text).expect(put);
             }
+            cause.tell_below(&mut text, 1);
             writeln!(text, "   to do: {}", cause.remedy).expect(put);
         }
         if self.healthy {
@@ -134,20 +143,6 @@ impl Diagnosis {
         }
         text
     }
-}
-
-/// The objects that are furthest from being ready.
-fn odd(found: &[Found]) -> Vec<ObjectStatus> {
-    let rank = |it: &ObjectStatus| match it.state.state() {
-        "failed" => 0,
-        "stuck" => 1,
-        _ => 2,
-    };
-    let mut odd = status::judge(found, &ReadyWhen::default());
-    odd.retain(|it| !it.state.is_ready() && it.state.state() != "suspended");
-    odd.sort_by_key(rank);
-    odd.truncate(SHOWN);
-    odd
 }
 
 #[cfg(test)]

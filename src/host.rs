@@ -203,6 +203,13 @@ fn few_words(script: &str) -> String {
     line.chars().take(60).collect()
 }
 
+impl HostError {
+    /// How every error about a host begins that cannot be reached.
+    pub(crate) fn lost(host: &HostRecord) -> String {
+        format!("cannot reach {}@{}", host.user, host.address)
+    }
+}
+
 /// Why a host did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {

@@ -255,9 +255,6 @@ pub fn print(args: &IamArgs, env: &Environment) -> Result<Option<String>, Failur
     let Some(stage) = args.action.stage() else {
         return Ok(Some(of_chain(&scope).text()));
     };
-    if stage == Stage::GatherLogs && scope.s3.is_none() {
-        PolicyScope::need(stage.name(), "s3-uri", None)?;
-    }
     Ok(of_stage(stage, &scope).map(|policy| policy.text()))
 }
 

@@ -5,12 +5,13 @@
 mod environment;
 
 use std::{
-    collections::BTreeMap,
     ffi::{OsStr, OsString},
     str::FromStr,
 };
 
 use clap::{Arg, Command};
+
+use crate::yaml;
 
 pub use environment::Environment;
 
@@ -144,7 +145,7 @@ fn typed_value(words: &[OsString], name: &str) -> Option<String> {
 }
 
 fn read(file: &str, command: &Command) -> Result<Vec<(String, String)>, InputError> {
-    let text = std::fs::read_to_string(file).map_err(|source| InputError::File {
+    let bytes = std::fs::read(file).map_err(|source| InputError::File {
         file: file.to_owned(),
         source,
     })?;
@@ -152,8 +153,13 @@ fn read(file: &str, command: &Command) -> Result<Vec<(String, String)>, InputErr
         file: file.to_owned(),
         reason,
     };
-    let values: BTreeMap<String, serde_json::Value> =
-        serde_saphyr::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+    let read = yaml::decode(bytes).and_then(|text| yaml::one(&text));
+    let values = read.map_err(|fault| malformed(fault.to_string()))?;
+    let values = match values {
+        serde_json::Value::Object(values) => values,
+        serde_json::Value::Null => serde_json::Map::new(),
+        _ => return Err(malformed("it has to be a mapping of inputs".to_owned())),
+    };
     let known: Vec<&str> = command
         .get_arguments()
         .filter_map(clap::Arg::get_long)
@@ -330,6 +336,15 @@ mod tests {
                 &flag
             ])
         );
+        std::fs::write(&file, "wait: off\ntimeout: 5m\n").unwrap();
+        let env = Environment::default();
+        let gathered = gather(words(&["x", "deploy", &flag]), &command(), &env).unwrap();
+        let expected = ["x", "deploy", "--timeout=5m", "--wait=false", &flag];
+        assert_eq!(gathered, words(&expected));
+        std::fs::write(&file, "timeout: 5m\n\ntimeout: 6m\n").unwrap();
+        let error = gather(words(&["x", "deploy", &flag]), &command(), &env).unwrap_err();
+        let twice = "line 3: the key `timeout` is there already, in line 1";
+        assert!(error.to_string().contains(twice), "{error}");
         std::fs::write(&file, "time-out: 5m\n").unwrap();
         let error = gather(words(&["x", "deploy", &flag]), &command(), &env).unwrap_err();
         assert!(error.to_string().contains("sets `time-out`"), "{error}");

@@ -2,17 +2,19 @@
 //!
 //! Given a Docker that answers and a kind; does not trust kind to know when a cluster is ready (see [`super::up`]).
 
+pub mod facts;
 pub mod up;
 
 use std::path::Path;
 
-use serde_yaml::{Mapping, Value};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::{
     host::{HostError, check, engine::Engine, quoted},
     limits::Deadline,
     report::{BadInput, Exit, Explain, one_line},
+    yaml,
 };
 
 /// Why there is no cluster.
@@ -99,46 +101,39 @@ pub fn config(file: Option<&Path>, workers: u8) -> Result<String, BadInput> {
         reason,
         remedy: Some("it has to be a KinD configuration (kind: Cluster)".to_owned()),
     };
-    let text = match file {
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(|error| bad(format!("cannot read {}: {error}", file.display())))?,
-        None => include_str!("../kind/cluster.yaml").to_owned(),
+    let name = file.map_or_else(String::new, |file| file.display().to_string());
+    let bytes = match file {
+        Some(file) => {
+            std::fs::read(file).map_err(|error| bad(format!("cannot read {name}: {error}")))?
+        }
+        None => include_bytes!("../kind/cluster.yaml").to_vec(),
     };
-    let mut config: Mapping =
-        serde_yaml::from_str(&text).map_err(|error| bad(one_line(&error.to_string())))?;
-    if config.get("kind").and_then(Value::as_str) != Some("Cluster") {
+    let read = yaml::decode(bytes).and_then(|text| yaml::one(&text));
+    let mut config =
+        read.map_err(|fault| bad(format!("{name}:{}: {}", fault.line, fault.reason)))?;
+    if config["kind"] != "Cluster" {
         return Err(bad("it is not of kind Cluster".to_owned()));
     }
-    let nodes = config
-        .entry("nodes".into())
-        .or_insert_with(|| Value::Sequence(Vec::new()));
+    let nodes = entry(&mut config, "nodes", json!([]));
     let nodes = nodes
-        .as_sequence_mut()
+        .as_array_mut()
         .ok_or_else(|| bad("its nodes are no list".to_owned()))?;
     if nodes.is_empty() {
-        nodes.push(node("control-plane"));
+        nodes.push(json!({"role": "control-plane"}));
     }
-    nodes.extend((0..workers).map(|_| node("worker")));
-    let networking = config
-        .entry("networking".into())
-        .or_insert_with(|| Value::Mapping(Mapping::new()));
+    nodes.extend((0..workers).map(|_| json!({"role": "worker"})));
+    let networking = entry(&mut config, "networking", json!({}));
     networking
-        .as_mapping_mut()
+        .as_object_mut()
         .ok_or_else(|| bad("its networking is no mapping".to_owned()))?
-        .insert("apiServerAddress".into(), "127.0.0.1".into());
-    serde_yaml::to_string(&config).map_err(|error| bad(error.to_string()))
+        .insert("apiServerAddress".to_owned(), "127.0.0.1".into());
+    Ok(yaml::write(&config))
 }
 
-fn node(role: &str) -> Value {
-    Value::Mapping(Mapping::from_iter([("role".into(), role.into())]))
-}
-
-/// How many nodes a configuration has.
-pub fn nodes(config: &str) -> usize {
-    serde_yaml::from_str::<Value>(config)
-        .ok()
-        .and_then(|config| Some(config.get("nodes")?.as_sequence()?.len()))
-        .unwrap_or(1)
+/// A field of a map, made if it is absent.
+fn entry<'a>(config: &'a mut Value, key: &str, or: Value) -> &'a mut Value {
+    let config = config.as_object_mut().expect("it has a kind");
+    config.entry(key).or_insert(or)
 }
 
 /// The `hosts.toml` of each registry that has a mirror.
@@ -228,13 +223,12 @@ pub(crate) async fn create(
     config: &str,
     deadline: Deadline,
 ) -> Result<(), KindError> {
-    // The kubeconfig of the user on that host stays as it is; and what kind says in the end is not true yet.
     let script = format!(
-        "set -o pipefail; d=$(mktemp -d) && trap 'rm -rf \"$d\"' EXIT && {} create cluster --name {} --image {} --config - \
-         --kubeconfig \"$d\"/kubeconfig --retain --wait 0s 2>&1 | sed -u '/^Set kubectl context/,$d' >&2",
+        "KIND={} NAME={} IMAGE={}\n{}",
         quoted(kind),
         quoted(name),
-        quoted(image)
+        quoted(image),
+        include_str!("kind/create.sh")
     );
     let command = engine
         .command(script)
@@ -327,72 +321,4 @@ pub(crate) async fn write_mirrors(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_that_is_taken_is_told_from_a_name_that_is() {
-        let port = |said: &str| matches!(not_created("c", said.to_owned()), KindError::Port { .. });
-        assert!(port(
-            "Bind for 127.0.0.1:6443 failed: port is already allocated"
-        ));
-        assert!(port(
-            "listen tcp4 127.0.0.1:6443: bind: address already in use"
-        ));
-        assert!(!port(
-            "ERROR: Conflict. The container name \"/c\" is already in use"
-        ));
-    }
-
-    #[test]
-    fn the_template_takes_workers_and_stays_on_the_loopback() {
-        let made = config(None, 2).unwrap();
-        assert_eq!(nodes(&made), 3);
-        assert!(made.contains("serializeImagePulls: false"));
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("kind.yaml");
-        std::fs::write(&file, "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnetworking: {apiServerAddress: 0.0.0.0}\n").unwrap();
-        let made = config(Some(&file), 0).unwrap();
-        assert!(
-            made.contains("apiServerAddress: 127.0.0.1") && !made.contains("0.0.0.0"),
-            "{made}"
-        );
-        assert_eq!(nodes(&made), 1);
-    }
-
-    #[test]
-    fn refuses_what_is_no_configuration() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("kind.yaml");
-        for text in ["kind: Pod", "- a", "kind: [", "kind: Cluster\nnodes: 3"] {
-            std::fs::write(&file, text).unwrap();
-            assert_eq!(
-                config(Some(&file), 0).unwrap_err().input,
-                "config",
-                "{text}"
-            );
-        }
-        assert!(config(Some(&dir.path().join("absent")), 0).is_err());
-    }
-
-    #[test]
-    fn mirrors_are_told_per_registry() {
-        let lines = [
-            "docker.io=https://mirror.gcr.io",
-            "docker.io=https://b/v2/hub",
-            "http://10.99.0.1:5000/",
-        ];
-        let made = mirrors(&lines.map(str::to_owned)).unwrap();
-        assert_eq!(made[0].0, "docker.io");
-        assert_eq!(
-            made[0].1,
-            "[host.\"https://mirror.gcr.io\"]\n  capabilities = [\"pull\", \"resolve\"]\n\
-             [host.\"https://b/v2/hub\"]\n  capabilities = [\"pull\", \"resolve\"]\n  override_path = true\n"
-        );
-        assert_eq!(made[1].0, "_default");
-        assert!(made[1].1.starts_with("[host.\"http://10.99.0.1:5000\"]"));
-        for bad in ["mirror.gcr.io", "docker.io=", "../x=https://a", "ftp://a"] {
-            assert!(mirrors(&[bad.to_owned()]).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -19,6 +19,8 @@ pub mod cancel;
 pub mod limits;
 pub mod wait;
 
+pub mod yaml;
+
 pub mod stages;
 
 pub mod provider;
@@ -48,14 +50,21 @@ pub(crate) mod registry;
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod status;
 
-#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
-pub(crate) mod notebook;
+pub mod notebook;
 
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod logs;
 
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod diagnose;
+
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod plan;
+
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod commands;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod publish;
 
 pub(crate) mod reap;
 

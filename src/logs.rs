@@ -8,11 +8,13 @@ pub mod collect;
 pub mod describe;
 pub mod diagnose;
 pub mod layout;
+pub mod prow;
 pub mod redact;
 pub mod render;
 pub mod s3;
 pub mod snapshot;
+pub mod verdict;
 
 mod gather;
 
-pub use gather::{GatherRequest, gather};
+pub use gather::{GatherRequest, Gathered, gather};

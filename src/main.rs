@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 use manifests_e2e::{
     cancel::{Answer, Cancel},
-    cli::Cli,
+    cli::{Cli, Command},
     inputs::{self, Environment},
+    notebook::runner::hold::hold,
     report::{self, Exit, Failure},
     stages,
 };
@@ -33,6 +34,10 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .expect("a runtime needs only threads");
+    if let Command::Hold(args) = &cli.command {
+        // Its exit code is that of a test.
+        return ExitCode::from(runtime.block_on(hold(args, &env)));
+    }
     let exit = runtime.block_on(carry_out(cli, env));
     // What still runs in the background must not hold the step back.
     runtime.shutdown_background();

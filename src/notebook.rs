@@ -1,23 +1,27 @@
-//! A notebook or a script as a Job: what is sent, its objects, its state and log, its results.
+//! A notebook or a script as a Job, or as a process of this machine: its files, its state and log, its results.
 //!
 //! Given a client and a deadline; knows nothing of hosts or of how the cluster came to be. The Job's pod has two
-//! containers of one image: `test` runs the file, `keeper` holds the results until they were fetched.
+//! containers of one image: `test` runs the file, `keeper` holds the results until they were fetched. On this machine
+//! [`runner::hold`] stands between us and the test.
 
 pub mod attend;
 #[cfg(test)]
 mod fake;
+mod files;
 pub mod follow;
+pub mod forward;
 pub mod job;
 pub mod junit;
 pub mod log;
 mod parameters;
 pub mod place;
 pub mod results;
+pub mod runner;
 pub mod source;
 mod state;
 pub mod verdict;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 use crate::{
     cluster::live::until_answered,
@@ -82,6 +86,26 @@ pub enum NotebookError {
     /// It ended well and yet there is no proof of it.
     #[error("the test ended with code 0, but {0}")]
     Unproven(String),
+    /// A port of the cluster cannot be had here.
+    #[error("cannot {what}: {reason}")]
+    NoForward {
+        /// What was tried.
+        what: String,
+        /// Why it is not possible.
+        reason: String,
+        /// Whose fault that is.
+        exit: Exit,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// This machine refused.
+    #[error("cannot {what}")]
+    Machine {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// What is in the pod could not be read.
     #[error("cannot fetch the results of the test: {0}")]
     Fetch(String),
@@ -92,6 +116,8 @@ pub enum NotebookError {
         limit: Duration,
         /// What it was doing.
         last: String,
+        /// The cell that ran, and the end of its output.
+        below: Vec<String>,
     },
 }
 
@@ -103,6 +129,12 @@ impl NotebookError {
             what,
             source: Box::new(source),
         }
+    }
+
+    /// An error of this machine, with what was tried.
+    pub(crate) fn machine(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Machine { what, source }
     }
 }
 
@@ -127,6 +159,7 @@ impl Explain for NotebookError {
     fn exit(&self) -> Exit {
         match self {
             Self::BadNamespace(_) | Self::NoServiceAccount { .. } => Exit::BadInput,
+            Self::NoForward { exit, .. } => *exit,
             Self::Failed { .. } => Exit::TestFailed,
             Self::TimeLimit { .. } => Exit::TimeLimit,
             Self::Api { .. }
@@ -134,6 +167,7 @@ impl Explain for NotebookError {
             | Self::NotStarted { .. }
             | Self::Lost(_)
             | Self::Unproven(_)
+            | Self::Machine { .. }
             | Self::Fetch(_) => Exit::Infrastructure,
         }
     }
@@ -147,17 +181,18 @@ impl Explain for NotebookError {
             }
             Self::Api { source, .. } => match source.as_ref() {
                 kube::Error::Api(status) if status.code == 403 => {
-                    "the user of the kubeconfig needs create on namespaces, configmaps and jobs, and create on pods/exec"
+                    "the user of the kubeconfig needs create on namespaces, configmaps and jobs, and create on pods/exec; for `forward` create on pods/portforward"
                 }
                 _ => UP,
             },
             Self::Silent { .. } => UP,
-            Self::NotStarted { hint, .. } => hint,
+            Self::NotStarted { hint, .. } | Self::NoForward { hint, .. } => hint,
+            Self::Machine { .. } => "is there room on the disk, and may this user write there?",
             Self::Lost(_) => {
                 "look at the events of the node and the namespace in the bundle of gather-logs"
             }
             Self::TimeLimit { .. } => {
-                "raise `timeout` if it only needs longer; the Job was deleted, what it had saved is kept"
+                "raise `timeout` if it only needs longer; the test was ended, what it had saved is kept"
             }
             Self::Failed { .. } | Self::Unproven(_) | Self::Fetch(_) => return None,
         };
@@ -166,7 +201,7 @@ impl Explain for NotebookError {
 
     fn details(&self) -> Vec<String> {
         match self {
-            Self::Failed { below, .. } => below.clone(),
+            Self::Failed { below, .. } | Self::TimeLimit { below, .. } => below.clone(),
             _ => Vec::new(),
         }
     }

@@ -3,7 +3,13 @@
 //! Pure. Whoever asks adds only his patience: how long something may take before it counts as a failure. Where
 //! Kubernetes has no code for a reason, the words are those of its source, and all of them stand here.
 
+mod events;
+mod patience;
+mod probe;
 mod pull;
+mod refused;
+mod schedule;
+mod volume;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,6 +18,13 @@ use crate::{
     api::{list, string},
     report::one_line,
 };
+
+pub use events::last_seen;
+#[cfg(test)]
+pub use patience::TABLE;
+pub use refused::not_created;
+
+use events::told;
 
 /// Characters of a message within a sentence.
 const LONGEST: usize = 240;
@@ -23,6 +36,10 @@ pub enum Why {
     Evicted,
     /// No node has room for it.
     NoRoom,
+    /// No node is as it wants one: its labels, its taints, its free ports.
+    NoNode,
+    /// No scheduler has looked at it.
+    Unscheduled,
     /// A claim of it is not bound.
     Claim,
     /// Somebody has to lift its scheduling gates.
@@ -57,12 +74,20 @@ pub enum Why {
     Waits,
     /// A volume cannot be mounted.
     Volume,
+    /// What a volume is made of is not there: a Secret, a `ConfigMap`, a key, a directory.
+    Mount,
     /// A container runs, and its probe fails.
     NotReady,
+    /// What answers the probe of a container says that it has no such page, or that the kubelet may not ask.
+    Probe,
+    /// A probe calls a port by a name that its container does not have.
+    ProbePort,
     /// A webhook that guards pods does not answer.
     Webhook,
     /// The Pod Security Standard of the namespace forbids it.
     PodSecurity,
+    /// What it names is not there: a service account, a priority class, a runtime class.
+    Absent,
     /// A quota of the namespace forbids it.
     Quota,
     /// The API server refuses it for another reason.
@@ -141,7 +166,7 @@ pub fn troubles(pod: &Value, events: &[&Value]) -> Vec<Trouble> {
         .find(|it| it["type"] == "PodScheduled" && it["status"] == "False");
     if let Some(unscheduled) = unscheduled {
         let message = text(&unscheduled["message"]);
-        let (why, what) = unschedulable(text(&unscheduled["reason"]), message);
+        let (why, what) = schedule::unschedulable(text(&unscheduled["reason"]), message);
         let since = &unscheduled["lastTransitionTime"];
         return vec![trouble(why, what, message, since)];
     }
@@ -155,61 +180,41 @@ pub fn troubles(pod: &Value, events: &[&Value]) -> Vec<Trouble> {
             .trouble(events)
         })
         .collect();
-    if troubles.is_empty()
-        && status["phase"] == "Pending"
-        && let Some(message) = told(events, &["FailedMount", "FailedAttachVolume"], "")
-    {
-        let what = format!("a volume cannot be mounted: {}", brief(message));
-        troubles.push(trouble(Why::Volume, what, message, &Value::Null));
+    if troubles.is_empty() && status["phase"] == "Pending" {
+        if let Some((why, message)) = volume::unmounted(events) {
+            let what = format!("a volume cannot be mounted: {}", brief(message));
+            troubles.push(trouble(why, what, message, &Value::Null));
+        } else if let Some(what) = schedule::unseen(pod) {
+            troubles.push(trouble(Why::Unscheduled, what, "", &Value::Null));
+        }
     }
-    let created = moment(&pod["metadata"]["creationTimestamp"]);
+    let begun = begun(pod);
     for trouble in &mut troubles {
-        trouble.since = trouble.since.or(created);
+        trouble.since = trouble.since.or(begun);
     }
     troubles
 }
 
-/// Why the API server refuses the pods of a workload, by the message of its `FailedCreate`.
-pub fn not_created(message: &str) -> Why {
-    if message.contains("violates PodSecurity") {
-        Why::PodSecurity
-    } else if message.contains("failed calling webhook") {
-        Why::Webhook
-    } else if message.contains("exceeded quota") || message.contains("must specify") {
-        Why::Quota
-    } else {
-        Why::Refused
-    }
+/// When the container of a pod that failed, and does not run again yet, was started last.
+pub fn last_run(pod: &Value) -> Option<Timestamp> {
+    let runs = containers(pod).filter_map(|(.., status, _)| {
+        let end = match &status["state"]["terminated"] {
+            Value::Null if status["state"]["waiting"].is_null() => return None,
+            Value::Null => &status["lastState"]["terminated"],
+            now => now,
+        };
+        moment(&end["startedAt"]).filter(|_| end["exitCode"] != 0)
+    });
+    runs.max()
 }
 
-/// What the scheduler lacks, rather than how many nodes of which kind it looked at.
-fn unschedulable(reason: &str, message: &str) -> (Why, String) {
-    if reason == "SchedulingGated" {
-        return (Why::Gated, "its scheduling gates are not lifted".to_owned());
-    }
-    let reasons = message
-        .split_once(": ")
-        .map_or(message, |(_, reasons)| reasons)
-        .split("preemption:")
-        .next()
-        .unwrap_or_default();
-    // A taint has dots and commas of its own, but no blank after them.
-    let lacks: Vec<&str> = reasons
-        .split(", ")
-        .flat_map(|part| part.split(". "))
-        .map(|part| {
-            let part = part.trim().trim_end_matches(['.', ',']);
-            part.trim_start_matches(|c: char| c.is_ascii_digit()).trim()
-        })
-        .filter(|part| !part.is_empty() && !part.starts_with("no new claims"))
-        .collect();
-    let why = if message.contains("unbound immediate PersistentVolumeClaims") {
-        Why::Claim
-    } else {
-        Why::NoRoom
-    };
-    let lacks = lacks.join(", ");
-    (why, format!("no node takes it: {}", brief(&lacks)))
+/// Since when a node has a pod, or at least since when there is one.
+fn begun(pod: &Value) -> Option<Timestamp> {
+    let mut conditions = list(&pod["status"]["conditions"]);
+    let scheduled = conditions.find(|it| it["type"] == "PodScheduled" && it["status"] == "True");
+    scheduled
+        .and_then(|it| moment(&it["lastTransitionTime"]))
+        .or_else(|| moment(&pod["metadata"]["creationTimestamp"]))
 }
 
 /// Each container with its status, init containers first.
@@ -249,21 +254,18 @@ impl Container<'_> {
                 Some(self.of(why, what, &full))
             }
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                let why = if message.contains("runAsNonRoot") {
-                    Why::RunsAsRoot
-                } else {
-                    Why::Configuration
+                // A status without a message leaves it to the event.
+                let event = told(events, &["Failed"], "Error: ").unwrap_or_default();
+                let message = match message {
+                    "" => event.strip_prefix("Error: ").unwrap_or(event),
+                    _ => message,
                 };
-                let what = format!(
-                    "container {} cannot be made: {}",
-                    self.name(),
-                    brief(message)
-                );
-                Some(self.of(why, what, message))
+                Some(self.not_made(message))
             }
-            "" | "ContainerCreating" | "PodInitializing" | "CrashLoopBackOff" => {
-                self.ended(reason).or_else(|| self.unready(events))
-            }
+            "" | "ContainerCreating" | "PodInitializing" | "CrashLoopBackOff" => self
+                .unready(&self.since_its_start(events))
+                .or_else(|| self.ended(reason))
+                .or_else(|| self.unready(events)),
             _ => {
                 let mut what = format!("container {}: {reason}", self.name());
                 if !message.is_empty() {
@@ -287,6 +289,11 @@ impl Container<'_> {
             return None;
         }
         let (name, message) = (self.name(), text(&end["message"]));
+        // It never ran: its command is not there, or is not its to run. The kubelet says so in two ways by turns.
+        let runs = !self.status["state"]["running"].is_null();
+        if !runs && matches!(text(&end["reason"]), "StartError" | "ContainerCannotRun") {
+            return Some(self.not_made(message));
+        }
         if end["reason"] == "OOMKilled" {
             let limit = &self.spec["resources"]["limits"]["memory"];
             let what = match string(limit) {
@@ -308,16 +315,36 @@ impl Container<'_> {
         Some(self.of(Why::Crash, what, message))
     }
 
+    /// That it cannot be made. A container runtime names each of its layers before it comes to the point.
+    fn not_made(&self, message: &str) -> Trouble {
+        let as_root = ["runAsNonRoot", "breaks non-root policy"];
+        let why = if as_root.iter().any(|sign| message.contains(sign)) {
+            Why::RunsAsRoot
+        } else {
+            Why::Configuration
+        };
+        let point = message.rsplit("container process: ").next();
+        let said = brief(point.unwrap_or(message));
+        let what = format!("container {} cannot be made: {said}", self.name());
+        self.of(why, what, message)
+    }
+
+    /// What was told since it was started last: what it ended for before may be over.
+    fn since_its_start<'a>(&self, events: &[&'a Value]) -> Vec<&'a Value> {
+        let started = moment(&self.status["state"]["running"]["startedAt"]);
+        let is_later = |event: &&&Value| started.is_some() && last_seen(event) > started;
+        events.iter().filter(is_later).copied().collect()
+    }
+
     /// Why it is not ready although it runs.
     fn unready(&self, events: &[&Value]) -> Option<Trouble> {
         let running = !self.status["state"]["running"].is_null();
         if !running || self.is_init || self.status["ready"] == true {
             return None;
         }
-        let probe = told(events, &["Unhealthy"], "probe failed")?;
-        let name = self.name();
-        let what = format!("container {name} runs but is not ready: {}", brief(probe));
-        Some(self.of(Why::NotReady, what, probe))
+        let (why, what, said) = probe::unready(self.spec, events)?;
+        let what = format!("container {} runs but is not ready: {what}", self.name());
+        Some(self.of(why, what, said))
     }
 
     fn of(&self, why: Why, what: String, message: &str) -> Trouble {
@@ -349,20 +376,6 @@ impl Container<'_> {
     fn restarts(&self) -> i64 {
         self.status["restartCount"].as_i64().unwrap_or_default()
     }
-}
-
-/// The newest message of an event of one of these reasons that holds a text.
-fn told<'a>(events: &[&'a Value], reasons: &[&str], holding: &str) -> Option<&'a str> {
-    reasons.iter().find_map(|reason| {
-        let of_reason = |event: &&&Value| {
-            event["reason"] == *reason && text(&event["message"]).contains(holding)
-        };
-        events
-            .iter()
-            .rev()
-            .find(of_reason)
-            .map(|event| text(&event["message"]))
-    })
 }
 
 fn moment(value: &Value) -> Option<Timestamp> {

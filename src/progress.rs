@@ -1,14 +1,23 @@
 //! Progress as people read it: lines with a clock where the runner prints none, no module paths, warnings marked; a bar
-//! below them on a terminal.
+//! below them on a terminal. The same lines, all with a clock, are kept in the job's directory for `gather-logs`.
 
-use std::{fmt, io, sync::LazyLock};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    sync::{LazyLock, Mutex, OnceLock, PoisonError},
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::{
     EnvFilter,
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    fmt::{self as lines, FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt as _,
     registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
 
 use crate::{cli::LogLevel, github::commands::harmless, inputs::Environment};
@@ -21,15 +30,65 @@ pub fn start(level: LogLevel, env: &Environment) {
         LogLevel::Info => "error,kube_client=off,kube_runtime=off,manifests_e2e=info",
         LogLevel::Debug => "info,manifests_e2e=debug,kube=debug,aws_smithy_runtime=info",
     };
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(|| Above)
-        .event_format(Line {
-            clock: !env.on_runner(),
-        })
+    let shown = lines::layer().with_writer(|| Above).event_format(Line {
+        clock: !env.on_runner(),
+    });
+    let kept = lines::layer()
+        .with_ansi(false)
+        .with_writer(|| Kept)
+        .event_format(Line { clock: true });
+    let started = tracing_subscriber::registry()
+        .with(EnvFilter::new(filter))
+        .with(shown)
+        .with(kept)
         .try_init();
     // A second start, in a test, keeps the first.
     drop(started);
+}
+
+/// The file of what the stages of a job have said, in its directory.
+pub const LOG: &str = "build.log";
+
+static KEPT: OnceLock<Mutex<File>> = OnceLock::new();
+
+/// Keeps what is said from now on in a directory; the log of the job's earlier stages goes on where `goes_on`.
+///
+/// # Errors
+/// Why it cannot be kept.
+pub fn keep(directory: &Path, goes_on: bool) -> io::Result<()> {
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(directory.join(LOG))?;
+    if !goes_on {
+        file.set_len(0)?;
+    }
+    // A second one, in a test, keeps the first.
+    drop(KEPT.set(Mutex::new(file)));
+    Ok(())
+}
+
+/// Adds to what is kept what was printed past the log.
+pub fn note(text: &str) {
+    drop(Kept.write_all(text.as_bytes()));
+}
+
+/// The file of what was said, where there is one. A disk that is full costs these lines and nothing else.
+struct Kept;
+
+impl io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(file) = KEPT.get() {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(file.write_all(bytes));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Line {

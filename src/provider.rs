@@ -5,6 +5,7 @@
 pub(crate) mod clusters;
 pub(crate) mod ec2;
 pub mod local;
+mod other_jobs;
 pub(crate) mod ssh;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -12,6 +13,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
+pub(crate) use self::other_jobs::OtherJobs;
 pub use crate::report::BadInput;
 
 use crate::{
@@ -19,20 +21,22 @@ use crate::{
     inputs::Environment,
     limits::Deadline,
     record::{HostRecord, Record, Store},
-    report::{Exit, Failure},
-    run::{Run, TAG_EXPIRES_AT},
+    report::{Exit, Failure, Leftover},
+    run::{Run, TAG_EXPIRES_AT, TAG_JOB, TAG_RUN},
 };
 
 /// The pause before a second look where nothing at all was found and nothing says that there was a launch.
 pub(crate) const SECOND_LOOK: Duration = Duration::from_secs(3);
 
 /// Whose things: of a run, and where `job` is set, of one job of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Owner {
     /// [`Run::id`].
-    pub run: String,
+    pub(crate) run: String,
     /// [`Run::job`], for scope `job`.
-    pub job: Option<String>,
+    pub(crate) job: Option<String>,
+    /// For scope `run`: who tells whether another job is in progress, so that what it created stays.
+    pub(crate) others: Option<OtherJobs>,
 }
 
 impl Owner {
@@ -41,6 +45,7 @@ impl Owner {
         Self {
             run: run.id.clone(),
             job: Some(run.job.clone()),
+            others: None,
         }
     }
 
@@ -49,7 +54,36 @@ impl Owner {
         Self {
             run: id.into(),
             job: None,
+            others: None,
         }
+    }
+
+    /// Parts what was found into what is to be ended, and what stays for a job that is in progress.
+    pub(crate) fn part(
+        &self,
+        found: Vec<Resource>,
+        deadline: Deadline,
+    ) -> BoxFuture<'_, (Vec<Resource>, Vec<Resource>)> {
+        Box::pin(async move {
+            let Some(others) = &self.others else {
+                return (found, Vec::new());
+            };
+            let (mut due, mut in_use) = (Vec::new(), Vec::new());
+            for resource in found {
+                if others.in_progress(&resource.tags, deadline).await {
+                    in_use.push(resource);
+                } else {
+                    due.push(resource);
+                }
+            }
+            (due, in_use)
+        })
+    }
+
+    /// Whether these are tags of its.
+    pub(crate) fn has(&self, tags: &BTreeMap<String, String>) -> bool {
+        let job = self.job.as_ref();
+        tags.get(TAG_RUN) == Some(&self.run) && job.is_none_or(|job| tags.get(TAG_JOB) == Some(job))
     }
 }
 
@@ -123,6 +157,33 @@ impl fmt::Display for Resource {
         }
         write!(f, " ({})", self.state)
     }
+}
+
+/// The moment so long after another, in whole seconds.
+pub(crate) fn end_after(now: Timestamp, life: Duration) -> Timestamp {
+    let seconds = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::new(now.as_second().saturating_add(seconds), 0).unwrap_or(Timestamp::MAX)
+}
+
+/// All resources with our tags at one moment, for `reap`.
+#[derive(Debug)]
+pub(crate) struct TaggedResources {
+    /// Everything that carries our tags and is alive.
+    pub(crate) resources: Vec<Resource>,
+    /// The earliest of the clocks that could be read: what is not over by each is not over.
+    pub(crate) now: Timestamp,
+}
+
+/// What could not be removed, by its id, and why.
+pub(crate) fn refused(refusals: BTreeMap<String, String>) -> Option<Failure> {
+    if refusals.is_empty() {
+        return None;
+    }
+    let mut failure =
+        Failure::new(Exit::Leftovers, "not everything may be removed").leaving(Leftover::Tagged);
+    let lines = refusals.into_iter().map(|(id, why)| format!("{id}: {why}"));
+    failure.details = lines.collect();
+    Some(failure)
 }
 
 /// What came of an attempt to end everything of somebody.
@@ -233,7 +294,7 @@ pub(crate) fn for_launch(
             args.private_key.as_deref(),
             env,
         )?),
-        ProviderKind::Local => Box::new(local::Local::new(env)),
+        ProviderKind::Local => Box::new(local::Local::new(env).with_ttl(args.ttl)),
     })
 }
 

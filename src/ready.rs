@@ -30,7 +30,7 @@ use crate::{
 use table::{Judge, Row};
 
 pub use conditions::Condition;
-pub use generic::{NO_STATUS, is_silent};
+pub use generic::{NO_STATUS, SILENCE, is_silent};
 pub use schema::StatusSchema;
 pub use suspend::of as suspended;
 pub use when::{ReadyWhen, Rule};
@@ -155,6 +155,8 @@ pub struct ClusterView<'a> {
     /// way is not waited for.
     pub is_snapshot: bool,
     owned: HashMap<&'a str, Vec<&'a Value>>,
+    /// Events of pods by their unique id, oldest first.
+    events: HashMap<&'a str, Vec<&'a Value>>,
 }
 
 impl<'a> ClusterView<'a> {
@@ -171,11 +173,22 @@ impl<'a> ClusterView<'a> {
                 }
             }
         }
+        let mut events: HashMap<&str, Vec<&Value>> = HashMap::new();
+        for event in view.all("Event.").chain(view.told()) {
+            let about = &event["involvedObject"];
+            if let (true, Some(uid)) = (about["kind"] == "Pod", about["uid"].as_str()) {
+                events.entry(uid).or_default().push(event);
+            }
+        }
+        for events in events.values_mut() {
+            events.sort_by_key(|event| crate::pod::last_seen(event));
+        }
         Self {
             view,
             now,
             is_snapshot: false,
             owned,
+            events,
         }
     }
 
@@ -204,6 +217,12 @@ impl<'a> ClusterView<'a> {
         pods.retain(|pod| !is_leaving(pod));
         pods.sort_by_key(|pod| pod["metadata"]["name"].as_str());
         pods
+    }
+
+    /// What is told of a pod, oldest first.
+    fn events(&self, pod: &Value) -> &[&'a Value] {
+        let uid = pod["metadata"]["uid"].as_str().unwrap_or_default();
+        self.events.get(uid).map_or(&[], Vec::as_slice)
     }
 
     fn children(&self, value: &Value) -> &[&'a Value] {
@@ -242,6 +261,14 @@ pub fn also_needs(id: &ObjectId) -> &'static [(&'static str, &'static str)] {
     Row::of(id).map_or(&[], |row| row.also)
 }
 
+/// Whether a kind only tells why another is not ready: what is ready shows without it.
+pub fn only_explains(group: &str, kind: &str) -> bool {
+    matches!(
+        (group, kind),
+        ("", "Event") | ("storage.k8s.io", "StorageClass")
+    )
+}
+
 /// Whether an object is judged by the general rule, which may be wrong about its kind.
 pub fn is_generic(id: &ObjectId, rule: Option<&Rule>) -> bool {
     rule.is_none() && Row::of(id).is_none() && !is_builtin(&id.group)
@@ -273,6 +300,11 @@ pub fn judge(
         return Verdict::Waiting("the change was not seen yet".into());
     }
     judge_live(id, rule, live, cluster)
+}
+
+/// Whether all containers of a pod run: its images are there, its volumes are mounted.
+pub fn runs(pod: &Value) -> bool {
+    pods::runs(pod)
 }
 
 /// Judges a pod, whoever made it.

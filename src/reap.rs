@@ -3,14 +3,16 @@
 //! Pure: given the resources, GitHub's answers about their runs, and the time. In doubt a
 //! resource stays, and what is not certainly ours is not touched. [`Pass`] carries the verdicts out.
 
+mod janitor;
 mod pass;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 pub(crate) use self::{
+    janitor::Janitor,
     pass::{Pass, ask},
     table::table,
 };
@@ -18,7 +20,7 @@ use crate::{
     github::api::WorkflowRun,
     limits::{Limit, humane},
     provider::Resource,
-    run::{TAG_ATTEMPT, TAG_CANDIDATE, TAG_KEPT, TAG_REPOSITORY, TAG_RUN},
+    run::{TAG_ATTEMPT, TAG_CANDIDATE, TAG_CHECK_RUN, TAG_KEPT, TAG_REPOSITORY, TAG_RUN},
 };
 
 /// A workflow run by its repository (`owner/name`) and number.
@@ -51,6 +53,15 @@ pub(crate) enum RunAnswer {
     NotFound,
     /// Nothing that can be relied on, and why.
     NoAnswer(String),
+}
+
+/// What GitHub says of all runs whose resources were found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answers {
+    /// Of each run.
+    pub(crate) runs: BTreeMap<RunKey, RunAnswer>,
+    /// Check runs of jobs that are over while their run is in progress; asked for what has expired alone.
+    pub(crate) jobs_over: BTreeSet<String>,
 }
 
 /// Whose resources may be reaped at all: `owner/name`, `owner/*`, or `*` for all, also those of laptops.
@@ -134,16 +145,13 @@ impl ReapVerdict {
 }
 
 /// A verdict on each resource, in their order.
-pub(crate) fn judge(
-    resources: &[Resource],
-    answers: &BTreeMap<RunKey, RunAnswer>,
-    rules: &Rules,
-) -> Vec<ReapVerdict> {
+pub(crate) fn judge(resources: &[Resource], answers: &Answers, rules: &Rules) -> Vec<ReapVerdict> {
     let mut verdicts: Vec<ReapVerdict> = resources
         .iter()
         .map(|resource| {
             let key = RunKey::of(resource);
-            one(resource, key.and_then(|key| answers.get(&key)), rules)
+            let run = key.and_then(|key| answers.runs.get(&key));
+            one(resource, run, &answers.jobs_over, rules)
         })
         .collect();
     // A later attempt may use the security group of an earlier one.
@@ -164,7 +172,12 @@ pub(crate) fn judge(
     verdicts
 }
 
-fn one(resource: &Resource, answer: Option<&RunAnswer>, rules: &Rules) -> ReapVerdict {
+fn one(
+    resource: &Resource,
+    answer: Option<&RunAnswer>,
+    jobs_over: &BTreeSet<String>,
+    rules: &Rules,
+) -> ReapVerdict {
     let tag = |name: &str| resource.tags.get(name).map(String::as_str);
     let moment = |name: &str| tag(name).and_then(|text| text.parse::<Timestamp>().ok());
     let spare = |why: &str| ReapVerdict::new(Fate::Spare, why);
@@ -191,6 +204,12 @@ fn one(resource: &Resource, answer: Option<&RunAnswer>, rules: &Rules) -> ReapVe
         }
         Some(RunAnswer::Run(run)) if run.run_attempt > attempt => {
             Some(format!("attempt {attempt} of its run is over"))
+        }
+        // A run may wait for an approval for 30 days.
+        Some(RunAnswer::Run(_))
+            if is_past && tag(TAG_CHECK_RUN).is_some_and(|id| jobs_over.contains(id)) =>
+        {
+            None
         }
         Some(RunAnswer::Run(_)) if is_past => {
             return ReapVerdict::new(Fate::Stuck, "expired, but its run is in progress");

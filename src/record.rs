@@ -20,6 +20,7 @@ use crate::{
 mod launch;
 mod private;
 mod reach;
+mod shared;
 mod whose;
 
 pub use launch::{Attempt, Launch};
@@ -136,12 +137,25 @@ pub struct StageRecord {
     pub about: Vec<String>,
 }
 
+impl Record {
+    /// Whether a stage has failed when it ran last, or was killed.
+    pub fn has_failed(&self, stage: &str) -> bool {
+        let last = self.stages.iter().rev().find(|one| one.stage == stage);
+        // Cancelled, by somebody who wants nothing of it any more.
+        last.is_some_and(|one| !matches!(one.exit, Some(0 | 130)))
+    }
+}
+
 /// The record and the directory it lives in, with everything else that a job keeps on the runner.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
     record: Record,
     found: bool,
+    /// Whether its run has a random name that nothing was done under yet.
+    is_unnamed: bool,
+    /// Whether the last change is not on disk: it could not be written.
+    is_unsaved: bool,
 }
 
 /// The directory for the state of a job: `$RUNNER_TEMP/manifests-e2e`, on a laptop
@@ -218,6 +232,7 @@ impl Store {
             }
         };
         let found = kept.is_some();
+        let is_unnamed = !found && run.is_none();
         let record = kept.unwrap_or_else(|| Record {
             version: VERSION,
             run: run.unwrap_or_else(Run::random),
@@ -229,7 +244,13 @@ impl Store {
             exact_cluster: None,
             stages: Vec::new(),
         });
-        Ok(Self { dir, record, found })
+        Ok(Self {
+            dir,
+            record,
+            found,
+            is_unnamed,
+            is_unsaved: false,
+        })
     }
 
     /// Whether there was a record of this job before.
@@ -257,14 +278,18 @@ impl Store {
         self.dir.join(name)
     }
 
-    /// Notes something and puts it on disk.
+    /// Notes something and puts it on disk, beside what other processes of this job have noted since.
     ///
     /// # Errors
     /// [`RecordError`] when it cannot be written: then the side effect must not be carried out.
     pub fn update(&mut self, change: impl FnOnce(&mut Record)) -> Result<(), RecordError> {
+        let _turn = shared::Turn::take(&self.dir);
+        self.take_in();
         change(&mut self.record);
         let text = serde_json::to_vec_pretty(&self.record).expect("a record is plain data");
-        write_private(&self.path("record.json"), &text)
+        let written = write_private(&self.path("record.json"), &text);
+        self.is_unsaved = written.is_err();
+        written
     }
 
     /// As [`Self::update`], of what was launched; nothing else changes where nothing was.

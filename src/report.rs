@@ -9,7 +9,7 @@ use std::{error::Error, fmt, io::Write as _};
 pub use bad_input::BadInput;
 
 use crate::{
-    github::commands, inputs::Environment, limits::humane, stages::Stage, wait::WaitError,
+    github::commands, inputs::Environment, limits::humane, progress, stages::Stage, wait::WaitError,
 };
 
 /// The exit codes of the binary.
@@ -231,6 +231,7 @@ pub fn document(text: Result<String, Failure>, env: &Environment) -> Exit {
 #[expect(clippy::print_stderr, reason = "this is the module that prints")]
 pub fn print(stage: Option<Stage>, failure: &Failure, on_runner: bool) {
     let text = text(stage, failure);
+    progress::note(&text);
     if !on_runner {
         eprint!("{text}");
         return;
@@ -354,6 +355,16 @@ pub fn innermost(error: &dyn Error) -> String {
         cause = next;
     }
     one_line(&cause.to_string())
+}
+
+/// The first of some names, at most so many, and how many more there are: `a, b and 3 more`.
+pub fn first_of<T: AsRef<str>>(names: &[T], most: usize) -> String {
+    let first: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    let first = first.join(", ");
+    match names.len().saturating_sub(most) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 /// A text on one line, its white space folded.

@@ -10,8 +10,10 @@ use crate::inputs::Environment;
 
 mod execution;
 
-pub use execution::Execution;
+pub use execution::{Execution, canonical};
 
+/// How the id of a laptop's run begins.
+const LOCAL: &str = "local-";
 /// Prefix of every tag of ours.
 pub const TAG_PREFIX: &str = "manifests-e2e/";
 /// Tag that carries the run.
@@ -28,6 +30,10 @@ pub const TAG_URL: &str = "manifests-e2e/url";
 pub const TAG_EXPIRES_AT: &str = "manifests-e2e/expires-at";
 /// Tag of what outlives its failed run on purpose, until [`TAG_EXPIRES_AT`].
 pub const TAG_KEPT: &str = "manifests-e2e/kept";
+/// Tag that carries the number of the job's check run, where GitHub shows it to the job.
+pub const TAG_CHECK_RUN: &str = "manifests-e2e/check-run";
+/// Label that carries the name of a cluster, on a machine that others use too.
+pub const TAG_CLUSTER: &str = "manifests-e2e/cluster";
 /// Tag of what `reap` has taken for left behind, and since when (RFC 3339).
 pub const TAG_CANDIDATE: &str = "manifests-e2e/reap-candidate";
 
@@ -80,6 +86,11 @@ impl Run {
         })
     }
 
+    /// Whether it is of a laptop.
+    pub fn is_local(&self) -> bool {
+        self.id.starts_with(LOCAL)
+    }
+
     /// The [`id`](Self::id) that a workflow's environment names; `None` outside a workflow.
     pub fn workflow_id(env: &Environment) -> Option<String> {
         let run = env.get("GITHUB_RUN_ID")?;
@@ -93,7 +104,7 @@ impl Run {
     /// A run of a laptop: random, so it has to be recorded.
     pub fn random() -> Self {
         Self {
-            id: format!("local-{:010x}", rand::random::<u64>() & 0xff_ffff_ffff),
+            id: format!("{LOCAL}{:010x}", rand::random::<u64>() & 0xff_ffff_ffff),
             job: format!("job-{:06x}", rand::random::<u32>() & 0xff_ffff),
             attempt: 1,
             repository: None,
@@ -127,6 +138,7 @@ impl Run {
         for (key, value) in [
             (TAG_REPOSITORY, &self.repository),
             (TAG_URL, &self.url),
+            (TAG_CHECK_RUN, &self.execution.check_run),
             (&actor, &self.actor),
         ] {
             if let Some(value) = value {
@@ -200,6 +212,23 @@ mod tests {
         assert_eq!(
             run.url.unwrap(),
             "https://github.com/Kubeflow/Manifests/actions/runs/42"
+        );
+    }
+
+    #[test]
+    fn the_tags_name_the_check_run_where_there_is_one() {
+        let tags = |vars: &[(&str, &str)]| -> Vec<String> {
+            let run = [("GITHUB_RUN_ID", "42")].iter().chain(vars).copied();
+            let run = Run::of_workflow(&Environment::of(run), None).unwrap();
+            let tags = run.tags(Timestamp::now()).into_iter();
+            let check_run = tags.filter(|(name, _)| name == TAG_CHECK_RUN);
+            check_run.map(|(_, value)| value).collect()
+        };
+        assert_eq!(tags(&[("JOB_CHECK_RUN_ID", "5501")]), ["5501"]);
+        assert_eq!(tags(&[]), [""; 0]);
+        assert_eq!(
+            tags(&[("JOB_CHECK_RUN_ID", "5501"), ("ACT", "true")]),
+            [""; 0]
         );
     }
 

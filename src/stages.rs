@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::{
     cancel::Cancel,
-    cli::{self, Command, LogLevel, StageArgs, Staged},
+    cli::{self, Command, LogLevel, StageArgs, Staged, WithResults},
     github::files::Files,
     host::tunnel,
     iam,
@@ -16,9 +16,10 @@ use crate::{
     progress,
     record::{StageRecord, Store},
     report::{self, Exit, Failure, Leftover},
-    run::Run,
 };
 
+pub mod commands;
+mod context;
 pub mod deploy_manifests;
 pub mod diagnose;
 pub mod doctor;
@@ -26,7 +27,9 @@ pub mod extend;
 pub mod gather_logs;
 pub mod install_kind;
 mod outputs;
+pub mod plan;
 pub mod provision_ec2;
+pub mod publish;
 pub mod reap;
 pub mod run;
 pub mod run_mnist_notebook_job;
@@ -38,61 +41,10 @@ pub mod teardown;
 mod tests;
 mod visit;
 
+pub use context::Context;
 pub use outputs::Outputs;
 use outputs::own_first;
 pub use stage::Stage;
-
-/// What a stage is given beside its arguments.
-#[derive(Debug)]
-pub struct Context {
-    /// The environment of the process.
-    pub env: Environment,
-    /// The record of this job and its state directory.
-    pub store: Store,
-    /// The input `job-key` of this step. The job's own name is the record's.
-    pub job_key: Option<String>,
-    /// When the stage gives up.
-    pub deadline: Deadline,
-    /// Outputs and summary of the process.
-    pub files: Files,
-    /// Cancelled by the first signal, which drops the stage, but for one that is shielded ([`Stage::shielded`]).
-    pub cancelled: Cancel,
-    /// Whether the stage has begun to write to its cluster. A stage sets it before its first write.
-    pub writes: bool,
-}
-
-impl Context {
-    /// Whose run this is.
-    pub fn run(&self) -> &Run {
-        self.store.run()
-    }
-
-    /// Whether the job was cancelled, as the action passes it.
-    pub fn job_cancelled(&self) -> bool {
-        self.cancelled.is_cancelled() || self.env.get("JOB_STATUS") == Some("cancelled")
-    }
-
-    /// Whether the job has failed, as the action passes it.
-    pub fn job_failed(&self) -> bool {
-        !self.job_cancelled() && self.env.get("JOB_STATUS") == Some("failure")
-    }
-
-    /// Sets an output of many lines at once, although the step may fail: that is when it is wanted.
-    pub fn tell<T: AsRef<str>>(&self, name: &str, lines: impl IntoIterator<Item = T>) {
-        let lines: Vec<T> = lines.into_iter().collect();
-        let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
-        if let Err(error) = self.files.output(name, &lines.join("\n")) {
-            tracing::warn!("cannot set the output `{name}`: {error}");
-        }
-    }
-
-    /// Adds to the job summary; a stage does not fail for want of it.
-    pub fn summarize(&self, markdown: &str) {
-        if let Err(error) = self.files.summary(markdown) {
-            tracing::warn!("cannot write the job summary: {error}");
-        }
-    }
-}
 
 /// Grace beyond a stage's deadline, for its own wait to end first with the better message.
 const GRACE: Duration = Duration::from_secs(3);
@@ -105,7 +57,8 @@ pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exi
             let whole = cli::usual_run(staged.timeout);
             process
                 .carry_out(&staged, async |args, context| {
-                    provision_ec2::run(args, whole, context).await
+                    let WithResults { args, results } = args;
+                    provision_ec2::run(args, results, whole, context).await
                 })
                 .await
         }
@@ -128,7 +81,8 @@ pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exi
         Command::GatherLogs(staged) => {
             process
                 .carry_out(&staged, async |given, context| {
-                    gather_logs::run(&given.args, given.kubeconfig.as_deref(), context).await
+                    let WithResults { args, results } = &given.args;
+                    gather_logs::run(args, results, given.kubeconfig.as_deref(), context).await
                 })
                 .await
         }
@@ -136,6 +90,9 @@ pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exi
         Command::Extend(staged) => process.carry_out(&staged, extend::run).await,
         Command::Reap(staged) => process.carry_out(&staged, reap::run).await,
         Command::Doctor(staged) => process.carry_out(&staged, doctor::run).await,
+        Command::Plan(staged) => process.carry_out(&staged, plan::run).await,
+        Command::Publish(staged) => process.carry_out(&staged, publish::run).await,
+        Command::Commands(staged) => process.carry_out(&staged, commands::run).await,
         Command::Run(args) => {
             progress::start(args.log, &process.env);
             run::run(*args, process.env, process.cancelled).await
@@ -164,6 +121,7 @@ pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exi
             progress::start(LogLevel::default(), &process.env);
             tunnel::serve(&args.state).await
         }
+        Command::Hold(_) => unreachable!("main has it: its exit code is that of a program"),
     }
 }
 
@@ -213,6 +171,7 @@ impl Process {
                 return failure.exit;
             }
         };
+        keep_log(&store);
         let mut context = Context {
             files: Files::new(&env),
             env,
@@ -227,6 +186,13 @@ impl Process {
         })
         .await;
         conclude(A::STAGE, &context, &result)
+    }
+}
+
+/// Keeps what the stages say for `gather-logs`.
+fn keep_log(store: &Store) {
+    if let Err(error) = progress::keep(store.dir(), store.found()) {
+        tracing::warn!("what this stage says is not kept: {error}");
     }
 }
 
@@ -277,7 +243,9 @@ where
         Err(failure) => (failure.exit, failure.line(), failure.about.clone()),
     };
     let noted = context.store.update(|record| {
-        if let Some(last) = record.stages.last_mut() {
+        // Another stage of the job may run beside this one.
+        let mut stages = record.stages.iter_mut().rev();
+        if let Some(last) = stages.find(|it| it.stage == stage.name() && it.started == started) {
             last.ended = Some(Timestamp::now());
             last.exit = Some(exit.code());
             (last.cause, last.about) = (cause, about);

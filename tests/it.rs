@@ -14,6 +14,7 @@ mod it {
     mod cluster {
         mod install_kind;
     }
+    mod commands;
     mod deploy {
         mod faults;
         mod killed;
@@ -22,8 +23,11 @@ mod it {
         pub(crate) mod manifests;
         mod prune;
         mod readiness;
+        mod recreate;
         mod redeploy;
+        mod rights;
         mod sets;
+        mod yaml;
     }
     mod doctor;
     mod faults;
@@ -34,21 +38,30 @@ mod it {
     mod iam;
     mod layout;
     mod logs {
+        mod corpus;
         mod gather_logs;
     }
     mod notebook {
+        mod driver;
+        mod forward;
         mod mnist;
+        mod runner;
+        mod source;
     }
     mod provider {
         mod capacity;
         mod end;
         mod idempotence;
+        mod lost;
         mod provision_ec2;
         mod proxies;
+        mod scope;
         mod sessions;
         mod signals;
         mod teardown;
     }
+    mod plan;
+    mod publish;
     mod reap;
     mod support;
     mod threats;

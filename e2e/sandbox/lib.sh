@@ -35,8 +35,12 @@ start() { # part, command...: detached, and holding nothing of the caller's: its
     exec setsid nohup "$@" >"$cache/log/$part.log" 2>&1 </dev/null
   ) &
   echo $! >"$cache/$part.pid"
-  # Until it is that program it is a copy of this shell, which must not pass for one that ended.
-  for _ in $(seq 40); do runs "$part" && break; sleep 0.05; done
+  # Until it is that program it is a copy of this shell, which must not pass for one that ended. On a busy machine that takes
+  # seconds.
+  for _ in $(seq 600); do
+    if runs "$part" || ! kill -0 $! 2>/dev/null; then break; fi
+    sleep 0.05
+  done
 }
 
 halt() { # part
@@ -52,14 +56,18 @@ halt() { # part
 
 answers() { curl -fsS -o /dev/null --max-time 5 --noproxy '*' "$1" 2>/dev/null; }
 
+# A part that runs is given time: Python alone reads for a minute where files are cold and compilers have the processors.
 await() { # part, url
-  for _ in $(seq 120); do
+  local until=$((SECONDS + ${SANDBOX_PATIENCE:-240})) told=$((SECONDS + 15)) state='has ended'
+  while [ $SECONDS -lt $until ]; do
     answers "$2" && return
     runs "$1" || break
+    if [ $SECONDS -ge $told ]; then told=$until && step "waiting for the $1, which runs and does not answer yet"; fi
     sleep 0.25
   done
+  if runs "$1"; then state='runs'; fi
   tail -5 "$cache/log/$1.log" >&2
-  fail "the $1 does not answer on $2 (log: $cache/log/$1.log)"
+  fail "the $1 does not answer on $2 and $state, with a load of $(cut -d' ' -f1 /proc/loadavg) (log: $cache/log/$1.log)"
 }
 
 port_is_free() { # address, port, part

@@ -43,7 +43,7 @@ def begin(self, killer):
     secret = self.place / "secret.yaml"
     secret.write_text(SECRET.format(password))
     words = ["run", "--provider=ec2", "--instance-types=m7i.2xlarge,m6i.2xlarge", f"--manifests={ROOT / 'e2e/sample'}\n{secret}",
-             f"--notebook={ROOT / 'e2e/mnist/mnist.ipynb'}", f"--output={job.home / 'out'}", "--ttl=30m",
+             f"--notebook={ROOT / 'e2e/digits/digits.ipynb'}", f"--output={job.home / 'out'}", "--ttl=30m",
              "--provision-timeout=3m", "--install-timeout=4m", "--deploy-timeout=4m", "--test-timeout=4m", "--teardown-timeout=2m"]
     killer.step = step = job.start(*words)
     return job, step

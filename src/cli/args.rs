@@ -6,7 +6,9 @@ use clap::{ArgAction, Args};
 
 use super::{
     StageArgs,
-    choices::{Arch, Market, Order, Pods, ProviderKind, Prune, Scope},
+    choices::{
+        Arch, Layout, Market, Order, Pods, ProviderKind, Prune, PublicIp, ReapProvider, Scope,
+    },
 };
 use crate::{
     inputs::{Lines, List, Pairs},
@@ -28,11 +30,6 @@ impl StageArgs for InstallArgs {
 impl StageArgs for DeployArgs {
     const STAGE: Stage = Stage::DeployManifests;
     const LIMIT: &'static str = "45m";
-}
-
-impl StageArgs for NotebookArgs {
-    const STAGE: Stage = Stage::RunMnistNotebookJob;
-    const LIMIT: &'static str = "20m";
 }
 
 impl StageArgs for GatherArgs {
@@ -73,6 +70,9 @@ pub struct ProvisionArgs {
     /// Subnets to launch into, separated by commas or line ends [default: those of the default VPC]
     #[arg(long, value_name = "LIST")]
     pub subnet_ids: Option<List>,
+    /// Whether the host gets a public IPv4 address
+    #[arg(long, value_enum, default_value_t)]
+    pub public_ip: PublicIp,
     /// Security group to use [default: one made for this job, with port 22 open to `ssh-cidr` alone]
     #[arg(long, value_name = "ID")]
     pub security_group_id: Option<String>,
@@ -96,13 +96,14 @@ pub struct ProvisionArgs {
     /// Processor architecture of the host
     #[arg(long, value_enum, default_value_t)]
     pub arch: Arch,
-    /// Image to launch instead of the newest Ubuntu
+    /// Image to launch instead of the newest Ubuntu; it has cloud-init and systemd, and Docker or apt-get
     #[arg(long, value_name = "ID")]
     pub ami: Option<String>,
     /// Size of the encrypted root volume in GiB
     #[arg(long, default_value_t = 80, value_name = "GIB", value_parser = clap::value_parser!(i32).range(8..=16384))]
     pub disk_gib: i32,
-    /// The host terminates itself after this time, whatever happens to this workflow
+    /// The host terminates itself after this time, whatever happens to this workflow; for provider `local`: `reap` may
+    /// remove the cluster after it
     #[arg(long, default_value_t = Limit::secs(3 * 3600))]
     pub ttl: Limit,
     /// Further tags for everything that is created, `key=value`, one a line
@@ -114,10 +115,10 @@ pub struct ProvisionArgs {
     /// For provider `ssh`: the host, `user@address` or `user@address:port`
     #[arg(long, value_name = "USER@ADDRESS")]
     pub host: Option<String>,
-    /// For provider `ssh`: the host's public key, as in a `.pub` file [default: the one in `~/.ssh/known_hosts`]
+    /// For provider `ssh`: the host's public key, as in a `.pub` file, but no RSA key [default: the one in `~/.ssh/known_hosts`]
     #[arg(long, value_name = "KEY")]
     pub host_key: Option<String>,
-    /// For provider `ssh`: path of the file with the private key [default: the agent, then `~/.ssh/id_ed25519`]
+    /// For provider `ssh`: path of the file with the private key, but no RSA key [default: the agent, then `~/.ssh/id_ed25519`]
     #[arg(long, value_name = "FILE")]
     pub private_key: Option<PathBuf>,
 }
@@ -168,6 +169,10 @@ pub struct InstallArgs {
 
 /// Inputs of `deploy-manifests`.
 #[derive(Clone, Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct DeployArgs {
     /// Kustomize directories, files or URLs, one a line
     #[arg(long, value_name = "LINES")]
@@ -192,6 +197,10 @@ pub struct DeployArgs {
     /// Show what would change, as the server sees it, and end; nothing is written
     #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub dry_run: bool,
+    /// Delete and create again what the server does not change in place, such as a Job whose template is another; never
+    /// Namespaces, `CustomResourceDefinitions` and volumes
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub recreate: bool,
     /// Delete what an earlier deploy of the same `inventory` sent and the manifests no longer have
     #[arg(long, value_enum, default_value_t, num_args = 0..=1, default_missing_value = "true")]
     pub prune: Prune,
@@ -221,32 +230,6 @@ fn inventory_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// Inputs of `run-mnist-notebook-job`.
-#[derive(Clone, Debug, Args)]
-pub struct NotebookArgs {
-    /// Path of the notebook to run [default: a small digit classifier that needs no Kubeflow]
-    #[arg(long, value_name = "FILE")]
-    pub notebook: Option<PathBuf>,
-    /// Path of a Python or shell file to run instead of a notebook
-    #[arg(long, value_name = "FILE", conflicts_with = "notebook")]
-    pub script: Option<PathBuf>,
-    /// Namespace of the Job; created where it does not exist, and kept for gather-logs
-    #[arg(long, default_value = "kubeflow-user-example-com")]
-    pub namespace: String,
-    /// Image to run in; for a notebook it needs Jupyter
-    #[arg(long, default_value = "quay.io/jupyter/scipy-notebook:2025-12-31")]
-    pub image: String,
-    /// Service account of the Job [default: `default-editor` where it exists, else `default`]
-    #[arg(long, value_name = "NAME")]
-    pub service_account: Option<String>,
-    /// Parameters of the notebook, or the environment of a script, `name=value`, one a line
-    #[arg(long, value_name = "PAIRS")]
-    pub parameters: Option<Pairs>,
-    /// Python packages to install first, one a line, as in a requirements file
-    #[arg(long, value_name = "LINES")]
-    pub requirements: Option<Lines>,
-}
-
 /// Inputs of `gather-logs`.
 #[derive(Clone, Debug, Args)]
 pub struct GatherArgs {
@@ -259,9 +242,40 @@ pub struct GatherArgs {
     /// Days for which the artifacts are kept, 1 to 90
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=90))]
     pub retention_days: u8,
-    /// Where to put the bundle in S3 too, such as `s3://bucket/prefix` [default: nowhere]
+    /// Earlier run to report against: which images, restarts and times changed since. `last-passed` is the last run of this
+    /// job that passed, in the bucket of `s3-uri` with `layout: prow` or `kubeflow`; else the path of a bundle [default: none]
+    #[arg(long, value_name = "ZIP|last-passed")]
+    pub compare_with: Option<PathBuf>,
+}
+
+/// Where results go beside the runner: inputs of `provision-ec2`, which says there that the job has begun, and of `gather-logs`.
+#[derive(Clone, Debug, Args)]
+pub struct ResultsArgs {
+    /// Where to put the results in S3 too, such as `s3://bucket/prefix` [default: nowhere]
     #[arg(long, value_name = "URI")]
     pub s3_uri: Option<String>,
+    /// Where below `s3-uri` they lie
+    #[arg(long, value_enum, default_value_t)]
+    pub layout: Layout,
+    /// Name of this job in the layouts of Prow, the same in each run [default: made of repository, job and matrix]
+    #[arg(long, value_name = "NAME")]
+    pub prow_job: Option<String>,
+}
+
+/// The arguments of a stage that has results, or announces them.
+#[derive(Clone, Debug, Args)]
+pub struct WithResults<A: Args> {
+    /// The stage's own.
+    #[command(flatten)]
+    pub args: A,
+    /// Where its results go.
+    #[command(flatten)]
+    pub results: ResultsArgs,
+}
+
+impl<A: StageArgs> StageArgs for WithResults<A> {
+    const STAGE: Stage = A::STAGE;
+    const LIMIT: &'static str = A::LIMIT;
 }
 
 /// Inputs of `teardown`.
@@ -295,6 +309,9 @@ pub struct ReapArgs {
     /// Only report what would be done; `false` marks and ends
     #[arg(long, default_value_t = true, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub dry_run: bool,
+    /// Where to look
+    #[arg(long, value_enum, default_value_t)]
+    pub provider: ReapProvider,
     /// AWS regions to look in, separated by commas or line ends [default: every one that the account has]
     #[arg(long, value_name = "LIST")]
     pub regions: Option<List>,

@@ -26,6 +26,28 @@ impl ProviderKind {
     }
 }
 
+/// Where `reap` looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReapProvider {
+    /// Hosts and what belongs to them, in an AWS account
+    #[default]
+    Ec2,
+    /// `KinD` clusters on this machine
+    Local,
+}
+
+/// Whether the host gets a public address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PublicIp {
+    /// As its subnet has it
+    #[default]
+    Subnet,
+    /// One, whatever the subnet has
+    Yes,
+    /// None: this machine reaches the VPC's own addresses
+    No,
+}
+
 /// What kind of capacity to buy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Market {
@@ -91,12 +113,24 @@ pub enum Pods {
     Namespaces,
 }
 
+/// Where in a bucket the results of a job lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    /// Bundle and report right below the prefix
+    #[default]
+    Flat,
+    /// A directory for each build, as Prow has it: for Deck, Gubernator and `TestGrid`
+    Prow,
+    /// As `prow`, and postsubmits below their repository, as `kubeflow/testing` has them
+    Kubeflow,
+}
+
 /// How far teardown reaches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Scope {
     /// What this job made
     #[default]
     Job,
-    /// What any job and attempt of the run made
+    /// What any job and attempt of the run made, but for jobs that GitHub says are in progress
     Run,
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use kube::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     api::{Labels, Resource, labels, list, string},
@@ -84,7 +84,8 @@ impl Explain for DiscoverError {
     }
 }
 
-/// What the server serves and has. One in trouble is asked again for a while; so is one that cannot tell whether it
+/// What the server serves, and which namespaces it has. Where the account may not list namespaces, those in `within` are
+/// looked at one by one. A server in trouble is asked again for a while; so is one that cannot tell whether it
 /// serves a kind that is `needed` (group and kind), since the server behind its group is down.
 ///
 /// # Errors
@@ -92,11 +93,12 @@ impl Explain for DiscoverError {
 pub async fn discover(
     client: &Client,
     needed: &BTreeSet<(String, String)>,
+    within: &BTreeSet<String>,
 ) -> Result<Discovered, DiscoverError> {
     let deadline = Deadline::after(Limit::secs(PATIENCE));
     let stale = deadline.within(STALE_PATIENCE);
     let look = || async {
-        match ask(client).await {
+        match ask(client, within).await {
             Ok(discovered) => match discovered.unknown(needed) {
                 Some((group, kind)) if stale.passed() => Err(DiscoverError::Stale {
                     kind: kind.clone(),
@@ -121,11 +123,11 @@ pub async fn discover(
         })
 }
 
-async fn ask(client: &Client) -> Result<Discovered, Refusal> {
+async fn ask(client: &Client, within: &BTreeSet<String>) -> Result<Discovered, Refusal> {
     let (core, groups, namespaces) = tokio::try_join!(
         live::document(client, "/api", AGGREGATED),
         live::document(client, "/apis", AGGREGATED),
-        live::pages(client, "/api/v1/namespaces", "", Extent::Metadata),
+        namespaces(client, within),
     )?;
     let mut discovered = Discovered::default();
     for document in [core, groups] {
@@ -146,6 +148,28 @@ async fn ask(client: &Client) -> Result<Discovered, Refusal> {
     });
     discovered.namespaces = namespaces.collect();
     Ok(discovered)
+}
+
+/// All namespaces; where they may not be listed, those of these names. One that may not even be looked at is taken to be
+/// there: the server says when it is sent something.
+async fn namespaces(client: &Client, within: &BTreeSet<String>) -> Result<Vec<Value>, Refusal> {
+    const ALL: &str = "/api/v1/namespaces";
+    let refusal = match live::pages(client, ALL, "", Extent::Metadata).await {
+        Err(refusal) if refusal.class == Class::Forbidden => refusal,
+        listed => return listed,
+    };
+    tracing::warn!("namespaces are looked at one by one: {}", refusal.message);
+    let mut found = Vec::new();
+    for name in within {
+        match live::get(client, &format!("{ALL}/{name}"), Extent::Metadata).await {
+            Ok(namespace) => found.extend(namespace),
+            Err(refusal) if refusal.class == Class::Forbidden => {
+                found.push(json!({"metadata": {"name": name}}));
+            }
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    Ok(found)
 }
 
 /// A kind as a discovery document has it.

@@ -126,19 +126,63 @@ pub fn classify(refused: &Refused<'_>, given: &Given) -> Class {
         }
         // The server's fault by its code, the object's by what it says; of a definition of the set, the older may still
         // be served.
-        500 if has(&["failed to create typed patch object"]) => {
+        500 if has(&[MISFIT]) => {
             if given.defines_kind {
                 Class::Missing(Awaited::Definition)
             } else {
                 Class::Invalid
             }
         }
+        // A quantity that is none, such as `5 milli`: it fits its schema, and not its type.
+        500 if has(&["unable to convert unstructured object"]) => Class::Invalid,
         // No other try makes it smaller: etcd takes 1.5 MiB, its client 2 MiB.
         500 if has(&TOO_LARGE) => Class::Invalid,
         code if code >= 500 => Class::Transient,
         _ => Class::Invalid,
     }
 }
+
+/// Whether a fault that a server reports with the code 500 is about itself, or about the way to its store or to a webhook.
+pub fn is_trouble(message: &str) -> bool {
+    const SIGNS: [&str; 13] = [
+        "etcdserver",
+        "timed out",
+        "timeout",
+        "deadline exceeded",
+        "connect",
+        "dial tcp",
+        "eof",
+        "leader",
+        "context canceled",
+        "unavailable",
+        "unable to handle",
+        "try again",
+        "failed calling webhook",
+    ];
+    let message = message.to_lowercase();
+    SIGNS.iter().any(|sign| message.contains(sign))
+}
+
+/// Whether a refusal is of a change that no object of its kind takes.
+pub fn is_immutable(message: &str) -> bool {
+    const SIGNS: [&str; 7] = [
+        "is immutable",
+        "are immutable",
+        "may not change once set",
+        "cannot change roleRef",
+        "pod updates may not change fields other than",
+        "updates to statefulset spec for fields other than",
+        // Of a storage class: "updates to parameters are forbidden".
+        "Forbidden: updates to",
+    ];
+    // What does not fit its schema would not be taken either if it was new, whatever values the message quotes.
+    const UNREADABLE: [&str; 2] = [MISFIT, "cannot be handled as a"];
+    let has = |signs: &[&str]| signs.iter().any(|sign| message.contains(sign));
+    has(&SIGNS) && !has(&UNREADABLE)
+}
+
+/// What the server says of an object that its schema does not take.
+pub const MISFIT: &str = "failed to create typed patch object";
 
 /// What the server says of finalizers for an object that is being deleted.
 pub const OWN_DELETION: &str = "if the object is being deleted";

@@ -188,8 +188,8 @@ async fn ask(
         let json = HeaderValue::from_static("application/json");
         headers.insert(header::CONTENT_TYPE, json);
     }
-    let (_, answer) = answered(client, request, &Given::default()).await?;
-    Ok(answer)
+    let answer = answered(client, request, &Given::default()).await?;
+    Ok(answer.value)
 }
 
 /// Tries until the server answers for good.

@@ -10,7 +10,10 @@ use serde_json::Value;
 
 use crate::{
     api::list,
-    cluster::errors::{Class, Given, Refused, classify},
+    cluster::{
+        errors::{Class, Given, Refused, classify},
+        warnings,
+    },
     report::{innermost, one_line},
 };
 
@@ -58,7 +61,18 @@ impl Refusal {
     }
 }
 
-/// Sends a request; code and answer where the server did what was asked.
+/// What the server made of a request.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// HTTP status.
+    pub code: u16,
+    /// Its answer.
+    pub value: Value,
+    /// What it warns of.
+    pub warnings: Vec<String>,
+}
+
+/// Sends a request; the answer where the server did what was asked.
 ///
 /// # Errors
 /// [`Refusal`].
@@ -66,13 +80,22 @@ pub async fn answered(
     client: &Client,
     request: Request<Body>,
     given: &Given,
-) -> Result<(u16, Value), Refusal> {
-    let (code, retry_after, text) = exchange(client, request)
+) -> Result<Answered, Refusal> {
+    let Exchanged {
+        code,
+        retry_after,
+        warnings,
+        text,
+    } = exchange(client, request)
         .await
         .map_err(|error| lost(&error))?;
     let answer: Value = serde_json::from_str(&text).unwrap_or_default();
     if (200..300).contains(&code) {
-        return Ok((code, answer));
+        return Ok(Answered {
+            code,
+            value: answer,
+            warnings,
+        });
     }
     let message = answer["message"].as_str().unwrap_or(text.trim());
     let causes = list(&answer["details"]["causes"])
@@ -95,14 +118,24 @@ pub async fn answered(
     })
 }
 
-/// Sends a request; code, `Retry-After` and text of the answer. The whole exchange is bound in time.
+/// An answer as it came.
+#[derive(Clone, Debug)]
+pub struct Exchanged {
+    /// HTTP status.
+    pub code: u16,
+    /// `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// What the server warns of.
+    pub warnings: Vec<String>,
+    /// Its body.
+    pub text: String,
+}
+
+/// Sends a request. The whole exchange is bound in time.
 ///
 /// # Errors
 /// What the way to the server met.
-pub async fn exchange(
-    client: &Client,
-    request: Request<Body>,
-) -> Result<(u16, Option<Duration>, String), String> {
+pub async fn exchange(client: &Client, request: Request<Body>) -> Result<Exchanged, String> {
     let whole = async {
         let response = client
             .send(request)
@@ -114,16 +147,18 @@ pub async fn exchange(
             .get(header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
+        let warnings = warnings::of(response.headers());
         let bytes = response
             .into_body()
             .collect_bytes()
             .await
             .map_err(|error| innermost(&error))?;
-        Ok((
+        Ok(Exchanged {
             code,
             retry_after,
-            String::from_utf8_lossy(&bytes).into_owned(),
-        ))
+            warnings,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        })
     };
     tokio::time::timeout(REQUEST, whole)
         .await

@@ -13,7 +13,7 @@ use crate::{
     api::list,
     cluster::{
         errors::{Class, Given},
-        request::{MANAGER, METADATA, Refusal, answered, lost},
+        request::{Answered, MANAGER, METADATA, Refusal, answered, lost},
     },
 };
 
@@ -32,6 +32,8 @@ pub struct Accepted {
     pub created: bool,
     /// Whose fields were taken over: one line for each.
     pub taken: Vec<String>,
+    /// What the server warns of.
+    pub warnings: Vec<String>,
     /// The [`mark`] of what the server notes as ours; of an object of which it notes nothing, its unique id.
     pub mark: String,
 }
@@ -105,11 +107,12 @@ pub async fn send(
         accept: METADATA,
         given,
     };
-    let (code, answer, taken) = wish.carry_out(client).await?;
+    let (answer, taken) = wish.carry_out(client).await?;
     Ok(Accepted {
-        created: code == 201,
+        created: answer.code == 201,
         taken,
-        ..Accepted::of(&answer["metadata"])
+        warnings: answer.warnings,
+        ..Accepted::of(&answer.value["metadata"])
     })
 }
 
@@ -122,7 +125,7 @@ pub async fn preview(
     path: &str,
     body: &Arc<[u8]>,
     given: &Given,
-) -> Result<(Value, Vec<String>), Refusal> {
+) -> Result<(Answered, Vec<String>), Refusal> {
     let wish = Patch {
         path,
         body,
@@ -130,8 +133,7 @@ pub async fn preview(
         accept: "application/json",
         given,
     };
-    let (_, answer, taken) = wish.carry_out(client).await?;
-    Ok((answer, taken))
+    wish.carry_out(client).await
 }
 
 /// What the server said of an object at this path, without a value of a Secret. Where a value has the wrong type the
@@ -154,17 +156,17 @@ struct Patch<'a> {
 }
 
 impl Patch<'_> {
-    /// Code, answer, and whose fields were taken over.
-    async fn carry_out(&self, client: &Client) -> Result<(u16, Value, Vec<String>), Refusal> {
+    /// The answer, and whose fields were taken over.
+    async fn carry_out(&self, client: &Client) -> Result<(Answered, Vec<String>), Refusal> {
         let answer = match self.attempt(client, false).await {
             Err(Refusal {
                 class: Class::Conflict(causes),
                 ..
             }) => {
                 let answer = self.attempt(client, true).await;
-                answer.map(|(code, answer)| (code, answer, causes))
+                answer.map(|answer| (answer, causes))
             }
-            other => other.map(|(code, answer)| (code, answer, Vec::new())),
+            other => other.map(|answer| (answer, Vec::new())),
         };
         answer.map_err(|refusal| Refusal {
             message: without_secrets(self.path, refusal.message),
@@ -172,14 +174,14 @@ impl Patch<'_> {
         })
     }
 
-    async fn attempt(&self, client: &Client, force: bool) -> Result<(u16, Value), Refusal> {
+    async fn attempt(&self, client: &Client, force: bool) -> Result<Answered, Refusal> {
         let dry_run = match self.mode {
             Mode::DryRun => "&dryRun=All",
             Mode::Apply => "",
         };
         let path = self.path;
-        // For warnings the server would parse each body once more, and as YAML; an unknown field of a kind of its own it
-        // refuses all the same.
+        // To warn of unknown fields the server would parse each body once more, and as YAML; one of a kind of its own it
+        // refuses all the same. What else it warns of comes anyway.
         let request = Request::builder()
             .method(Method::PATCH)
             .uri(format!(

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::{
     pod,
     ready::Missing,
-    set::order::{EdgeReason, Graph, Until},
+    set::order::{EdgeReason, Graph, Need, Strength, Until},
 };
 
 /// What is missing of an object.
@@ -21,6 +21,20 @@ pub struct Blocker {
     pub missing: Missing,
     /// Whether it cannot come without a change.
     pub terminal: bool,
+}
+
+impl Blocker {
+    /// Whether it may wait for another workload whose name it knows: its containers run or ended, or nothing is known of
+    /// them. An image, a volume or a node that is not there has nothing to do with that.
+    fn may_call(&self) -> bool {
+        self.accepted && self.missing.why.is_none_or(is_symptom)
+    }
+}
+
+/// Whether a container says no more than that it does not work: what it lacks may be anywhere.
+fn is_symptom(why: pod::Why) -> bool {
+    use pod::Why::{Crash, NotReady, OutOfMemory, Probe};
+    matches!(why, Crash | OutOfMemory | NotReady | Probe)
 }
 
 /// One root and what hangs below it.
@@ -44,15 +58,21 @@ pub struct Cause {
 
 /// The roots of all that is blocked, the one with most below it first.
 ///
-/// Each blocked object hangs below exactly one other, or is a root.
+/// Each blocked object hangs below exactly one other, or is a root. `named` are workloads that each names in its last words.
 pub fn roots(
     blocked: &BTreeMap<usize, Blocker>,
     graph: &Graph,
+    named: &BTreeMap<usize, BTreeSet<usize>>,
     name: &dyn Fn(usize) -> String,
 ) -> Vec<Cause> {
     let mut parent: BTreeMap<usize, usize> = BTreeMap::new();
     for at in blocked.keys() {
         let own = &blocked[at];
+        // Whatever becomes of others, it stays so.
+        let alone = own.missing.why.is_some_and(|why| why.patience().alone);
+        if own.accepted && own.terminal && alone {
+            continue;
+        }
         let unmet = graph.needs[*at].iter().filter(|need| {
             let counts = match need.why {
                 _ if !own.accepted => true,
@@ -71,11 +91,19 @@ pub fn roots(
                 // A claim that cannot be bound keeps its workload waiting; one that could waits for the workload.
                 EdgeReason::Uses => other.terminal,
                 EdgeReason::Consumer => !own.terminal,
+                EdgeReason::Mention => own.may_call(),
                 _ => true,
             })
         });
+        let named = named.get(at).into_iter().flatten().map(|on| Need {
+            on: *on,
+            until: Until::Ready,
+            strength: Strength::Soft,
+            why: EdgeReason::Mention,
+        });
+        let named = named.filter(|need| blocked.contains_key(&need.on));
         // The strongest reason first; one that would close a circle is none.
-        let mut reasons: Vec<_> = unmet.chain(explains).copied().collect();
+        let mut reasons: Vec<_> = unmet.chain(explains).copied().chain(named).collect();
         reasons.sort_by_key(|need| std::cmp::Reverse((need.strength, need.why)));
         let reason = reasons
             .iter()
@@ -136,6 +164,7 @@ fn sort(causes: &mut [Cause]) {
     causes.sort_by(|a, b| {
         (b.waiting, b.terminal)
             .cmp(&(a.waiting, a.terminal))
+            .then_with(|| a.is_symptom().cmp(&b.is_symptom()))
             .then_with(|| a.object.cmp(&b.object))
     });
 }
@@ -145,6 +174,11 @@ fn as_text<S: Serializer>(missing: &Missing, serializer: S) -> Result<S::Ok, S::
 }
 
 impl Cause {
+    /// Whether another of equal weight explains more.
+    fn is_symptom(&self) -> bool {
+        self.missing.why.is_some_and(is_symptom)
+    }
+
     /// Whether it is about this object, or about one above it.
     pub fn holds(&self, at: usize) -> bool {
         self.at == at || self.below.iter().any(|cause| cause.holds(at))
@@ -229,162 +263,4 @@ impl Cause {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::set::order::{Need, Strength};
-
-    fn need(on: usize, why: EdgeReason) -> Need {
-        Need {
-            on,
-            until: Until::Ready,
-            strength: Strength::Hard,
-            why,
-        }
-    }
-
-    fn blocker(accepted: bool, missing: impl Into<Missing>, terminal: bool) -> Blocker {
-        Blocker {
-            accepted,
-            missing: missing.into(),
-            terminal,
-        }
-    }
-
-    fn of_pod(counts: &str, pod: &str, what: &str) -> Missing {
-        Missing {
-            counts: counts.to_owned(),
-            pod: Some(pod.to_owned()),
-            ..Missing::because(pod::Why::ImageGone, what)
-        }
-    }
-
-    #[test]
-    fn everything_hangs_below_the_one_cause() {
-        // 0 deployment, 1 webhook, 2 to 5 guarded, 6 another deployment.
-        let mut graph = Graph {
-            needs: vec![Vec::new(); 7],
-            explains: vec![Vec::new(); 7],
-            ..Graph::default()
-        };
-        graph.explains[1].push(need(0, EdgeReason::Backing));
-        for at in 2..6 {
-            graph.needs[at].push(need(1, EdgeReason::Webhook));
-        }
-        let mut blocked = BTreeMap::from([
-            (0, blocker(true, of_pod("", "p", "it is gone"), true)),
-            (1, blocker(true, "no endpoint", false)),
-            (6, blocker(true, "starting", false)),
-        ]);
-        for at in 2..6 {
-            blocked.insert(at, blocker(false, "", false));
-        }
-        let name = |at: usize| format!("o{at}");
-        let roots = roots(&blocked, &graph, &name);
-        assert_eq!(roots.len(), 2);
-        assert_eq!(
-            roots[0].line(),
-            "4 objects wait ← o1 ← o0 ← pod p: it is gone"
-        );
-        assert_eq!(
-            roots[0].tree(),
-            [
-                "o0: pod p: it is gone",
-                "└─ o1",
-                "   ├─ o2",
-                "   ├─ o3",
-                "   ├─ o4",
-                "   └─ o5"
-            ]
-        );
-        assert_eq!(roots[1].line(), "o6: starting");
-    }
-
-    #[test]
-    fn the_line_reads_as_people_tell_it() {
-        let cause = |object: &str, missing: Missing, below: Vec<Cause>| Cause {
-            at: 0,
-            object: object.to_owned(),
-            missing,
-            terminal: true,
-            waiting: below.iter().map(|it| 1 + it.waiting).sum(),
-            below,
-        };
-        let guarded =
-            (0..47).map(|at| cause(&format!("Isvc n/{at}"), Missing::default(), Vec::new()));
-        let webhook = "ValidatingWebhookConfiguration validation.kserve.io";
-        let webhook = cause(webhook, "no endpoint".into(), guarded.collect());
-        let missing = of_pod(
-            "0 of 1 ready",
-            "k-1",
-            "image i:1 cannot be pulled: not found",
-        );
-        let root = cause("Deployment kubeflow/k", missing, vec![webhook]);
-        assert_eq!(
-            root.line(),
-            "47 objects wait ← webhook validation.kserve.io ← Deployment kubeflow/k ← pod k-1: \
-             image i:1 cannot be pulled: not found"
-        );
-        assert_eq!(
-            root.tree()[0],
-            "Deployment kubeflow/k: 0 of 1 ready: pod k-1: image i:1 cannot be pulled: not found"
-        );
-    }
-
-    #[test]
-    fn a_claim_and_its_workload_explain_each_other_one_way_only() {
-        let mut graph = Graph {
-            needs: vec![Vec::new(); 2],
-            explains: vec![Vec::new(); 2],
-            ..Graph::default()
-        };
-        graph.explains[0].push(need(1, EdgeReason::Consumer));
-        graph.explains[1].push(need(0, EdgeReason::Uses));
-        for (hopeless, root) in [(true, 0), (false, 1)] {
-            let blocked = BTreeMap::from([
-                (0, blocker(true, "Pending", hopeless)),
-                (1, blocker(true, "0 of 1 ready", false)),
-            ]);
-            let roots = roots(&blocked, &graph, &|at| at.to_string());
-            assert_eq!(roots.len(), 1);
-            assert_eq!(roots[0].at, root);
-        }
-    }
-
-    #[test]
-    fn what_was_applied_too_early_hangs_below_what_it_lacks() {
-        let mut graph = Graph {
-            needs: vec![Vec::new(); 3],
-            explains: vec![Vec::new(); 3],
-            ..Graph::default()
-        };
-        graph.needs[1].push(need(0, EdgeReason::PodWebhook));
-        graph.needs[2].push(need(0, EdgeReason::PodWebhook));
-        let refused = Missing::because(pod::Why::Webhook, "no endpoints");
-        let blocked = BTreeMap::from([
-            (0, blocker(true, "no endpoint", false)),
-            (1, blocker(true, refused, false)),
-            (2, blocker(true, of_pod("", "p", "it is gone"), true)),
-        ]);
-        let roots = roots(&blocked, &graph, &|at| at.to_string());
-        let found: Vec<_> = roots.iter().map(|root| (root.at, root.waiting)).collect();
-        assert_eq!(found, [(0, 1), (2, 0)]);
-    }
-
-    #[test]
-    fn circles_end() {
-        let mut graph = Graph {
-            needs: vec![Vec::new(); 2],
-            explains: vec![Vec::new(); 2],
-            ..Graph::default()
-        };
-        graph.explains[0].push(need(1, EdgeReason::Mention));
-        graph.explains[1].push(need(0, EdgeReason::Mention));
-        let blocked = BTreeMap::from([
-            (0, blocker(true, "a", false)),
-            (1, blocker(true, "b", false)),
-        ]);
-        let roots = roots(&blocked, &graph, &|at| at.to_string());
-        assert_eq!(roots.len(), 1);
-        assert_eq!(roots[0].waiting, 1);
-    }
-}
+mod tests;

@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
     api::{is_leaving, list},
-    deploy::{DeployError, Deployment, verdict::QUIET},
+    cluster::view::View,
+    deploy::{DeployError, Deployment},
     ready::{self, ClusterView, Missing, Verdict},
 };
 
@@ -60,7 +60,7 @@ impl Deployment<'_> {
                     "the pods of its namespaces are not seen yet".to_owned(),
                 ));
             }
-            let cluster = ClusterView::new(&view, Timestamp::now());
+            let cluster = ClusterView::new(&view, self.watches.now());
             (
                 uids(&cluster, &self.namespaces()),
                 self.others(&cluster, false),
@@ -83,9 +83,13 @@ impl Deployment<'_> {
         let lasts = company
             .since
             .map_or(Duration::ZERO, |since| since.elapsed());
+        let came = company.came;
         let over = verdicts.iter().find(|(_, verdict)| match verdict {
             Verdict::Failed(_) => lasts >= REPLACED,
-            Verdict::Stuck(_) => lasts >= QUIET,
+            Verdict::Stuck(missing) => {
+                let time = self.time_of(missing.why);
+                time.is_some_and(|time| lasts >= time)
+            }
             _ => false,
         });
         if let Some((pod, verdict)) = over {
@@ -97,7 +101,8 @@ impl Deployment<'_> {
                     .iter()
                     .map(|(pod, it)| format!("Pod {pod}: {}", what(it)))
                     .collect(),
-                quiet: lasts,
+                lasts,
+                is_alone: true,
             });
         }
         if let Some((pod, verdict)) = verdicts.first() {
@@ -107,14 +112,29 @@ impl Deployment<'_> {
             };
             return Ok(Some(format!("Pod {pod}: {}{others}", what(verdict))));
         }
-        let quiet = company.came.map_or(Duration::ZERO, |came| came.elapsed());
+        let quiet = came.map_or(Duration::ZERO, |came| came.elapsed());
         Ok((quiet < NONE_CAME).then(|| "further pods may come to its namespaces".to_owned()))
+    }
+
+    /// A pod of the namespaces that a snapshot shows as not ready, or that the watches have not shown.
+    pub(super) fn unready_company(&self, snapshot: &View) -> Option<String> {
+        if !self.plan.waits_for_namespaces {
+            return None;
+        }
+        let cluster = ClusterView::new(snapshot, self.watches.now());
+        let came = uids(&cluster, &self.namespaces());
+        if came.iter().any(|uid| !self.company.seen.contains(uid)) {
+            return Some("another pod has come to its namespaces".to_owned());
+        }
+        let others = self.others(&cluster, false);
+        let (pod, verdict) = others.first()?;
+        Some(format!("Pod {pod}: {}", what(verdict)))
     }
 
     /// What is broken in the namespaces of the set and is none of its own, a line each.
     pub(super) fn broken_beside(&self) -> Vec<String> {
         let view = self.watches.view();
-        let cluster = ClusterView::new(&view, Timestamp::now());
+        let cluster = ClusterView::new(&view, self.watches.now());
         let others = self.others(&cluster, true).into_iter();
         others
             .map(|(pod, verdict)| format!("Pod {pod}: {}", what(&verdict)))

@@ -5,7 +5,11 @@
 
 mod text;
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    panic::resume_unwind,
+    time::Duration,
+};
 
 use futures::{StreamExt as _, stream};
 use kube::Client;
@@ -18,9 +22,10 @@ use crate::{
         live::{self, Extent},
         request::Refusal,
     },
-    deploy::{Plan, apply, prune::Pruning},
+    deploy::{Plan, apply, prune::Pruning, recreate::may_recreate},
     limits::Deadline,
-    report::escape_markdown,
+    pod::brief,
+    report::{escape_markdown, first_of},
 };
 
 /// How many objects are asked about at once.
@@ -41,6 +46,8 @@ pub enum Change {
         /// One line for each conflict.
         taken: Vec<String>,
     },
+    /// It cannot be changed in place, and would be deleted and made anew: what the server says of the change.
+    Recreated(String),
     /// It is there as it is wanted.
     Unchanged,
     /// The server would not have it.
@@ -58,6 +65,8 @@ pub struct Preview {
     pub pruned: Vec<String>,
     /// What left the set and stays, with the reason.
     pub kept: Vec<(String, String)>,
+    /// What the server warns of, with the objects that it says it of.
+    pub warnings: BTreeMap<String, Vec<String>>,
 }
 
 /// Asks what would become of each object.
@@ -69,8 +78,17 @@ pub async fn preview(client: &Client, plan: &Plan, deadline: Deadline) -> Result
     let mut looks = std::pin::pin!(stream::iter(looks).buffered(AT_ONCE));
     let mut changes: Vec<Change> = Vec::new();
     let mut spoken = Instant::now();
-    while let Some(change) = looks.next().await {
-        changes.push(change?);
+    let mut warnings: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    while let Some(looked) = looks.next().await {
+        let (change, warned) = looked?;
+        let object = &plan.objects[changes.len()];
+        for text in warned {
+            warnings
+                .entry(text)
+                .or_default()
+                .push(object.id.to_string());
+        }
+        changes.push(change);
         if spoken.elapsed() >= SPEAK {
             let (done, all) = (changes.len(), plan.objects.len());
             tracing::info!("{done} of {all} objects compared");
@@ -98,34 +116,54 @@ pub async fn preview(client: &Client, plan: &Plan, deadline: Deadline) -> Result
     let ids = plan.objects.iter().map(|object| object.id.to_string());
     Ok(Preview {
         objects: ids.zip(changes).collect(),
+        warnings,
         ..Preview::default()
     })
 }
 
+/// What would become of an object, and what the server warns of.
 async fn look(
     client: &Client,
     plan: &Plan,
     at: usize,
     deadline: Deadline,
-) -> Result<Change, Refusal> {
+) -> Result<(Change, Vec<String>), Refusal> {
     let object = &plan.objects[at];
+    if plan.resource(at).is_none() {
+        let change = Change::Unknown("its kind is not served yet".to_owned());
+        return Ok((change, Vec::new()));
+    }
     let (path, given) = plan.address(at);
     let what = object.id.to_string();
     let get = || live::get(client, path, Extent::Whole);
     let live = live::steadily(&what, deadline, get).await?;
     let attempt = || apply::preview(client, path, object.body(), given);
-    let wanted = live::steadily(&what, deadline, attempt).await;
-    Ok(match (live, wanted) {
-        (Some(live), Ok((wanted, taken))) => {
-            let diff = text::diff(&object.id, &live, &wanted);
-            match diff {
+    let mut wanted = live::steadily(&what, deadline, attempt).await;
+    let warnings = match &mut wanted {
+        Ok((answer, _)) => std::mem::take(&mut answer.warnings),
+        Err(_) => Vec::new(),
+    };
+    let change = match (live, wanted) {
+        (Some(live), Ok((answer, taken))) => {
+            let wanted = answer.value;
+            let id = object.id.clone();
+            // Comparing takes a thread of its own for a while; what panics there panics here.
+            let diff = tokio::task::spawn_blocking(move || text::diff(&id, &live, &wanted));
+            match diff
+                .await
+                .unwrap_or_else(|error| resume_unwind(error.into_panic()))
+            {
                 Some(diff) => Change::Changed { diff, taken },
                 None => Change::Unchanged,
             }
         }
         (None, Ok(_)) => Change::Created,
+        (Some(_), Err(refusal)) if may_recreate(plan, at, &refusal) => {
+            Change::Recreated(refusal.message)
+        }
         (live, Err(refusal)) => told(live.is_some(), refusal)?,
-    })
+    };
+    Ok((change, warnings))
 }
 
 /// What a refusal means for something that was only asked about.
@@ -181,6 +219,10 @@ impl Preview {
             self.pruned.len(),
         );
         for (count, what) in [
+            (
+                self.count(|it| matches!(it, Change::Recreated(_))),
+                "recreated",
+            ),
             (self.count(|it| matches!(it, Change::Refused(_))), "refused"),
             (self.count(|it| matches!(it, Change::Unknown(_))), "unknown"),
             (self.kept.len(), "kept"),
@@ -199,6 +241,12 @@ impl Preview {
             match change {
                 Change::Unchanged => {}
                 Change::Created => text.extend([format!("+ {id}: would be created\n")]),
+                Change::Recreated(message) => {
+                    text.extend([format!(
+                        "± {id}: would be deleted and made anew: {}\n",
+                        brief(message)
+                    )]);
+                }
                 Change::Refused(message) => {
                     text.extend([format!("! {id}: would be refused: {message}\n")]);
                 }
@@ -219,6 +267,10 @@ impl Preview {
         }
         for (id, reason) in &self.kept {
             text.extend([format!("  {id}: left the set and stays: {reason}\n")]);
+        }
+        for (warning, objects) in &self.warnings {
+            let objects = first_of(objects, 1);
+            text.extend([format!("  the API server warns: {warning} ({objects})\n")]);
         }
         text
     }

@@ -18,9 +18,10 @@ use crate::{
     set::{
         facts::Facts,
         images::Reference,
+        late::{self, Late},
         lint::{self, ClusterFacts, LintFinding, services},
         objects::{Object, side_by_side},
-        order::{Existing, Graph},
+        order::{EdgeReason, Existing, Graph, Need, Strength, Until},
         prepare::prepare,
         served::Served,
     },
@@ -37,6 +38,8 @@ pub struct Draft {
     pub served: Served,
     /// What the server has before anything is applied.
     pub existing: Existing,
+    /// The objects whose kinds come later.
+    pub late: Late,
     /// What was found, worst first; images are looked for by [`pulls`](crate::deploy::pulls).
     pub findings: Vec<LintFinding>,
     cluster_facts: Option<ClusterFacts>,
@@ -56,8 +59,15 @@ impl Draft {
         let client = &cluster.client;
         let missing = services::missing(&objects, &facts);
         let needed = brought_by_others(&objects, &facts);
-        let (discovered, seen) =
-            tokio::join!(discover(client, &needed), survey::look(client, missing));
+        let mut within: BTreeSet<String> = objects
+            .iter()
+            .filter_map(|object| object.id.namespace.clone())
+            .collect();
+        within.insert(client.default_namespace().to_owned());
+        let (discovered, seen) = tokio::join!(
+            discover(client, &needed, &within),
+            survey::look(client, missing)
+        );
         let discovered = discovered?;
         let served: Served = discovered.resources.into_iter().collect();
         let served = served.with_stale(discovered.stale);
@@ -120,6 +130,7 @@ impl Draft {
             facts,
             served,
             existing,
+            late: Late::new(),
             findings: Vec::new(),
             cluster_facts,
         }
@@ -127,11 +138,21 @@ impl Draft {
 
     /// Derives the order: what each needs, or upstream's by kind.
     pub fn graph(&self, legacy: bool) -> Graph {
-        if legacy {
+        let mut graph = if legacy {
             Graph::legacy(&self.objects, &self.facts, &self.existing)
         } else {
             Graph::gated(&self.objects, &self.facts, &self.served, &self.existing)
+        };
+        for (at, makers) in &self.late {
+            let explains = makers.iter().map(|on| Need {
+                on: *on,
+                until: Until::Ready,
+                strength: Strength::Soft,
+                why: EdgeReason::Maker,
+            });
+            graph.explains[*at].extend(explains);
         }
+        graph
     }
 
     /// The images that every node has.
@@ -160,14 +181,14 @@ impl Draft {
         {
             tracing::warn!("not looked at: {unseen}");
         }
-        let cluster_facts = self.cluster_facts.as_ref();
-        self.findings = lint::check(
-            &self.objects,
-            &self.facts,
-            &self.served,
-            cluster_facts,
-            wait,
-        );
+        self.late = late::find(&self.objects, &self.facts, &self.served);
+        let set = lint::Set {
+            objects: &self.objects,
+            facts: &self.facts,
+            served: &self.served,
+            late: &self.late,
+        };
+        self.findings = lint::check(&set, self.cluster_facts.as_ref(), wait);
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::{
     cluster::{
-        errors::{Awaited, Class, TOO_LARGE},
+        errors::{Awaited, Class, TOO_LARGE, is_immutable},
         request::Refusal,
+        watches::Denied,
     },
     deploy::{Deployment, State, cause::Cause, leaving::Stays},
     limits::{Deadline, humane},
@@ -27,6 +28,12 @@ pub enum DeployError {
         silent: Duration,
         /// What the last request met.
         reason: String,
+    },
+    /// The credentials do not let a kind be seen that has to be waited for.
+    #[error("the credentials do not allow to {} {}: {}", denied.verb, denied.resource, denied.message)]
+    Unseen {
+        /// Which, and what the server says.
+        denied: Denied,
     },
     /// The server will not have an object.
     #[error("the cluster refused {object}: {message}")]
@@ -86,8 +93,8 @@ pub enum DeployError {
         /// What can be done about it.
         remedy: Box<str>,
     },
-    /// Nothing moves any more.
-    #[error("nothing moved for {}: {cause}", humane(*quiet))]
+    /// Something does not come up, and will not.
+    #[error("{}", in_time(cause, *lasts, *is_alone))]
     Stuck {
         /// The cause in one line.
         cause: String,
@@ -95,8 +102,10 @@ pub enum DeployError {
         why: Option<Why>,
         /// What hangs below it, and other causes.
         tree: Vec<String>,
-        /// For how long.
-        quiet: Duration,
+        /// For how long it has been so.
+        lasts: Duration,
+        /// Whether it is so whatever becomes of the others, which may still move.
+        is_alone: bool,
     },
     /// The deadline passed.
     #[error("timed out after {}: {cause}", humane(*limit))]
@@ -112,11 +121,22 @@ pub enum DeployError {
     },
 }
 
+/// A cause with how long it has been so.
+fn in_time(cause: &str, lasts: Duration, is_alone: bool) -> String {
+    let lasts = humane(Duration::from_secs(lasts.as_secs()));
+    if is_alone {
+        format!("{cause} (for {lasts})")
+    } else {
+        format!("nothing moved for {lasts}: {cause}")
+    }
+}
+
 impl Explain for DeployError {
     fn exit(&self) -> Exit {
         match self {
             Self::Lint(error) => error.exit(),
             Self::Lost { .. }
+            | Self::Unseen { .. }
             | Self::NotAccepted { .. }
             | Self::Refused {
                 class: Class::Forbidden,
@@ -136,6 +156,14 @@ impl Explain for DeployError {
         let text = match self {
             Self::Lint(error) => return error.hint(),
             Self::Lost { .. } => "is the cluster still up?",
+            Self::Unseen {
+                denied: Denied { resource, .. },
+            } => {
+                return Some(format!(
+                    "whether all is ready shows only where {resource} can be listed and watched in all namespaces: give the \
+                     account a ClusterRole for it, or deploy with wait: false"
+                ));
+            }
             Self::Undeleted { remedy, .. }
             | Self::NotReady { remedy, .. }
             | Self::Refused {
@@ -168,8 +196,9 @@ impl Explain for DeployError {
                 _ if TOO_LARGE.iter().any(|sign| message.contains(sign)) => {
                     "the server stores no object larger than 1.5 MiB: split it, or leave parts out"
                 }
-                _ if message.contains("immutable") => {
-                    "the cluster has an older object of that name; delete it, or deploy to a fresh cluster"
+                _ if is_immutable(message) => {
+                    "the cluster has an older object of that name, which cannot be changed in place: with recreate: true it is deleted \
+                     and created again"
                 }
                 _ => "the object itself is wrong: correct the manifests",
             },
@@ -187,6 +216,12 @@ impl Explain for DeployError {
                 Some(Why::NoRoom) => {
                     "the nodes have no room left: take a larger instance type, or ask for less"
                 }
+                Some(Why::NoNode) => {
+                    "no node is as the pod wants it: correct its nodeSelector, affinity, tolerations or host ports, or add such a node"
+                }
+                Some(Why::Unscheduled) => {
+                    "no scheduler of that name runs: correct schedulerName, or add the scheduler to the set"
+                }
                 _ => "the cluster still runs; gather-logs shows more",
             },
         };
@@ -202,7 +237,7 @@ impl Explain for DeployError {
             | Self::NotReady { tree, .. }
             | Self::Stuck { tree, .. }
             | Self::TimedOut { tree, .. } => tree.clone(),
-            Self::Lost { .. } => Vec::new(),
+            Self::Lost { .. } | Self::Unseen { .. } => Vec::new(),
         }
     }
 }
@@ -305,7 +340,7 @@ impl Deployment<'_> {
         let mut lines: Vec<String> = Vec::new();
         for cause in causes {
             let object = &self.plan.objects[cause.at];
-            let resource = self.plan.served.of(object);
+            let resource = self.plan.resource(cause.at);
             let plural = resource.map_or(object.id.kind.as_str(), |it| it.plural.as_str());
             let line = format!("`{plural}.{} accepted`", object.id.group);
             if !lines.contains(&line) {
@@ -327,13 +362,20 @@ impl Deployment<'_> {
         }
     }
 
+    /// Something is stuck: the culprit, whatever becomes of the others, or all that is left.
     pub(super) fn stuck(&self, causes: &[Cause]) -> DeployError {
         let cause = self.explanation(causes);
+        if self.is_unserved(causes) {
+            let tree = trees(causes, &cause);
+            return self.not_served(cause, tree);
+        }
+        let culprit = self.culprit.and_then(|at| self.items[at].bad.as_ref());
         DeployError::Stuck {
             tree: trees(causes, &cause),
             cause,
             why: causes.first().and_then(|cause| cause.missing.why),
-            quiet: self.moved.elapsed(),
+            lasts: culprit.map_or(self.moved, |bad| bad.since).elapsed(),
+            is_alone: culprit.is_some(),
         }
     }
 
@@ -350,46 +392,4 @@ impl Deployment<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_exit_code_comes_from_the_reason_and_not_from_our_own_words() {
-        let stuck = |why: Option<Why>, cause: &str| DeployError::Stuck {
-            cause: cause.to_owned(),
-            why,
-            tree: Vec::new(),
-            quiet: Duration::from_mins(8),
-        };
-        for (why, cause, exit, hint) in [
-            (
-                Some(Why::RegistryUnreachable),
-                "in any words",
-                Exit::Infrastructure,
-                "registry-mirrors",
-            ),
-            (
-                Some(Why::ImageGone),
-                "ImagePullBackOff (dial tcp)",
-                Exit::TestFailed,
-                "image-overrides",
-            ),
-            (
-                Some(Why::NoRoom),
-                "in any words",
-                Exit::TestFailed,
-                "larger instance type",
-            ),
-            (
-                None,
-                "ImagePullBackOff (dial tcp): Insufficient",
-                Exit::TestFailed,
-                "gather-logs",
-            ),
-        ] {
-            let error = stuck(why, cause);
-            assert_eq!(error.exit(), exit, "{why:?}");
-            assert!(error.hint().unwrap().contains(hint), "{why:?}");
-        }
-    }
-}
+mod tests;

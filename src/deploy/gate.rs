@@ -17,7 +17,7 @@ use crate::{
         view::View,
     },
     deploy::apply::{self, Mode},
-    set::{facts::template, objects::Object},
+    set::{facts::template, objects::Object, order::Guard},
 };
 
 /// How many answers in a row it takes.
@@ -25,31 +25,28 @@ pub const ANSWERS: u8 = 2;
 /// The pause between two of them.
 pub const APART: Duration = Duration::from_secs(2);
 
-/// What can be seen of a configuration without asking: what is missing, if anything is.
-pub fn missing(configuration: &Value, view: &View) -> Option<String> {
-    for webhook in list(&configuration["webhooks"]) {
-        let name = webhook["name"].as_str().unwrap_or_default();
-        if list(&webhook["rules"]).next().is_none() {
-            return Some(format!("webhook {name} has no rules yet"));
-        }
-        let client = &webhook["clientConfig"];
-        let service = &client["service"];
-        if service.is_null() {
-            continue;
-        }
-        if !is_certificate(&client["caBundle"]) {
-            return Some(format!("webhook {name} has no CA yet"));
-        }
-        if !has_endpoint(service, view) {
-            let part = |key: &str| service[key].as_str().unwrap_or_default();
-            return Some(format!(
-                "Service {}/{} has no ready endpoint",
-                part("namespace"),
-                part("name")
-            ));
-        }
+/// What can be seen of a webhook without asking: what is missing, if anything is.
+pub fn missing(webhook: &Value, view: &View) -> Option<String> {
+    let name = webhook["name"].as_str().unwrap_or_default();
+    if list(&webhook["rules"]).next().is_none() {
+        return Some(format!("webhook {name} has no rules yet"));
     }
-    None
+    let client = &webhook["clientConfig"];
+    let service = &client["service"];
+    if service.is_null() {
+        return None;
+    }
+    if !is_certificate(&client["caBundle"]) {
+        return Some(format!("webhook {name} has no CA yet"));
+    }
+    let part = |key: &str| service[key].as_str().unwrap_or_default();
+    (!has_endpoint(service, view)).then(|| {
+        format!(
+            "Service {}/{} has no ready endpoint",
+            part("namespace"),
+            part("name")
+        )
+    })
 }
 
 fn is_certificate(bundle: &Value) -> bool {
@@ -123,19 +120,41 @@ impl Probe {
     }
 }
 
+/// Who answered a probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The webhook, or whoever is asked only after it.
+    Webhook,
+    /// Somebody who may be asked before it, and what he said.
+    Another(String),
+}
+
 /// Asks once, through the API server. Nothing is created.
 ///
 /// # Errors
 /// Why the webhook was not reached.
-pub async fn ask(client: &Client, probe: &Probe) -> Result<(), Refusal> {
+pub async fn ask(client: &Client, probe: &Probe, guard: &Guard) -> Result<Heard, Refusal> {
     let Probe { path, body, given } = probe;
     match apply::send(client, path, body, Mode::DryRun, given).await {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(Heard::Webhook),
         Err(refusal) => match refusal.class {
-            // A "no" is an answer; what is invalid shows when it is applied.
-            Class::Denied | Class::Invalid | Class::Conflict(_) => Ok(()),
+            Class::Denied | Class::Invalid | Class::Conflict(_) => Ok(heard(&refusal, guard)),
             _ => Err(refusal),
         },
+    }
+}
+
+/// Who said no. An API server asks the webhooks that change an object, then holds it against its schema, the Pod Security
+/// Standard and the policies, then asks the webhooks that validate it, and at last the quota.
+fn heard(refusal: &Refusal, guard: &Guard) -> Heard {
+    let has = |sign: &str| refusal.message.contains(sign);
+    let itself = format!("admission webhook \"{}\" denied", guard.webhook);
+    let after_changes = !has("admission webhook")
+        && (refusal.code == 422 || has("violates PodSecurity") || has("ValidatingAdmissionPolicy"));
+    if has(&itself) || has("exceeded quota") || guard.mutates && after_changes {
+        Heard::Webhook
+    } else {
+        Heard::Another(refusal.message.clone())
     }
 }
 
@@ -147,15 +166,15 @@ mod tests {
     fn a_webhook_needs_rules_a_ca_and_an_endpoint() {
         let pem = BASE64_STANDARD.encode("-----BEGIN CERTIFICATE-----\n");
         let hook = |rules: Value, ca: &str| {
-            json!({"webhooks": [{"name": "w", "rules": rules,
-                "clientConfig": {"caBundle": ca, "service": {"namespace": "n", "name": "s"}}}]})
+            json!({"name": "w", "rules": rules,
+                "clientConfig": {"caBundle": ca, "service": {"namespace": "n", "name": "s"}}})
         };
         let slice = |ready: Value| {
             json!({"metadata": {"name": "e", "namespace": "n", "labels": {"kubernetes.io/service-name": "s"}},
                    "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": ready}}]})
         };
         let rules = json!([{"operations": ["CREATE"]}]);
-        for (configuration, ready, said) in [
+        for (webhook, ready, said) in [
             (
                 hook(json!([]), &pem),
                 json!(true),
@@ -181,7 +200,75 @@ mod tests {
         ] {
             let mut view = View::default();
             view.put("EndpointSlice.discovery.k8s.io", slice(ready));
-            assert_eq!(missing(&configuration, &view).as_deref(), said);
+            assert_eq!(missing(&webhook, &view).as_deref(), said);
+        }
+    }
+
+    #[test]
+    fn an_answer_counts_only_where_the_webhook_was_asked_before_it() {
+        let guard = |mutates: bool| Guard {
+            configuration: 0,
+            webhook: "w.example".to_owned(),
+            fails: true,
+            mutates,
+            backing: Vec::new(),
+            objects: Vec::new(),
+            pods: Vec::new(),
+        };
+        for (code, message, changes, validates) in [
+            (
+                400,
+                r#"admission webhook "w.example" denied the request: no"#,
+                true,
+                true,
+            ),
+            (
+                422,
+                r#"admission webhook "other.example" denied the request: no"#,
+                false,
+                false,
+            ),
+            (
+                422,
+                "Gizmo \"g\" is invalid: spec.a: Required value",
+                true,
+                false,
+            ),
+            (
+                403,
+                "pods \"p\" is forbidden: violates PodSecurity \"restricted:latest\": a",
+                true,
+                false,
+            ),
+            (
+                403,
+                "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+                true,
+                false,
+            ),
+            (
+                403,
+                "pods \"p\" is forbidden: exceeded quota: q",
+                true,
+                true,
+            ),
+            (
+                404,
+                "the server could not find the requested resource",
+                false,
+                false,
+            ),
+        ] {
+            let refusal = Refusal {
+                class: Class::Denied,
+                code,
+                message: message.to_owned(),
+                retry_after: None,
+            };
+            for (mutates, proves) in [(true, changes), (false, validates)] {
+                let heard = heard(&refusal, &guard(mutates));
+                assert_eq!(heard == Heard::Webhook, proves, "{mutates}: {message}");
+            }
         }
     }
 }

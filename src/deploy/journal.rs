@@ -1,5 +1,7 @@
 //! What was done with each object, and when: the report's data.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -7,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     api::ObjectId,
     deploy::{Deployment, Plan, State, apply::digest, cause::Cause, inventory::Sent},
-    report::{escape_markdown, one_line},
+    report::{escape_markdown, first_of, one_line},
 };
 
 /// File of the state directory with what was done with each object.
@@ -15,6 +17,7 @@ pub const REPORT: &str = "deploy-report.json";
 
 /// What happened to one object; times are milliseconds since the begin.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is told of by itself")]
 pub struct Entry {
     /// Who.
     pub object: String,
@@ -32,6 +35,9 @@ pub struct Entry {
     pub tries: u32,
     /// Whether it was not there before.
     pub created: bool,
+    /// Whether an older one was deleted first, since it could not be changed in place.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recreated: bool,
     /// Whether it was not sent, since it was there as it is wanted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unchanged: bool,
@@ -44,6 +50,9 @@ pub struct Entry {
     /// Fields that other managers held.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub taken: Vec<String>,
+    /// What the server warned of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Whether it was applied before something soft that it needs was ready.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
@@ -94,10 +103,12 @@ impl Deployment<'_> {
             ready: since(item.ready_at),
             tries: item.tries,
             created: accepted.created,
+            recreated: item.recreated,
             unchanged: item.accepted.is_some() && item.tries == 0,
             uid: accepted.uid,
             mark: accepted.mark,
             taken: accepted.taken,
+            warnings: accepted.warnings,
             released: item.released,
             refused: item.refusal.as_ref().map(|it| it.message.clone()),
             assumed: item.assumed.clone(),
@@ -171,6 +182,22 @@ impl Journal {
             let object = escape_markdown(&entry.object);
             let seconds = std::time::Duration::from_millis(took).as_secs_f64();
             text.extend([format!("| {object} | {seconds:.1} |\n")]);
+        }
+        let mut warnings: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for entry in &self.objects {
+            for text in &entry.warnings {
+                warnings.entry(text).or_default().push(&entry.object);
+            }
+        }
+        if !warnings.is_empty() {
+            text.push_str("\n| the API server warns | of |\n|---|---|\n");
+        }
+        for (warning, objects) in warnings.iter().take(50) {
+            let (warning, objects) = (
+                escape_markdown(&one_line(warning)),
+                escape_markdown(&first_of(objects, 1)),
+            );
+            text.extend([format!("| {warning} | {objects} |\n")]);
         }
         let missing: Vec<_> = self
             .objects

@@ -70,7 +70,7 @@ async fn one_by_one(
 ) -> Result<Known, Refusal> {
     let mut known = Known::new();
     for (at, mark) in wanted {
-        let live = live::get(client, &plan.paths[*at], Extent::Metadata).await?;
+        let live = live::get(client, plan.path(*at), Extent::Metadata).await?;
         if let Some(accepted) = live.and_then(|live| judge(&live, mark)) {
             known.insert(*at, accepted);
         }

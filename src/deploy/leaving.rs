@@ -24,9 +24,9 @@ use crate::{
 
 /// A finalizer is a promise of a controller that reacts within seconds. Without progress for this long, that controller is
 /// not there.
-const GOES: Duration = Duration::from_mins(2);
+pub(super) const GOES: Duration = Duration::from_mins(2);
 /// The same for what goes after other objects, which have finalizers and grace periods of their own.
-const GOES_LAST: Duration = Duration::from_mins(5);
+pub(super) const GOES_LAST: Duration = Duration::from_mins(5);
 /// The pause between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -96,7 +96,7 @@ impl Deployment<'_> {
     pub(super) fn ask_there(&mut self, at: usize) {
         self.items[at].state = State::Sending;
         self.sending += 1;
-        let (client, path) = (self.client.0.clone(), self.plan.paths[at].clone());
+        let (client, path) = (self.client.0.clone(), self.plan.path(at).to_owned());
         // Of a namespace the server tells more than its metadata has.
         let extent = if self.plan.objects[at].id.is("", "Namespace") {
             Extent::Whole
@@ -177,7 +177,7 @@ impl Deployment<'_> {
                 id.name
             );
         }
-        let resource = self.plan.served.of(object);
+        let resource = self.plan.resource(at);
         let kind = resource.map_or_else(String::new, |it| match it.group.as_str() {
             "" => it.plural.clone(),
             group => format!("{}.{group}", it.plural),

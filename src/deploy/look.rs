@@ -2,12 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::{
     api::is_leaving,
-    cluster::live,
+    cluster::{live, view::View},
     deploy::{
         Deployment, State,
         cause::{self, Blocker, Cause},
@@ -16,7 +15,7 @@ use crate::{
         statuses::Judged,
     },
     ready::{self, ClusterView, Missing, Verdict},
-    set::order::{Need, Until},
+    set::order::{EdgeReason, Need, Until},
 };
 
 /// Watches bring bursts: one look serves several changes.
@@ -35,60 +34,66 @@ impl Deployment<'_> {
             }
         }
         self.looked = Some((version, Instant::now()));
-        let all_sent = self.held.is_empty() && self.sending == 0;
-        let mut verdicts = Vec::new();
-        {
-            let view = self.watches.view();
-            let cluster = ClusterView::new(&view, Timestamp::now());
-            for (at, item) in self.items.iter().enumerate() {
-                let (id, rule) = (&self.plan.objects[at].id, self.plan.rule(at));
-                let Some(accepted) = item.accepted.as_ref() else {
-                    continue;
-                };
-                let is_unwatched = ready::is_generic(id, rule) && !self.aim.waits();
-                if (item.was_ready() && !all_sent) || !ready::is_judged(id, rule) || is_unwatched {
-                    continue;
-                }
-                if item.was_ready() && ready::ends(id, rule) {
-                    continue;
-                }
-                let is_webhook = id.group == "admissionregistration.k8s.io";
-                let live = view.get(&id.group_kind(), id.namespace.as_deref(), &id.name);
-                let judged = if is_webhook {
-                    let verdict = match live.map(|live| crate::deploy::gate::missing(live, &view)) {
-                        Some(None) => self.gates.verdict(at),
-                        Some(Some(missing)) => Verdict::Waiting(missing.into()),
-                        None => Verdict::Waiting("not seen yet".into()),
-                    };
-                    Judged::of(verdict, Duration::ZERO)
-                } else {
-                    let refusal = view.refusal(&id.group_kind());
-                    let refusal = refusal.filter(|_| live.is_none() && ready::is_generic(id, rule));
-                    let other = leaving::not_the_accepted(accepted, live, item.was_ready());
-                    match (refusal, other) {
-                        (Some(refusal), _) => Judged::unseen(refusal),
-                        (None, Some(other)) => Judged::of(other, Duration::ZERO),
-                        (None, None) => {
-                            let verdict = ready::judge(id, rule, accepted.generation, &cluster);
-                            self.weigh(at, live, verdict)
-                        }
-                    }
-                };
-                verdicts.push((at, judged));
-            }
-        }
+        let verdicts = self.judge(&self.watches.view());
         for (at, judged) in verdicts {
             self.settle(at, judged);
         }
         self.ask_definitions();
+        self.ask_last_words();
+        self.ask_events();
+    }
+
+    /// What becomes of each accepted object that is still of interest, as a view has it.
+    pub(super) fn judge(&self, view: &View) -> Vec<(usize, Judged)> {
+        let all_sent = self.held.is_empty() && self.sending == 0;
+        let mut verdicts = Vec::new();
+        let cluster = ClusterView::new(view, self.watches.now());
+        for (at, item) in self.items.iter().enumerate() {
+            let (id, rule) = (&self.plan.objects[at].id, self.plan.rule(at));
+            let Some(accepted) = item.accepted.as_ref() else {
+                continue;
+            };
+            let is_unwatched = ready::is_generic(id, rule) && !self.aim.waits();
+            let service = self.services.get(&at).filter(|_| self.aim.waits());
+            let is_judged = ready::is_judged(id, rule) || service.is_some();
+            if (item.was_ready() && !all_sent) || !is_judged || is_unwatched {
+                continue;
+            }
+            if item.was_ready() && ready::ends(id, rule) {
+                continue;
+            }
+            let live = view.get(&id.group_kind(), id.namespace.as_deref(), &id.name);
+            let judged = if let Some(service) = service {
+                Judged::of(service.judge(view), Duration::ZERO)
+            } else if id.group == "admissionregistration.k8s.io" {
+                Judged::of(self.configuration(at, live, view), Duration::ZERO)
+            } else {
+                let refusal = view.refusal(&id.group_kind());
+                let refusal = refusal.filter(|_| live.is_none() && ready::is_generic(id, rule));
+                let other = leaving::not_the_accepted(accepted, live, item.was_ready());
+                match (refusal, other) {
+                    (Some(refusal), _) => Judged::unseen(refusal),
+                    (None, Some(other)) => Judged::of(other, Duration::ZERO),
+                    (None, None) => {
+                        let verdict = ready::judge(id, rule, accepted.generation, &cluster);
+                        self.weigh(at, live, verdict)
+                    }
+                }
+            };
+            verdicts.push((at, judged));
+        }
+        verdicts
     }
 
     /// Whether a need is met; a soft one also once there is no use in waiting for it.
     pub(super) fn is_met(&self, need: &Need) -> bool {
         let other = &self.items[need.on];
         match need.until {
-            Until::Accepted => other.state == State::Accepted,
-            Until::Ready => other.was_ready(),
+            Until::Ready if need.why != EdgeReason::DependsOn || self.aim.waits() => {
+                other.was_ready()
+            }
+            // Where nothing is waited for, nobody can tell more.
+            _ => other.state == State::Accepted,
         }
     }
 
@@ -105,7 +110,7 @@ impl Deployment<'_> {
             blocked.insert(at, self.blocker(at));
         }
         let name = |at: usize| self.plan.objects[at].id.to_string();
-        let mut causes = cause::roots(&blocked, &self.plan.graph, &name);
+        let mut causes = cause::roots(&blocked, &self.plan.graph, &self.last_words.named, &name);
         // What ended it is what it is about.
         if let Some(culprit) = self.culprit {
             causes.sort_by_key(|cause| !cause.holds(culprit));
@@ -125,7 +130,7 @@ impl Deployment<'_> {
                 Some(namespace) if self.is_outside(at) => {
                     (Missing::from(self.absence(namespace)), true)
                 }
-                _ => (refusal.unwrap_or_default(), false),
+                _ => (refusal.unwrap_or_default(), self.is_of_late_kind(at)),
             },
             State::Due(_) | State::Sending => {
                 let streak = item.streak.as_ref();
@@ -163,7 +168,9 @@ impl Deployment<'_> {
             .is_some_and(|namespace| {
                 let view = self.watches.view();
                 let live = view.get("Namespace.", None, namespace);
-                live.is_none_or(|live| live["status"]["phase"] != "Active")
+                // Where namespaces cannot be seen, the server says when it is sent something.
+                view.refusal("Namespace.").is_none()
+                    && live.is_none_or(|live| live["status"]["phase"] != "Active")
             })
     }
 }

@@ -7,18 +7,19 @@ use tokio::time::Instant;
 use crate::{
     api::is_builtin,
     cluster::{
-        errors::{Awaited, Class, OWN_DELETION},
+        errors::{Awaited, Class, MISFIT, OWN_DELETION, is_trouble},
         request::Refusal,
     },
     deploy::{Aim, Deployment, LONGEST, State},
     ready::Verdict,
+    set::order::EdgeReason,
 };
 
 /// Without `wait`, a webhook may refuse so often while other objects are still sent.
 const TRIES: u32 = 3;
 /// An object is sent when the server has what it needs, and an API server takes that up within seconds: the kinds of a new
 /// definition, a namespace, a service account. It is given this long.
-const SETTLED: Duration = Duration::from_mins(1);
+pub(super) const SETTLED: Duration = Duration::from_mins(1);
 /// The server refuses for this long what goes with a namespace or a definition that is being deleted.
 const DELETED: Duration = Duration::from_mins(5);
 
@@ -51,6 +52,11 @@ impl Streak {
         refuses_both && self.is_over()
     }
 
+    /// For how long they have come.
+    pub(super) fn lasts(&self) -> Duration {
+        self.since.elapsed()
+    }
+
     /// Whether it may go on for ever: nothing of the set ends it, and it has lasted.
     pub(super) fn is_hopeless(&self) -> bool {
         let of_others = matches!(
@@ -73,6 +79,9 @@ impl Deployment<'_> {
         if refusal.message.contains(OWN_DELETION) {
             return self.await_end(at);
         }
+        if self.recreate(at, &refusal) {
+            return;
+        }
         let last = self.items[at].streak.take();
         let streak = self.streak(last, &refusal.class);
         let many = self.items[at].tries >= TRIES;
@@ -82,7 +91,10 @@ impl Deployment<'_> {
                 Class::Missing(Awaited::Namespace | Awaited::Account) => many,
                 _ => false,
             };
-        if streak.is_over() {
+        if streak.is_over()
+            || self.is_the_objects_fault(at, &refusal, &streak)
+            || self.misfits_a_new_definition(at, &refusal)
+        {
             return self.give_up(at, refusal);
         }
         self.find_configuration(&refusal.class);
@@ -95,6 +107,34 @@ impl Deployment<'_> {
         item.state = state;
         item.streak = Some(streak);
         item.refusal = Some(refusal);
+    }
+
+    /// Whether the server stumbles over this one object: it says the same again and again, of no trouble of its own, and
+    /// answers all else.
+    fn is_the_objects_fault(&self, at: usize, refusal: &Refusal, streak: &Streak) -> bool {
+        let last = self.items[at].refusal.as_ref();
+        refusal.code == 500
+            && refusal.class == Class::Transient
+            && !is_trouble(&refusal.message)
+            && last.is_some_and(|last| last.message == refusal.message)
+            && streak.lasts() >= SETTLED
+            && self
+                .pulse
+                .silence()
+                .is_none_or(|(silent, _)| silent < SETTLED / 2)
+    }
+
+    /// Whether it does not fit a definition that was not there before: no older one can be served still.
+    pub(super) fn misfits_a_new_definition(&self, at: usize, refusal: &Refusal) -> bool {
+        let is_new = |on: usize| {
+            self.items[on]
+                .accepted
+                .as_ref()
+                .is_some_and(|it| it.created)
+        };
+        let mut needs = self.plan.graph.needs[at].iter();
+        refusal.message.contains(MISFIT)
+            && needs.any(|need| need.why == EdgeReason::Definition && is_new(need.on))
     }
 
     /// Sends an object no more: the rest of the set is still sent, and then it is over.

@@ -1,23 +1,27 @@
 //! What is to be done, derived before anything is written.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{
-    api::{ObjectId, is_builtin},
+    api::{ObjectId, Resource, is_builtin},
     cluster::errors::Given,
-    deploy::{DeployError, apply, draft::Draft},
+    deploy::{DeployError, apply, draft::Draft, late::LateKind},
     ready::{ReadyWhen, Rule},
     set::{
         facts::Facts,
         lint::{LintError, Severity},
         objects::Object,
-        order::Graph,
+        order::{EdgeReason, Graph},
         served::Served,
     },
 };
 
 /// What is to be done, derived before anything is written.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Plan {
     /// The objects, where they belong.
     pub objects: Vec<Object>,
@@ -29,11 +33,16 @@ pub struct Plan {
     pub ready_when: ReadyWhen,
     /// Whether the pods of its namespaces are waited for, whoever made them.
     pub waits_for_namespaces: bool,
+    /// Whether what cannot be changed in place is deleted and made anew.
+    pub recreates: bool,
     /// Whether the cluster may add nodes.
     pub grows: bool,
     /// Whether something of the set may make further objects: a workload, or what a controller looks after.
     pub makes_more: bool,
-    pub(super) paths: Vec<String>,
+    /// The kinds that come later.
+    pub(super) late: Vec<LateKind>,
+    /// Where each object is; not set while its kind is not served.
+    paths: Vec<OnceLock<String>>,
     pub(super) given: Vec<Arc<Given>>,
 }
 
@@ -47,12 +56,15 @@ impl Plan {
         LintError::refuse(draft.findings, Severity::Fatal).map_err(DeployError::Lint)?;
         let (objects, facts, served) = (draft.objects, draft.facts, draft.served);
         for (at, need) in &graph.dropped {
-            tracing::debug!(
-                "a circle is broken: {} does not wait for {}",
-                objects[*at].id,
-                objects[need.on].id
-            );
+            let (id, other) = (&objects[*at].id, &objects[need.on].id);
+            let line = format!("a circle is broken: {id} does not wait for {other}");
+            if need.why == EdgeReason::DependsOn {
+                tracing::warn!("{line}, though its annotation says so");
+            } else {
+                tracing::debug!("{line}");
+            }
         }
+        let late = LateKind::all(&objects, &draft.late);
         let (paths, given) = addresses(&objects, &facts, &served);
         let is_custom = |object: &Object| !is_builtin(&object.id.group);
         let makes_more =
@@ -63,8 +75,10 @@ impl Plan {
             served,
             ready_when: ReadyWhen::default(),
             waits_for_namespaces: false,
+            recreates: false,
             grows,
             makes_more,
+            late,
             paths,
             given,
         })
@@ -93,14 +107,32 @@ impl Plan {
         if self.ready_when.rules().is_empty() {
             return None;
         }
+        let plural = self.resource(at).map(|it| it.plural.as_str());
+        self.ready_when.of(&self.objects[at].id, plural)
+    }
+
+    /// Where the kind of an object is served, unless it comes later and is not there yet.
+    pub fn resource(&self, at: usize) -> Option<&Resource> {
         let object = &self.objects[at];
-        let plural = self.served.of(object).map(|it| it.plural.as_str());
-        self.ready_when.of(&object.id, plural)
+        let late = || self.late.iter().find(|kind| kind.is_of(object))?.resource();
+        self.served.of(object).or_else(late)
+    }
+
+    /// The path of an object; empty while its kind is not served.
+    pub fn path(&self, at: usize) -> &str {
+        self.paths[at].get().map_or("", String::as_str)
+    }
+
+    /// Notes where an object is, whose kind came later.
+    pub(super) fn set_path(&self, at: usize, resource: &Resource) {
+        let id = &self.objects[at].id;
+        // What is set stays.
+        drop(self.paths[at].set(resource.path(id.namespace.as_deref(), Some(&id.name))));
     }
 
     /// The path of an object, and what of the set decides on its refusals.
     pub fn address(&self, at: usize) -> (&str, &Given) {
-        (&self.paths[at], &self.given[at])
+        (self.path(at), &self.given[at])
     }
 
     /// Who each object is.
@@ -119,7 +151,7 @@ fn addresses(
     objects: &[Object],
     facts: &[Facts],
     served: &Served,
-) -> (Vec<String>, Vec<Arc<Given>>) {
+) -> (Vec<OnceLock<String>>, Vec<Arc<Given>>) {
     let services = objects.iter().filter(|object| object.id.is("", "Service"));
     let outer = Given {
         services: services
@@ -142,10 +174,16 @@ fn addresses(
         .collect();
     let each = |object: &Object| {
         let id = &object.id;
-        let resource = served.of(object).expect("the lint refuses all others");
+        let Some(resource) = served.of(object) else {
+            // The lint refuses all but those whose kinds come later.
+            return (OnceLock::new(), inner.clone());
+        };
         let path = resource.path(id.namespace.as_deref(), Some(&id.name));
         let is_defined = defined.contains(&(id.group.as_str(), id.kind.as_str()));
-        (path, if is_defined { &inner } else { &outer }.clone())
+        (
+            OnceLock::from(path),
+            if is_defined { &inner } else { &outer }.clone(),
+        )
     };
     objects.iter().map(each).unzip()
 }

@@ -301,7 +301,7 @@ fn keep(
 }
 
 /// Whether other things go with an object: what is in a namespace, the objects of a kind, the data of a volume.
-fn holds(id: &ObjectId) -> bool {
+pub(super) fn holds(id: &ObjectId) -> bool {
     id.is("", "Namespace")
         || id.is("apiextensions.k8s.io", "CustomResourceDefinition")
         || id.is("", "PersistentVolumeClaim")

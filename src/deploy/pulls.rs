@@ -11,6 +11,7 @@ use crate::{
     api::list,
     limits::Deadline,
     registry::{Answer, Registries},
+    report::first_of,
     set::{
         facts::template,
         images::{self, Reference},
@@ -163,19 +164,13 @@ fn unreadable(image: &str, how: &Use) -> LintFinding {
 
 fn untold(host: &str, reasons: &BTreeSet<String>, images: &[String]) -> LintFinding {
     let reasons: Vec<&str> = reasons.iter().map(String::as_str).collect();
-    let more = images.len().saturating_sub(NAMED);
-    let named = images[..images.len().min(NAMED)].join(", ");
     LintFinding {
         severity: Severity::Warning,
         rule: Rule::Image,
         object: String::new(),
         message: format!(
-            "{host} does not say whether it has {named}{}: {}",
-            if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            },
+            "{host} does not say whether it has {}: {}",
+            first_of(images, NAMED),
             reasons.join("; ")
         ),
         remedy: String::new(),
@@ -183,14 +178,8 @@ fn untold(host: &str, reasons: &BTreeSet<String>, images: &[String]) -> LintFind
 }
 
 fn used_by(how: &Use) -> String {
-    let more = how.users.len().saturating_sub(NAMED);
-    let named = how.users[..how.users.len().min(NAMED)].join(", ");
     let verb = if how.users.len() == 1 { "uses" } else { "use" };
-    if more > 0 {
-        format!("{named} and {more} more {verb} it")
-    } else {
-        format!("{named} {verb} it")
-    }
+    format!("{} {verb} it", first_of(&how.users, NAMED))
 }
 
 fn overrides(image: &str) -> String {

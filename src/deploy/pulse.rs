@@ -1,7 +1,7 @@
 //! Whether the server is there, and whether what is seen of it is the present.
 //!
-//! Every answer counts; where none came for a while, the server is asked for one. A view is as old as its watches: it is
-//! taken anew before it decides that all is ready, and now and then while a watch is broken.
+//! Every answer counts; where none came for a while, the server is asked for one. What the watches show may be the past: a
+//! watch hangs, a server died. So a snapshot is taken before it is decided that all is ready.
 
 use std::time::Duration;
 
@@ -10,17 +10,18 @@ use kube::client::Body;
 use tokio::time::Instant;
 
 use crate::{
-    cluster::request::exchange,
+    cluster::{
+        request::{Exchanged, exchange},
+        view::View,
+    },
     deploy::{Answer, Deployment},
     report::one_line,
 };
 
 /// After so long without an answer one is asked for.
 const SILENCE: Duration = Duration::from_secs(5);
-/// The pause between two looks at a view that is to be relied on.
+/// The pause between two snapshots.
 const AGAIN: Duration = Duration::from_secs(1);
-/// A view whose watches broke so long ago is taken anew, and again after as long.
-const OLD: Duration = Duration::from_secs(15);
 
 /// What is known of the server itself.
 #[derive(Debug)]
@@ -31,13 +32,14 @@ pub(super) struct Pulse {
     met: Option<String>,
     asking: bool,
     next: Instant,
-    /// Whether the view was taken anew since the last step, for all that there is.
-    pub(super) is_fresh: bool,
-    /// Whether it is being taken anew, and whether to decide the end.
-    taking: Option<bool>,
-    taken: Instant,
-    /// Why the view could not be taken anew.
-    pub(super) not_taken: Option<String>,
+    /// Whether a snapshot that came since the last step shows that all is ready.
+    pub(super) is_confirmed: bool,
+    /// Whether a snapshot is being taken.
+    taking: bool,
+    /// When the last one was taken.
+    taken: Option<Instant>,
+    /// Why the last one does not confirm that all is ready.
+    pub(super) unconfirmed: Option<String>,
 }
 
 impl Pulse {
@@ -48,10 +50,10 @@ impl Pulse {
             met: None,
             asking: false,
             next: now,
-            is_fresh: false,
-            taking: None,
-            taken: now.checked_sub(OLD).unwrap_or(now),
-            not_taken: None,
+            is_confirmed: false,
+            taking: false,
+            taken: None,
+            unconfirmed: None,
         }
     }
 
@@ -68,17 +70,6 @@ impl Pulse {
         self.asking = false;
         self.next = Instant::now() + SILENCE;
         self.note(met);
-    }
-
-    /// Takes in whether the view is new.
-    pub(super) fn took(&mut self, result: Result<(), String>) {
-        let last = self.taking.take().unwrap_or(false);
-        self.taken = Instant::now();
-        if result.is_ok() {
-            self.note(None);
-        }
-        self.is_fresh = last && result.is_ok();
-        self.not_taken = result.err();
     }
 
     /// For how long the server has not answered, and what the last request met; none where it answers.
@@ -101,23 +92,46 @@ impl Deployment<'_> {
         self.ask(async move { Answer::Pulse(answers(&client).await.err()) });
     }
 
-    /// Has the view taken anew while a watch is broken; what is not watched would never be seen.
-    pub(super) fn look_past_broken_watches(&mut self) {
-        let old = self.watches.view().old_since();
-        if old.is_some_and(|since| since.elapsed() >= OLD) && self.pulse.taken.elapsed() >= OLD {
-            self.take_anew(false);
-        }
-    }
-
-    /// Has the view taken anew; the step that follows its end may rely on it, where it is the `last`.
-    pub(super) fn take_anew(&mut self, last: bool) {
+    /// Has a snapshot taken; the step in which it comes may end it all.
+    pub(super) fn take_snapshot(&mut self) {
         let pulse = &mut self.pulse;
-        if pulse.taking.is_some() || (pulse.not_taken.is_some() && pulse.taken.elapsed() < AGAIN) {
+        let is_early = pulse.taken.is_some_and(|when| when.elapsed() < AGAIN);
+        if pulse.taking || is_early {
             return;
         }
-        pulse.taking = Some(last);
-        let taking = self.watches.anew();
-        self.ask(async move { Answer::Anew(taking.await) });
+        pulse.taking = true;
+        let taking = self.watches.snapshot();
+        self.ask(async move { Answer::Snapshot(taking.await) });
+    }
+
+    /// Takes in a snapshot: whether it too says that all is ready. Where it does not, the watches have missed something.
+    pub(super) fn confirm(&mut self, snapshot: Result<View, String>) {
+        self.pulse.taking = false;
+        self.pulse.taken = Some(Instant::now());
+        let unconfirmed = match snapshot {
+            Ok(snapshot) => {
+                self.pulse.note(None);
+                let unready = self.unready(&snapshot);
+                if unready.is_some() {
+                    self.watches.renew();
+                }
+                unready
+            }
+            Err(reason) => Some(reason),
+        };
+        self.pulse.is_confirmed = unconfirmed.is_none();
+        self.pulse.unconfirmed = unconfirmed;
+    }
+
+    /// The first that is not ready in a snapshot.
+    fn unready(&self, snapshot: &View) -> Option<String> {
+        let judged = self.judge(snapshot);
+        let unready = judged.iter().find(|(_, it)| !it.verdict.is_ready());
+        let of_the_set = unready.map(|(at, judged)| {
+            let missing = judged.verdict.missing().cloned().unwrap_or_default();
+            format!("{}: {missing}", self.plan.objects[*at].id)
+        });
+        of_the_set.or_else(|| self.unready_company(snapshot))
     }
 
     /// Has a request made, whose answer wakes the loop.
@@ -137,7 +151,7 @@ async fn answers(client: &kube::Client) -> Result<(), String> {
     let request = Request::get("/readyz")
         .body(Body::empty())
         .map_err(|error| error.to_string())?;
-    let (code, _, text) = exchange(client, request).await?;
+    let Exchanged { code, text, .. } = exchange(client, request).await?;
     if code < 500 {
         Ok(())
     } else {

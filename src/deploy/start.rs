@@ -82,7 +82,7 @@ impl Deployment<'_> {
         if self.held.is_empty() || is_moving {
             return;
         }
-        if self.something_comes_by_itself() {
+        if self.something_comes_by_itself() || self.a_kind_may_come() {
             return;
         }
         if self.aim == Aim::LastCall {
@@ -119,6 +119,9 @@ impl Deployment<'_> {
         if self.is_outside(at) && self.aim != Aim::LastCall {
             return Way::Blocked;
         }
+        if self.is_of_late_kind(at) {
+            return Way::Blocked;
+        }
         let mut released = None;
         for need in &self.plan.graph.needs[at] {
             if self.is_met(need) {
@@ -139,7 +142,7 @@ impl Deployment<'_> {
     }
 
     /// Whether there is no use in waiting any longer for something soft.
-    fn is_hopeless(&self, at: usize) -> bool {
+    pub(super) fn is_hopeless(&self, at: usize) -> bool {
         let stuck = |at: usize| {
             matches!(
                 self.items[at].verdict,
@@ -173,7 +176,7 @@ impl Deployment<'_> {
         item.sent_at.get_or_insert_with(Instant::now);
         self.sending += 1;
         let client = self.client.0.clone();
-        let (path, given) = (self.plan.paths[at].clone(), self.plan.given[at].clone());
+        let (path, given) = (self.plan.path(at).to_owned(), self.plan.given[at].clone());
         let body = self.plan.objects[at].body().clone();
         self.ask(async move {
             let result = apply::send(&client, &path, &body, Mode::Apply, &given).await;

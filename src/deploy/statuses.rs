@@ -11,16 +11,14 @@ use tokio::time::Instant;
 
 use crate::{
     cluster::{live, request::Refusal},
-    deploy::{Answer, Deployment},
-    ready::{self, NO_STATUS, StatusSchema, Verdict},
+    deploy::{Answer, Deployment, verdict},
+    ready::{self, NO_STATUS, SILENCE, StatusSchema, Verdict},
 };
 
-/// A controller has this long to write the first status of an object.
-const SILENCE: Duration = Duration::from_secs(30);
 /// What fails may be a flap: it has to stay so for this long, unless it is the end of something that ends.
-const FLAP: Duration = Duration::from_secs(30);
+pub(super) const FLAP: Duration = Duration::from_secs(30);
 /// Controllers suspend and resume what they manage: what somebody suspended has to stay so for this long.
-const SUSPENDED: Duration = Duration::from_mins(2);
+pub(super) const SUSPENDED: Duration = Duration::from_mins(2);
 
 /// What the definitions say of the statuses of kinds, by group and kind.
 #[derive(Debug, Default)]
@@ -79,6 +77,11 @@ impl Judged {
     }
 }
 
+/// Whether a `DaemonSet` has no node to run on.
+fn is_nowhere(live: &Value) -> bool {
+    live["status"]["desiredNumberScheduled"] == 0
+}
+
 impl Deployment<'_> {
     /// What the verdict of the rules on an accepted object means for the deployment.
     pub(super) fn weigh(&self, at: usize, live: Option<&Value>, verdict: Verdict) -> Judged {
@@ -98,6 +101,9 @@ impl Deployment<'_> {
                 Judged::of(Verdict::Failed(what.into()), SUSPENDED)
             }
             Verdict::Waiting(_) if is_generic && is_silent() => self.without_status(at),
+            Verdict::Ready if id.is("apps", "DaemonSet") && live.is_some_and(is_nowhere) => {
+                Judged::assumed("no node is as its pods want one, so it has none".to_owned())
+            }
             // Its words may mean something else than they do elsewhere.
             Verdict::Failed(what) if is_generic => Judged::of(Verdict::Stuck(what), FLAP),
             Verdict::Failed(what) => {
@@ -143,7 +149,7 @@ impl Deployment<'_> {
             if self.schemas.0.contains_key(&group_kind) {
                 continue;
             }
-            let Some(resource) = self.plan.served.of(object) else {
+            let Some(resource) = self.plan.resource(at) else {
                 continue;
             };
             let name = resource.definition();
@@ -210,6 +216,7 @@ impl Deployment<'_> {
             (Verdict::Failed(_), Some((since, _))) => Some((since, hold)),
             _ => None,
         };
+        item.bad = verdict::Bad::of(&verdict, item.bad.take());
         if assumed != item.assumed {
             if let Some(why) = &assumed {
                 tracing::warn!("{id} counts as ready: {why}");

@@ -6,12 +6,9 @@ use std::{
 };
 
 use crate::{
-    logs::snapshot::{LogKey, Object, Snapshot},
+    logs::snapshot::{CpuStats, Log, LogKey, Object, Snapshot},
     status::{self, Found, ReadError, identity},
 };
-
-/// Lines of a log that are looked at.
-const TAIL: usize = 40;
 
 /// Where a bundle keeps the cluster's objects; what else is YAML in it was sent to the cluster, not read from it.
 const CLUSTER: &str = "cluster-state/";
@@ -21,8 +18,10 @@ const CLUSTER: &str = "cluster-state/";
 pub struct Read {
     /// The objects as they were found.
     pub found: Vec<Found>,
-    /// The same with the ends of the logs.
+    /// The same with what is kept of the logs.
     pub snapshot: Snapshot,
+    /// The paths that were read.
+    pub paths: Vec<PathBuf>,
 }
 
 /// Reads files, directories and archives. A file of a directory or an archive that is no YAML is left out with a warning.
@@ -35,12 +34,17 @@ pub fn read(paths: &[PathBuf]) -> Result<Read, ReadError> {
     for path in paths {
         let before = found.len();
         status::visit(path, is_wanted, &mut |file: &str, bytes: Vec<u8>| {
-            let text = String::from_utf8_lossy(&bytes);
-            if is_log(Path::new(file)) {
-                snapshot.tails.extend(logs(file, &text));
+            if let Some(cpu) = CpuStats::read(file, &bytes) {
+                snapshot.cpu = cpu;
                 return Ok(());
             }
-            match status::take(file, &text, &mut found) {
+            if is_log(Path::new(file)) {
+                snapshot
+                    .logs
+                    .extend(logs(file, &String::from_utf8_lossy(&bytes)));
+                return Ok(());
+            }
+            match status::take(file, bytes, &mut found) {
                 Err(error) if Path::new(file) != path.as_path() => {
                     tracing::warn!("left out: {error}");
                     Ok(())
@@ -51,9 +55,10 @@ pub fn read(paths: &[PathBuf]) -> Result<Read, ReadError> {
         if found.len() == before {
             return Err(ReadError::Empty { path: path.clone() });
         }
-    }
-    if found.iter().any(|it| it.source.contains(CLUSTER)) {
-        found.retain(|it| it.source.contains(CLUSTER));
+        let of_path = found.split_off(before);
+        let is_bundle = of_path.iter().any(|it| it.source.contains(CLUSTER));
+        let of_cluster = of_path.into_iter();
+        found.extend(of_cluster.filter(|it| !is_bundle || it.source.contains(CLUSTER)));
     }
     // Dumps hold an object more than once.
     let mut seen = HashSet::new();
@@ -61,9 +66,18 @@ pub fn read(paths: &[PathBuf]) -> Result<Read, ReadError> {
         let id = identity(&it.value);
         id.name.is_empty() || seen.insert(id)
     });
-    let objects = found.iter().map(|it| it.value.clone());
-    snapshot.objects = objects.filter_map(Object::of).collect();
-    Ok(Read { found, snapshot })
+    let objects = found.iter().filter_map(|it| {
+        let file = it.source.split(", document ").next().unwrap_or_default();
+        let mut object = Object::of(it.value.clone())?;
+        file.clone_into(&mut object.file);
+        Some(object)
+    });
+    snapshot.objects = objects.collect();
+    Ok(Read {
+        found,
+        snapshot,
+        paths: paths.to_vec(),
+    })
 }
 
 fn is_log(path: &Path) -> bool {
@@ -72,12 +86,12 @@ fn is_log(path: &Path) -> bool {
 }
 
 fn is_wanted(path: &Path) -> bool {
-    is_log(path) || status::is_manifest(path)
+    is_log(path) || status::is_manifest(path) || CpuStats::is_in(&path.to_string_lossy())
 }
 
 /// The logs of a file, by the layouts that are known: crust-gather's and must-gather's name the run in the file, a support
 /// bundle the container; `cluster-info dump` has all containers of a pod in one file.
-fn logs(file: &str, text: &str) -> BTreeMap<LogKey, Vec<String>> {
+fn logs(file: &str, text: &str) -> BTreeMap<LogKey, Log> {
     let parts: Vec<&str> = file.split('/').collect();
     let key = |namespace: &str, pod: &str, container: &str, previous: bool| LogKey {
         namespace: namespace.to_owned(),
@@ -85,7 +99,7 @@ fn logs(file: &str, text: &str) -> BTreeMap<LogKey, Vec<String>> {
         container: container.to_owned(),
         previous,
     };
-    let one = |key: LogKey| BTreeMap::from([(key, tail(text.lines()))]);
+    let one = |key: LogKey| BTreeMap::from([(key, Log::of(file, text.lines()))]);
     match parts.as_slice() {
         [
             ..,
@@ -114,34 +128,26 @@ fn logs(file: &str, text: &str) -> BTreeMap<LogKey, Vec<String>> {
             let previous = container.is_some();
             one(key(namespace, pod, container.unwrap_or(name), previous))
         }
-        [.., namespace, pod, "logs.txt"] => sections(text)
-            .map(|(container, lines)| (key(namespace, pod, container, false), lines))
+        [.., namespace, pod, "logs.txt"] => sections(file, text)
+            .map(|(container, log)| (key(namespace, pod, &container, false), log))
             .collect(),
         _ => BTreeMap::new(),
     }
 }
 
-/// Container and lines of each part of a file of `cluster-info dump`.
-fn sections(text: &str) -> impl Iterator<Item = (&str, Vec<String>)> {
-    let parts = text.split("==== START logs for container ").skip(1);
-    parts.filter_map(|part| {
-        let (head, lines) = part.split_once('\n')?;
-        let container = head.split(' ').next()?;
-        let lines = lines
-            .lines()
-            .take_while(|it| !it.starts_with("==== END logs "));
-        Some((container, tail(lines)))
-    })
-}
-
-/// The last lines, without the time that kubectl and crust-gather put before each.
-fn tail<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let lines: Vec<&str> = lines.filter(|line| !line.trim().is_empty()).collect();
-    let last = &lines[lines.len().saturating_sub(TAIL)..];
-    let plain = |line: &&str| {
-        let rest = line.split_once(' ');
-        let rest = rest.filter(|(time, _)| time.parse::<jiff::Timestamp>().is_ok());
-        rest.map_or(*line, |(_, rest)| rest).to_owned()
-    };
-    last.iter().map(plain).collect()
+/// Container and log of each part of a file of `cluster-info dump`.
+fn sections(file: &str, text: &str) -> impl Iterator<Item = (String, Log)> {
+    const BEGIN: &str = "==== START logs for container ";
+    let mut parts: Vec<(String, Log)> = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((at, line)) = lines.next() {
+        let Some(head) = line.strip_prefix(BEGIN) else {
+            continue;
+        };
+        let container = head.split(' ').next().unwrap_or_default().to_owned();
+        let own = lines.by_ref().map(|(_, line)| line);
+        let own = own.take_while(|it| !it.starts_with("==== END logs "));
+        parts.push((container, Log::of(file, own).after(at + 1)));
+    }
+    parts.into_iter()
 }

@@ -73,7 +73,7 @@ fn what_was_sent_is_no_object_of_the_cluster_and_broken_yaml_is_left_out() {
         ("artifacts/broken.yaml", "a: [b".to_owned()),
         (
             "cluster-state/x/cluster/v1/namespace/n.yaml",
-            "{apiVersion: v1, kind: Namespace, metadata: {name: n}, status: {phase: Active}}"
+            "{apiVersion: v1, kind: Namespace, metadata: {name: 'n'}, status: {phase: Active}}"
                 .to_owned(),
         ),
     ]);
@@ -108,4 +108,67 @@ fn the_json_has_its_documented_shape() {
     assert_eq!(cause["verdict"], "test");
     assert_eq!(cause["below"], json!([]));
     assert!(cause["remedy"].is_string());
+}
+
+#[test]
+fn a_bundle_beside_another_path_leaves_both() {
+    let bundle = "cluster-state/x/namespaces/n/v1/pod/p.yaml";
+    let (_dir, mut paths) = files(&[(bundle, crashing().to_string())]);
+    let mut other = crashing();
+    other["metadata"]["name"] = "other".into();
+    let (_other, more) = files(&[("p.yaml", other.to_string())]);
+    paths.extend(more);
+    assert_eq!(read(&paths).unwrap().found.len(), 2);
+}
+
+#[test]
+fn evidence_has_its_file_and_its_line() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: 'n'}\nstatus:\n  phase: Failed\n  reason: Evicted\n  message: The node was low on resource\n";
+    let log = "namespaces/n/v1/pod/q/c/current.log";
+    let mut crashing = crashing();
+    crashing["metadata"]["name"] = "q".into();
+    let (dir, paths) = files(&[
+        ("a/p.yaml", pod.to_owned()),
+        ("namespaces/n/v1/pod/q.yaml", crashing.to_string()),
+        (log, "fine\nerror: no table\n".to_owned()),
+    ]);
+    let diagnosis = Diagnosis::of(&read(&paths).unwrap());
+    let places: Vec<(String, Option<usize>)> = diagnosis
+        .causes
+        .iter()
+        .flat_map(|it| &it.evidence)
+        .map(|it| (it.path.clone().unwrap(), it.line))
+        .collect();
+    let at = |file: &str| dir.path().join(file).display().to_string();
+    assert!(places.contains(&(at("a/p.yaml"), Some(7))), "{places:?}");
+    assert!(places.contains(&(at(log), Some(2))), "{places:?}");
+}
+
+#[test]
+fn symptoms_are_indented_below_their_cause() {
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "one"},
+        "status": {"conditions": [{"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting node status."}]}});
+    let mut waits = crashing();
+    waits["spec"]["nodeName"] = "one".into();
+    waits["status"]["containerStatuses"][0]["state"] =
+        json!({"waiting": {"reason": "PostStartHookError"}});
+    let (_dir, paths) = files(&[("n.json", node.to_string()), ("p.json", waits.to_string())]);
+    let diagnosis = Diagnosis::of(&read(&paths).unwrap());
+    let text = diagnosis.text();
+    assert!(text.starts_with("1. Node one: kubelet down: "), "{text}");
+    assert!(text.contains("\n   └ Pod n/p: container waits: "), "{text}");
+    let json = serde_json::to_value(&diagnosis).unwrap();
+    assert_eq!(json["causes"][0]["below"][0]["class"], "ContainerWaiting");
+}
+
+#[test]
+fn the_oddest_objects_are_those_with_most_warnings() {
+    let widget = |name: &str| json!({"apiVersion": "a.example/v1", "kind": "Widget", "metadata": {"name": name, "namespace": "n"}, "status": {"phase": "Failed"}});
+    let warning = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "n"}, "type": "Warning", "reason": "Odd",
+        "message": "m", "count": 9, "involvedObject": {"kind": "Widget", "namespace": "n", "name": "z"}});
+    let all = json!({"apiVersion": "v1", "kind": "List", "items": [widget("a"), widget("b"), widget("c"), widget("z"), warning]});
+    let (_dir, paths) = files(&[("all.json", all.to_string())]);
+    let odd = Diagnosis::of(&read(&paths).unwrap()).odd;
+    let odd: Vec<&str> = odd.iter().map(|it| it.object.as_str()).collect();
+    assert_eq!(odd, ["Widget n/z", "Widget n/a", "Widget n/b"]);
 }

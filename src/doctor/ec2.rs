@@ -3,6 +3,9 @@
 //! Given the inputs of `provision-ec2`; creates and changes nothing. A policy that allows a call only on resources with
 //! our tags can be checked only where such a resource exists; elsewhere the result is a warning.
 
+mod network;
+mod quotas;
+mod signed;
 mod spot;
 mod trials;
 mod tried;
@@ -62,7 +65,7 @@ pub(crate) async fn examine(
         Err(error) => return vec![Check::failed("inputs of provision-ec2", error)],
     };
     let access = match Access::new(env, args.role_arn.as_deref()) {
-        Ok(access) => access,
+        Ok(access) => access.in_region(&spec.region),
         Err(error) => return vec![Check::failed("inputs of provision-ec2", error)],
     };
     let api = match Ec2Api::open(&access, deadline).await {
@@ -70,7 +73,7 @@ pub(crate) async fn examine(
         Err(error) => return vec![Check::failed("AWS credentials", error)],
     };
     let mut checks = vec![lifetime(&api, budget)];
-    checks.extend(proxy(env));
+    checks.extend(network::proxy(env));
     let ec2 = api.region(&spec.region);
     let mut looks = looks(&ec2, &spec.region, deadline).await;
     let policy = policy(&spec);
@@ -117,8 +120,9 @@ pub(crate) async fn examine(
     };
     checks.extend(trial.place(&ours, &policy).await);
     checks.extend(tell(trial.changes(&ours).await, &policy));
+    checks.extend(quotas::vcpus(&api, &spec, env, deadline).await);
     if spec.markets.contains(&PurchaseOption::Spot) {
-        checks.push(spot::role(&api, env, deadline).await);
+        checks.push(spot::role(&api, &spec.region, env, deadline).await);
     }
     checks
 }
@@ -130,17 +134,6 @@ fn policy(spec: &LaunchSpec) -> Policy {
         security_group: spec.security_group.clone(),
         ..PolicyScope::default()
     })
-}
-
-/// Of a proxy: SSH takes none.
-fn proxy(env: &Environment) -> Option<Check> {
-    let names = ["HTTPS_PROXY", "https_proxy"];
-    let name = names.into_iter().find(|name| env.get(name).is_some())?;
-    let check = Check::warning(
-        name,
-        "AWS and downloads are asked through it; SSH goes without",
-    );
-    Some(check.remedy("this machine needs a way of its own to port 22 of the host"))
 }
 
 /// Whether the credentials last for a run.
@@ -270,6 +263,11 @@ impl DryRun<'_> {
             let zones: Vec<&str> = subnets.iter().map(|subnet| subnet.zone.as_str()).collect();
             format!("{} in {}", subnets[0].vpc, zones.join(", "))
         });
+        checks.extend(
+            subnets
+                .as_deref()
+                .and_then(|subnets| network::private(spec, subnets)),
+        );
         let image = found(&mut checks, "image", image, |image| {
             format!("{} ({})", image.id, image.name)
         });

@@ -219,6 +219,7 @@ mod tests {
             status: 200,
             scopes: None,
             accepted: None,
+            limited: None,
             body,
         }
     }

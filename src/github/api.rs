@@ -1,21 +1,28 @@
-//! GitHub's REST API: whether a workflow run is over, and what the token may.
+//! GitHub's API: whether a workflow run or a job is over, what the token may, whatever else a route answers; and changes.
 //!
 //! The base address is `GITHUB_API_URL`, the token `GITHUB_TOKEN`; without one, public repositories can be asked about.
+
+mod limit;
+mod send;
 
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use reqwest::Client;
-use serde::Deserialize;
+use jiff::Timestamp;
+use reqwest::{Client, RequestBuilder};
+use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
 
 use crate::{
     http_client,
     inputs::Environment,
-    limits::Deadline,
+    limits::{Deadline, humane},
     report::{self, Exit, Explain},
+    wait,
 };
+
+pub use send::SendError;
 
 /// For one request, with all its retries.
 const ANSWER: Duration = Duration::from_secs(20);
@@ -28,6 +35,8 @@ pub struct Api {
     client: Client,
     /// Without a slash at its end.
     base: String,
+    /// The one address of GraphQL.
+    graph: String,
 }
 
 /// A run as the API has it.
@@ -43,6 +52,13 @@ pub struct WorkflowRun {
     pub run_attempt: u32,
 }
 
+/// A job of a run as the API has it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct WorkflowJob {
+    /// As that of a [`WorkflowRun`].
+    pub status: String,
+}
+
 const fn first() -> u32 {
     1
 }
@@ -56,6 +72,8 @@ pub struct Answer {
     pub scopes: Option<String>,
     /// The permissions that would do, as GitHub says with a refusal.
     pub accepted: Option<String>,
+    /// How long GitHub wants not to be asked, where it refused for having been asked too often.
+    pub limited: Option<Duration>,
     /// JSON; null where it is none.
     pub body: serde_json::Value,
 }
@@ -63,13 +81,22 @@ pub struct Answer {
 impl Answer {
     /// What GitHub says about it.
     pub fn message(&self) -> &str {
+        let of_graph = &self.body["errors"][0]["message"];
         self.body["message"]
             .as_str()
+            .or(of_graph.as_str())
             .unwrap_or("no reason is given")
     }
 }
 
 impl WorkflowRun {
+    /// Whether nothing of it runs or will run.
+    pub fn is_over(&self) -> bool {
+        self.status == "completed"
+    }
+}
+
+impl WorkflowJob {
     /// Whether nothing of it runs or will run.
     pub fn is_over(&self) -> bool {
         self.status == "completed"
@@ -88,12 +115,12 @@ pub enum ApiError {
         reason: String,
     },
     /// It said no, or nothing.
-    #[error("GitHub did not tell about run {id} of {repository}: {reason}")]
+    #[error("GitHub did not tell about {what} of {repository}: {reason}")]
     Silent {
         /// `owner/name`.
         repository: String,
-        /// The run.
-        id: u64,
+        /// The run or job.
+        what: String,
         /// Status and message of the answer, or what became of the request.
         reason: String,
     },
@@ -148,7 +175,15 @@ impl Api {
             .build()
             .map_err(|error| unusable("GITHUB_API_URL", report::with_causes(&error)))?;
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Self { client, base })
+        // On GitHub Enterprise Server the two stand side by side.
+        let above = base.strip_suffix("/v3").unwrap_or(&base);
+        let graph = env.get("GITHUB_GRAPHQL_URL").map(str::to_owned);
+        let graph = graph.unwrap_or_else(|| format!("{above}/graphql"));
+        Ok(Self {
+            client,
+            base,
+            graph,
+        })
     }
 
     /// What a route answers, whatever it is.
@@ -156,41 +191,44 @@ impl Api {
     /// # Errors
     /// A text, where nothing answered.
     pub async fn ask(&self, route: &str, deadline: Deadline) -> Result<Answer, String> {
+        self.attempts(route, deadline, |_| true).await
+    }
+
+    /// As [`Self::ask`], for what nothing can do without: where GitHub was asked too often it is left alone for as long as it
+    /// says, if there is the time.
+    ///
+    /// # Errors
+    /// A text, where nothing answered, or where the deadline comes before GitHub wants to be asked again.
+    pub async fn patiently(&self, route: &str, deadline: Deadline) -> Result<Answer, String> {
+        self.look(route, deadline)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    /// Asks until there is an answer that is not to be retried.
+    async fn attempts(
+        &self,
+        route: &str,
+        deadline: Deadline,
+        again: fn(&Answer) -> bool,
+    ) -> Result<Answer, String> {
         let url = format!("{}{route}", self.base);
-        let attempts = (|| self.attempt(&url)).retry(
-            ExponentialBuilder::default()
-                .with_jitter()
-                .with_min_delay(Duration::from_millis(500))
-                .with_max_times(AGAIN),
-        );
+        let attempts = (|| attempt(self.client.get(url.clone())))
+            .retry(
+                ExponentialBuilder::default()
+                    .with_jitter()
+                    .with_min_delay(Duration::from_millis(500))
+                    .with_max_times(AGAIN),
+            )
+            .when(|attempt: &Attempt| match attempt {
+                Attempt::Answered(answer) => again(answer),
+                Attempt::Failed(_) => true,
+            });
         match deadline.within(ANSWER).bound(Box::pin(attempts)).await {
             Ok(Ok(answer) | Err(Attempt::Answered(answer))) => Ok(answer),
             Ok(Err(Attempt::Failed(error))) => Err(report::with_causes(&error)),
             Err(passed) => Err(passed.to_string()),
         }
-    }
-
-    /// One request; an answer that is a fault of the server's is an error, so that it is asked again.
-    async fn attempt(&self, url: &str) -> Result<Answer, Attempt> {
-        let response = self.client.get(url).send().await?;
-        let header = |name: &str| {
-            let value = response.headers().get(name)?.to_str().ok()?;
-            (!value.is_empty()).then(|| value.to_owned())
-        };
-        let scopes = header("x-oauth-scopes");
-        let accepted = header("x-accepted-github-permissions");
-        let status = response.status();
-        let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
-        let answer = Answer {
-            status: status.as_u16(),
-            scopes,
-            accepted,
-            body,
-        };
-        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(Attempt::Answered(answer));
-        }
-        Ok(answer)
     }
 
     /// One run; `None` where there is none that this token may see.
@@ -203,36 +241,66 @@ impl Api {
         id: u64,
         deadline: Deadline,
     ) -> Result<Option<WorkflowRun>, ApiError> {
+        let route = format!("runs/{id}");
+        self.of_actions(repository, format!("run {id}"), &route, deadline)
+            .await
+    }
+
+    /// One job by its id, which is that of its check run; `None` where there is none that this token may see.
+    ///
+    /// # Errors
+    /// [`ApiError::Silent`].
+    pub async fn job(
+        &self,
+        repository: &str,
+        id: u64,
+        deadline: Deadline,
+    ) -> Result<Option<WorkflowJob>, ApiError> {
+        let route = format!("jobs/{id}");
+        self.of_actions(repository, format!("job {id}"), &route, deadline)
+            .await
+    }
+
+    async fn of_actions<T: DeserializeOwned>(
+        &self,
+        repository: &str,
+        what: String,
+        route: &str,
+        deadline: Deadline,
+    ) -> Result<Option<T>, ApiError> {
         let silent = |reason: String| ApiError::Silent {
             repository: repository.to_owned(),
-            id,
+            what: what.clone(),
             reason,
         };
-        let plain = |part: &str| {
-            !part.is_empty()
-                && part
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-                && part != ".."
-                && part != "."
-        };
         // It comes from a tag, which anyone with the account may have written.
-        if !repository
-            .split_once('/')
-            .is_some_and(|(owner, name)| plain(owner) && plain(name))
-        {
+        if !is_repository(repository) {
             return Err(silent("that is no name of a repository".to_owned()));
         }
-        let route = format!("/repos/{repository}/actions/runs/{id}");
+        let route = format!("/repos/{repository}/actions/{route}");
         let answer = self.ask(&route, deadline).await.map_err(silent)?;
         match answer.status {
             200 => serde_json::from_value(answer.body)
                 .map(Some)
-                .map_err(|error| silent(format!("what it answered is no run: {error}"))),
+                .map_err(|error| silent(format!("what it answered cannot be read: {error}"))),
             404 => Ok(None),
             status => Err(silent(format!("{status}: {}", answer.message()))),
         }
     }
+}
+
+/// Whether a text is `owner/name` and nothing else, so that it can stand in a route.
+pub fn is_repository(text: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            && part != ".."
+            && part != "."
+    };
+    text.split_once('/')
+        .is_some_and(|(owner, name)| plain(owner) && plain(name))
 }
 
 /// An attempt that is worth another.
@@ -250,72 +318,58 @@ impl From<reqwest::Error> for Attempt {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use axum::{Router, response::IntoResponse as _, routing::get};
-
-    use super::*;
-    use crate::limits::Limit;
-
-    static ASKED: AtomicUsize = AtomicUsize::new(0);
-
-    async fn server() -> String {
-        let run = |headers: HeaderMap| async move {
-            if ASKED.fetch_add(1, Ordering::SeqCst) < 2 {
-                return (StatusCode::BAD_GATEWAY, "a page of a proxy").into_response();
-            }
-            assert_eq!(headers[header::AUTHORIZATION], "Bearer a-token");
-            r#"{"status": "completed", "conclusion": "failure"}"#.into_response()
-        };
-        let no = || async { (StatusCode::FORBIDDEN, r#"{"message": "not you"}"#) };
-        let away = || async { (StatusCode::MOVED_PERMANENTLY, [("location", "1")]) };
-        let router = Router::new()
-            .route("/api/v3/repos/a/b/actions/runs/1", get(run))
-            .route("/api/v3/repos/a/b/actions/runs/2", get(no))
-            .route("/api/v3/repos/a/b/actions/runs/3", get(away));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(axum::serve(listener, router).into_future());
-        format!("http://{address}/api/v3/")
+/// Leaves GitHub alone for as long as it wants, where it was asked too often: then it is to be asked again.
+///
+/// # Errors
+/// A text, where the deadline comes first.
+async fn wait_out(answer: &Answer, deadline: Deadline) -> Result<bool, String> {
+    let Some(span) = answer.limited else {
+        return Ok(false);
+    };
+    let said = format!("{}: {}", answer.status, answer.message());
+    if span >= deadline.remaining() {
+        return Err(format!(
+            "{said}; it may be asked again in {}, and {} are left",
+            humane(span),
+            humane(deadline.remaining())
+        ));
     }
-
-    #[tokio::test]
-    async fn a_server_at_fault_is_asked_again_and_a_refusal_is_told() {
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let url = server().await;
-        let env = Environment::of([
-            ("GITHUB_API_URL", url.as_str()),
-            ("GITHUB_TOKEN", "a-token\n"),
-        ]);
-        let api = Api::new(&env).unwrap();
-        let deadline = Deadline::after(Limit::secs(30));
-        let run = api.run("a/b", 1, deadline).await.unwrap().unwrap();
-        assert!(run.is_over());
-        assert_eq!((run.run_attempt, ASKED.load(Ordering::SeqCst)), (1, 3));
-        let refused = api.run("a/b", 2, deadline).await.unwrap_err();
-        let said = "GitHub did not tell about run 2 of a/b: 403: not you";
-        assert_eq!(refused.to_string(), said);
-        let moved = api.run("a/b", 3, deadline).await.unwrap();
-        assert_eq!(moved, Some(run), "a repository that was renamed");
-        assert_eq!(api.run("a/b", 4, deadline).await.unwrap(), None);
-    }
-
-    #[test]
-    fn a_variable_that_cannot_be_is_named_without_its_value() {
-        for (name, value, reason) in [
-            ("GITHUB_TOKEN", "a\nb", "failed to parse header value"),
-            ("GITHUB_API_URL", "here", "relative URL without a base"),
-            (
-                "GITHUB_API_URL",
-                "ftp://a",
-                "its scheme is ftp, not http or https",
-            ),
-        ] {
-            let error = Api::new(&Environment::of([(name, value)])).unwrap_err();
-            let said = format!("{name} cannot be used: {reason}");
-            assert_eq!(error.to_string(), said);
-        }
-    }
+    tracing::warn!("GitHub's API: {said}; asking again in {}", humane(span));
+    wait::rest("GitHub's rate limit", span, deadline).await;
+    Ok(true)
 }
+
+/// One request; an answer that is a fault of the server's is an error, so that it is asked again.
+async fn attempt(request: RequestBuilder) -> Result<Answer, Attempt> {
+    let response = request.send().await?;
+    let header = |name: &str| {
+        let value = response.headers().get(name)?.to_str().ok()?;
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    let scopes = header("x-oauth-scopes");
+    let accepted = header("x-accepted-github-permissions");
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+    let mut answer = Answer {
+        status: status.as_u16(),
+        scopes,
+        accepted,
+        limited: None,
+        body,
+    };
+    // GraphQL says it with the code of success.
+    let of_graph = answer.body["errors"][0]["type"] == "RATE_LIMITED";
+    let meant = if of_graph {
+        StatusCode::TOO_MANY_REQUESTS
+    } else {
+        status
+    };
+    answer.limited = limit::span(meant, &headers, answer.message(), Timestamp::now());
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(Attempt::Answered(answer));
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests;

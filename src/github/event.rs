@@ -1,8 +1,9 @@
 //! The event that started the workflow: whether it brings a fork's code to where our credentials are.
 //!
-//! Given `GITHUB_EVENT_NAME` and the JSON at `GITHUB_EVENT_PATH`. Two events run with the secrets of the repository while
+//! Given `GITHUB_EVENT_NAME` and the JSON at `GITHUB_EVENT_PATH`. Three events run with the secrets of the repository while
 //! what they are about may be a fork's: for those nothing of the chain runs, unless somebody who may has named the very
-//! commit. The text of an event is anybody's: what is read of it here are hashes and names, compared and never run.
+//! commit. A comment on a pull request names no commit: there the workspace decides, which a step before may have moved to
+//! the pull request. The text of an event is anybody's: what is read of it here are hashes and names, compared and never run.
 
 use std::path::Path;
 
@@ -49,6 +50,16 @@ pub enum EventError {
         /// What was named.
         named: String,
     },
+    /// A comment on a pull request, and what is checked out is not the commit that the workflow is of.
+    #[error(
+        "{event} on a pull request: the workspace is at {found}, not at the commit that this workflow is of, and it has our secrets"
+    )]
+    Moved {
+        /// The event's name.
+        event: String,
+        /// What is there.
+        found: String,
+    },
     /// What is checked out is neither that commit nor ours.
     #[error("the workspace is at {found}, which is neither {head} nor a commit of ours")]
     OtherCheckout {
@@ -73,6 +84,10 @@ impl Explain for EventError {
                 "read that commit; if it may run with these secrets, set {FORK_SHA} to its whole SHA, by hand, for this \
                  run alone"
             ),
+            Self::Moved { .. } => format!(
+                "anybody may comment, and the pull request may be a fork's: read that commit; if it may run with these \
+                 secrets, set {FORK_SHA} to its whole SHA, by hand, for this run alone"
+            ),
             Self::OtherCheckout { head, .. } => {
                 format!("check out with `ref: {head}`: a branch may have moved since it was read")
             }
@@ -84,6 +99,13 @@ impl Explain for EventError {
 struct Event {
     pull_request: Option<Pull>,
     workflow_run: Option<Triggering>,
+    issue: Option<Issue>,
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    /// There where the issue is a pull request.
+    pull_request: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +137,9 @@ struct Repository {
 /// [`EventError`]; whatever cannot be told is refused.
 pub fn refuse_fork(env: &Environment) -> Result<(), EventError> {
     let event = env.get("GITHUB_EVENT_NAME").unwrap_or_default();
+    if event == "issue_comment" {
+        return refuse_moved(event, env);
+    }
     if !matches!(event, "pull_request_target" | "workflow_run") {
         return Ok(());
     }
@@ -152,13 +177,45 @@ pub fn refuse_fork(env: &Environment) -> Result<(), EventError> {
     Err(EventError::OtherCheckout { found, head })
 }
 
-/// The commit that an event is about, and whose it is.
-fn subject(event: &str, env: &Environment) -> Result<(String, String), String> {
+/// Refuses a workspace that was moved to another commit than the workflow's, for a comment on a pull request.
+fn refuse_moved(event: &str, env: &Environment) -> Result<(), EventError> {
+    let parsed = read(env).map_err(|reason| EventError::Unclear {
+        event: event.to_owned(),
+        reason,
+    })?;
+    if parsed
+        .issue
+        .is_some_and(|issue| issue.pull_request.is_none())
+    {
+        return Ok(());
+    }
+    let Some(found) = checked_out(env) else {
+        return Ok(());
+    };
+    let may_run = [env.get("GITHUB_SHA"), env.get(FORK_SHA)]
+        .into_iter()
+        .flatten();
+    let mut may_run = may_run.map(str::trim);
+    if may_run.any(|sha| sha.len() == 40 && sha.eq_ignore_ascii_case(&found)) {
+        return Ok(());
+    }
+    Err(EventError::Moved {
+        event: event.to_owned(),
+        found,
+    })
+}
+
+fn read(env: &Environment) -> Result<Event, String> {
     let path = env
         .get("GITHUB_EVENT_PATH")
         .ok_or("GITHUB_EVENT_PATH is not set")?;
     let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    let parsed: Event = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&text).map_err(|error| error.to_string())
+}
+
+/// The commit that an event is about, and whose it is.
+fn subject(event: &str, env: &Environment) -> Result<(String, String), String> {
+    let parsed = read(env)?;
     let (sha, repository) = match (event, parsed.pull_request, parsed.workflow_run) {
         ("pull_request_target", Some(pull), _) => (pull.head.sha, pull.head.repo),
         ("workflow_run", _, Some(run)) => (run.head_sha, run.head_repository),

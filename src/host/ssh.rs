@@ -363,6 +363,8 @@ impl SshHost {
 pub(crate) fn known_host_key(known_hosts: &Path, address: &str, port: u16) -> Option<String> {
     let mut keys =
         russh::keys::known_hosts::known_host_keys_path(address, port, known_hosts).ok()?;
+    // The handshake has no RSA.
+    keys.retain(|(_, key)| !key.algorithm().is_rsa());
     keys.sort_by_key(|(_, key)| key.algorithm() != russh::keys::Algorithm::Ed25519);
     keys.first()?.1.to_openssh().ok()
 }

@@ -23,7 +23,7 @@ use super::{Host as _, HostError, ssh::SshHost};
 use crate::{
     inputs::Environment,
     limits::Deadline,
-    record::{ClusterRecord, Record, Store, TunnelRecord},
+    record::{Record, Store, TunnelRecord},
     report::Exit,
     wait::{self, Every, Status},
 };
@@ -37,14 +37,14 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// A kubeconfig of the host made one for this machine, and the ports that it needs forwarded.
 ///
-/// The local port stays the one of `earlier`, so that a kubeconfig that somebody copied goes on working. The server's
-/// certificate names 127.0.0.1, so it is verified as before.
+/// The local port stays `earlier`, so that a kubeconfig that somebody copied goes on working. The server's certificate names
+/// 127.0.0.1, so it is verified as before.
 ///
 /// # Errors
 /// [`HostError::Failed`] when it names no server on the host's loopback.
 pub(crate) fn rewritten(
     kubeconfig: &str,
-    earlier: Option<&ClusterRecord>,
+    earlier: Option<u16>,
 ) -> Result<(String, TunnelRecord), HostError> {
     let strange = |output: String| HostError::Failed {
         host: "the host".to_owned(),
@@ -65,8 +65,8 @@ pub(crate) fn rewritten(
         .and_then(|server| server.strip_prefix("https://127.0.0.1:"))
         .and_then(|port| port.trim_end_matches('/').parse().ok())
         .ok_or_else(|| strange("its server is not on the loopback".to_owned()))?;
-    let local_port = match earlier.and_then(|cluster| cluster.tunnel.as_ref()) {
-        Some(tunnel) => tunnel.local_port,
+    let local_port = match earlier {
+        Some(port) => port,
         None => free_port().map_err(|source| HostError::File {
             path: "127.0.0.1".to_owned(),
             source,
@@ -81,6 +81,13 @@ pub(crate) fn rewritten(
             remote_port,
         },
     ))
+}
+
+/// The port of the tunnel on record, where it runs or the port is free: somebody else may have taken it meanwhile.
+pub(crate) fn earlier_port(store: &Store) -> Option<u16> {
+    let port = tunnel_of(store.record())?.local_port;
+    let free = || StdListener::bind(("127.0.0.1", port)).is_ok();
+    (process::running(store.dir()) || free()).then_some(port)
 }
 
 fn free_port() -> std::io::Result<u16> {
@@ -263,6 +270,31 @@ async fn carry(host: &SshHost, mut local: TcpStream, port: u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::ClusterRecord;
+
+    #[test]
+    fn an_earlier_port_that_somebody_else_has_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open_in(dir.path().to_owned(), None).unwrap();
+        let taken = StdListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let cluster = ClusterRecord {
+            name: "a".to_owned(),
+            kubeconfig: "a".into(),
+            context: "kind-a".to_owned(),
+            tunnel: Some(TunnelRecord {
+                local_port: port,
+                remote_port: 6443,
+            }),
+            mirrors: Vec::new(),
+        };
+        store
+            .update(|record| record.cluster = Some(cluster))
+            .unwrap();
+        assert_eq!(earlier_port(&store), None);
+        drop(taken);
+        assert_eq!(earlier_port(&store), Some(port));
+    }
 
     #[test]
     fn only_the_port_of_the_server_changes() {

@@ -21,17 +21,27 @@ const FIND: [&str; 4] = [
 /// What an action may do, narrowed to the scope; nothing for one that asks nothing of AWS.
 pub(super) fn of(stage: Stage, scope: &PolicyScope) -> Vec<Statement> {
     match stage {
-        Stage::ProvisionEc2 => provision(scope),
-        Stage::GatherLogs => upload(scope),
+        // It says in the bucket that the job has begun.
+        Stage::ProvisionEc2 => [provision(scope), upload(scope)].concat(),
+        Stage::GatherLogs => {
+            [vec![read_console(scope)], upload(scope), read_report(scope)].concat()
+        }
         Stage::Teardown => vec![find(scope), end(scope), move_end(scope)],
         Stage::Extend => vec![find(scope), move_end(scope)],
         Stage::Reap => vec![find(scope), end(scope), mark(scope)],
         Stage::Doctor => {
-            let chain = [Stage::ProvisionEc2, Stage::Teardown, Stage::GatherLogs];
+            let chain = [Stage::ProvisionEc2, Stage::Teardown];
             let chain = chain.into_iter().flat_map(|stage| of(stage, scope));
-            chain.chain([see_spot(scope)]).collect()
+            chain
+                .chain([read_console(scope), see_spot(scope), see_quotas(scope)])
+                .collect()
         }
-        Stage::InstallKind | Stage::DeployManifests | Stage::RunMnistNotebookJob => Vec::new(),
+        Stage::InstallKind
+        | Stage::DeployManifests
+        | Stage::RunMnistNotebookJob
+        | Stage::Plan
+        | Stage::Publish
+        | Stage::Commands => Vec::new(),
     }
 }
 
@@ -156,6 +166,31 @@ fn see_spot(scope: &PolicyScope) -> Statement {
     let paths = ["aws-service-role/spot.amazonaws.com/", ""];
     let roles = paths.map(|path| scope.arn("iam", &format!("role/{path}{name}")));
     Statement::allow("SeeTheSpotRole", &["iam:GetRole"], roles.into())
+}
+
+/// How many vCPUs may run: `DryRun` does not see it.
+fn see_quotas(scope: &PolicyScope) -> Statement {
+    let quotas = vec![scope.arn("servicequotas", "ec2/*")];
+    Statement::allow("SeeTheQuotas", &["servicequotas:GetServiceQuota"], quotas)
+}
+
+fn read_console(scope: &PolicyScope) -> Statement {
+    Statement::allow(
+        "ReadTheConsoleOfWhatIsTagged",
+        &["ec2:GetConsoleOutput"],
+        scope.ec2(&["instance"]),
+    )
+    .when(scope.tagged("ResourceTag"))
+}
+
+/// What the last run that passed has reported.
+fn read_report(scope: &PolicyScope) -> Vec<Statement> {
+    let get = |target| {
+        let below = ["last-passed/*", "*/artifacts/report.json"];
+        let objects = below.map(|key| scope.arn("s3", &format!("{target}/{key}")));
+        Statement::allow("ReadTheLastReport", &["s3:GetObject"], objects.into())
+    };
+    scope.s3.iter().map(get).collect()
 }
 
 fn upload(scope: &PolicyScope) -> Vec<Statement> {

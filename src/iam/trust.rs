@@ -80,13 +80,18 @@ pub(super) fn policy(
         "*" => "aws",
         named => named,
     };
+    // As `provision-ec2` asks for the token.
+    let audience = match partition {
+        "aws-cn" => "sts.amazonaws.com.cn",
+        _ => "sts.amazonaws.com",
+    };
     let mut statement = Statement::allow(
         "WorkflowsOfOneRepository",
         &["sts:AssumeRoleWithWebIdentity"],
         Vec::new(),
     )
     .when(json!({"StringEquals": {
-        format!("{ISSUER}:aud"): "sts.amazonaws.com",
+        format!("{ISSUER}:aud"): audience,
         format!("{ISSUER}:repository_id"): id,
         format!("{ISSUER}:sub"): subjects,
     }}));

@@ -34,6 +34,18 @@ const FOR_PROGRAMS: [&str; 28] = [
     "RUNNER_TRACKING_ID",
 ];
 
+/// What a test on this machine gets beside these: where Python, its packages and certificates are, and the time zone.
+const FOR_TESTS: [&str; 8] = [
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+    "JUPYTER_PATH",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "TZ",
+];
+
 /// How the variables begin that git reads: how it signs in, and its settings, but for what only logs.
 const FOR_GIT: [&str; 6] = [
     "GIT_ASKPASS",
@@ -86,6 +98,14 @@ impl Environment {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The variable that names a proxy for HTTPS, and its value, as curl looks for it.
+    pub fn https_proxy(&self) -> Option<(&'static str, &str)> {
+        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        names
+            .into_iter()
+            .find_map(|name| Some((name, self.get(name)?)))
+    }
+
     /// What a program of others is started with: all that it may need to run, and no secret of this step.
     pub fn for_programs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.iter().filter(|(name, _)| FOR_PROGRAMS.contains(name))
@@ -96,6 +116,13 @@ impl Environment {
         let is_of_git = |name: &str| FOR_GIT.iter().any(|start| name.starts_with(start));
         self.iter()
             .filter(move |(name, _)| FOR_PROGRAMS.contains(name) || is_of_git(name))
+    }
+
+    /// What a test on this machine is started with: what programs get, the locale, and where its Python finds things.
+    pub fn for_tests(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().filter(|(name, _)| {
+            FOR_PROGRAMS.contains(name) || FOR_TESTS.contains(name) || name.starts_with("LC_")
+        })
     }
 
     /// Whether a GitHub runner (or something that acts as one) started this process.
@@ -120,6 +147,8 @@ mod tests {
         let env = Environment::of([
             ("PATH", "/bin"),
             ("HTTPS_PROXY", "http://p"),
+            ("LC_CTYPE", "C.UTF-8"),
+            ("PYTHONPATH", "src"),
             ("GIT_SSH_COMMAND", "ssh -i key"),
             ("AWS_SECRET_ACCESS_KEY", "hush"),
             ("GITHUB_TOKEN", "hush"),
@@ -133,5 +162,7 @@ mod tests {
         assert_eq!(all, ["HTTPS_PROXY", "PATH"]);
         let git = names(env.for_git().collect());
         assert_eq!(git, ["GIT_SSH_COMMAND", "HTTPS_PROXY", "PATH"]);
+        let test = names(env.for_tests().collect());
+        assert_eq!(test, ["HTTPS_PROXY", "LC_CTYPE", "PATH", "PYTHONPATH"]);
     }
 }

@@ -12,7 +12,7 @@ use k8s_openapi::api::{
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::KindError;
+use super::{KindError, facts::ConfigFacts};
 use crate::{
     limits::Deadline,
     report::{one_line, waited},
@@ -26,18 +26,31 @@ const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
 type Look = Result<Status<()>, KindError>;
 
-/// Waits until all `nodes` are Ready, a `CoreDNS` pod answers over TCP, there is a default `StorageClass`, and a pod in a
+/// Waits until all nodes are Ready, a `CoreDNS` pod answers over TCP, there is a default `StorageClass`, and a pod in a
 /// fresh namespace would start and reach Services.
+///
+/// What waits for something that the set brings is left out: without a network no node gets Ready, without kube-proxy no DNS
+/// answers.
 ///
 /// # Errors
 /// [`KindError::NotReady`] naming what was missing at the deadline; [`KindError::Refused`] when the API server denies.
-pub async fn ready(client: &Client, nodes: usize, deadline: Deadline) -> Result<(), KindError> {
+pub async fn ready(
+    client: &Client,
+    facts: &ConfigFacts,
+    deadline: Deadline,
+) -> Result<(), KindError> {
+    let dns = async {
+        match facts.without() {
+            None => until("cluster DNS", deadline, || dns_answers(client)).await,
+            Some(_) => Ok(()),
+        }
+    };
     futures::try_join!(
         until("all nodes Ready", deadline, async || nodes_ready(
-            client, nodes
+            client, facts
         )
         .await),
-        until("cluster DNS", deadline, || dns_answers(client)),
+        dns,
         until("a default StorageClass", deadline, async || has_storage(
             client
         )
@@ -71,7 +84,8 @@ fn missing(error: kube::Error) -> Look {
     }
 }
 
-async fn nodes_ready(client: &Client, expected: usize) -> Look {
+async fn nodes_ready(client: &Client, facts: &ConfigFacts) -> Look {
+    let expected = facts.nodes;
     let nodes = match Api::<Node>::all(client.clone())
         .list(&ListParams::default())
         .await
@@ -79,7 +93,7 @@ async fn nodes_ready(client: &Client, expected: usize) -> Look {
         Ok(nodes) => nodes.items,
         Err(error) => return missing(error),
     };
-    for node in &nodes {
+    for node in nodes.iter().filter(|_| facts.has_cni) {
         let conditions = node
             .status
             .as_ref()

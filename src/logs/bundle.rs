@@ -4,31 +4,30 @@
 //! gathers is dropped. It bears its name only once it is whole.
 
 mod target;
+mod work;
 
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{self, BufWriter, Write as _},
+    io::{self, BufWriter},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
 };
 
-use jiff::Timestamp;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
-use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+use zip::ZipWriter;
 
-use self::target::Target;
-use super::{collect::containers::Clipped, layout, redact::Redactor, snapshot::Gap};
+use self::{target::Target, work::Work};
+use super::{collect::clip::Clipped, layout, redact::Redactor, snapshot::Gap};
 use crate::{
     limits::Deadline,
     report::{Exit, Explain, Failure},
-    run::{Run, short_hash},
+    run::Run,
 };
 
 /// Files on their way to the thread; each may be some MiB.
@@ -76,20 +75,12 @@ pub struct Entry {
     pub error: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Manifest<'a> {
-    version: u32,
-    run: &'a Run,
-    finished: Timestamp,
-    files: &'a [Entry],
-}
-
 /// The name of a bundle, without its ending, out of any text.
 ///
 /// # Errors
 /// [`Exit::BadInput`] where nothing of it can be a file name.
 pub fn name(given: &str) -> Result<String, Failure> {
-    let name = layout::safe_name(given.trim().trim_end_matches(".zip"));
+    let name = layout::file_name(given.trim().trim_end_matches(".zip"));
     if name == "unnamed" {
         return Err(Failure::new(
             Exit::BadInput,
@@ -103,6 +94,8 @@ struct Item {
     file: String,
     clipped: Clipped,
     redactor: Arc<Redactor>,
+    /// Whether it was made of clean values: then its keys stay.
+    is_clean: bool,
 }
 
 /// A bundle in the making.
@@ -111,6 +104,8 @@ pub struct Bundle {
     path: PathBuf,
     queue: Option<mpsc::Sender<Item>>,
     missing: Arc<Mutex<Vec<Gap>>>,
+    /// What must not be shown, once that is known.
+    known: Arc<OnceLock<Known>>,
     /// Told when no time is left: what waits in the queue is then left out.
     hurry: Arc<AtomicBool>,
     writer: Option<JoinHandle<io::Result<Vec<Entry>>>>,
@@ -133,13 +128,16 @@ impl Bundle {
         let (queue, items) = mpsc::channel(QUEUE);
         let missing = Arc::new(Mutex::new(Vec::new()));
         let hurry = Arc::new(AtomicBool::new(false));
+        let known = Arc::new(OnceLock::new());
         let work = Work {
             zip: ZipWriter::new(Target::new(BufWriter::new(file))),
             entries: Vec::new(),
             names: BTreeSet::new(),
             missing: missing.clone(),
             hurry: hurry.clone(),
+            known: known.clone(),
             run: run.clone(),
+            written: 0,
         };
         let target = path.clone();
         let writer = std::thread::Builder::new()
@@ -163,6 +161,7 @@ impl Bundle {
             path,
             queue: Some(queue),
             missing,
+            known,
             hurry,
             writer: Some(writer),
         })
@@ -170,10 +169,24 @@ impl Bundle {
 
     /// Puts a file in, cleaned by the redactor. Waits while the queue is full.
     pub async fn add(&self, file: impl Into<String>, clipped: Clipped, redactor: &Arc<Redactor>) {
+        self.send(file.into(), clipped, redactor, false).await;
+    }
+
+    /// As [`Self::add`], with a text that was made of clean values, such as a scrubbed object: its keys stay as they are.
+    pub async fn add_clean(&self, file: impl Into<String>, text: String, redactor: &Arc<Redactor>) {
+        let clipped = Clipped {
+            bytes: text.into_bytes(),
+            left_out: 0,
+        };
+        self.send(file.into(), clipped, redactor, true).await;
+    }
+
+    async fn send(&self, file: String, clipped: Clipped, redactor: &Arc<Redactor>, is_clean: bool) {
         let item = Item {
-            file: file.into(),
+            file,
             clipped,
             redactor: redactor.clone(),
+            is_clean,
         };
         if let Some(queue) = &self.queue {
             // An error means that the writer has failed; `finish` says how.
@@ -190,6 +203,17 @@ impl Bundle {
         self.add(file, clipped, redactor).await;
     }
 
+    /// Tells what must not be shown: what is missing may hold it, too.
+    ///
+    /// `unlisted`: why the cluster's Secrets are not all known, where they are not.
+    pub fn knows(&self, redactor: &Arc<Redactor>, unlisted: Option<&str>) {
+        let known = Known {
+            redactor: redactor.clone(),
+            unlisted: unlisted.map(str::to_owned),
+        };
+        drop(self.known.set(known));
+    }
+
     /// Notes what is not there.
     pub fn missing(&self, gap: Gap) {
         tracing::debug!("not collected: {}: {}", gap.file, gap.error);
@@ -199,12 +223,11 @@ impl Bundle {
             .push(gap);
     }
 
-    /// What is known to be missing so far.
+    /// What is known to be missing so far, without secrets.
     pub fn gaps(&self) -> Vec<Gap> {
-        self.missing
-            .lock()
-            .expect("nobody panics while holding it")
-            .clone()
+        let gaps = self.missing.lock().expect("nobody panics while holding it");
+        let redactor = redactor(&self.known);
+        gaps.iter().map(|gap| clean(gap, &redactor)).collect()
     }
 
     /// Ends the archive with its manifest. At the deadline what still waits is left out, and noted.
@@ -251,105 +274,25 @@ impl Drop for Bundle {
     }
 }
 
-/// What the thread does.
-struct Work {
-    zip: ZipWriter<Target<BufWriter<File>>>,
-    entries: Vec<Entry>,
-    names: BTreeSet<String>,
-    missing: Arc<Mutex<Vec<Gap>>>,
-    hurry: Arc<AtomicBool>,
-    run: Run,
+/// What is known of the secrets of the cluster.
+#[derive(Debug)]
+struct Known {
+    redactor: Arc<Redactor>,
+    unlisted: Option<String>,
 }
 
-impl Work {
-    fn carry_out(mut self, mut items: mpsc::Receiver<Item>) -> io::Result<Vec<Entry>> {
-        while let Some(item) = items.blocking_recv() {
-            if self.hurry.load(Ordering::Relaxed) {
-                self.note(item.file, "no time was left to write it".to_owned());
-            } else {
-                self.write(&item)?;
-            }
-        }
-        let gaps =
-            std::mem::take(&mut *self.missing.lock().expect("nobody panics while holding it"));
-        let blind = Redactor::blind();
-        for gap in gaps {
-            self.note(gap.file, blind.text(&gap.error));
-        }
-        self.entries.sort_by(|a, b| a.file.cmp(&b.file));
-        let manifest = serde_json::to_vec_pretty(&Manifest {
-            version: 1,
-            run: &self.run,
-            finished: Timestamp::now(),
-            files: &self.entries,
-        })
-        .expect("a manifest is plain data");
-        self.zip.start_file("MANIFEST.json", options())?;
-        self.zip.write_all(&manifest)?;
-        let mut file = self.zip.finish()?.whole()?;
-        file.flush()?;
-        file.get_ref().sync_all()?;
-        Ok(self.entries)
-    }
-
-    fn note(&mut self, file: String, error: String) {
-        self.entries.push(Entry {
-            file,
-            bytes: 0,
-            sha256: None,
-            truncated: 0,
-            redactions: 0,
-            error: Some(error),
-        });
-    }
-
-    fn write(&mut self, item: &Item) -> io::Result<()> {
-        let file = self.unique(&item.file);
-        let (clean, redactions) = item.redactor.bytes(&item.clipped.bytes);
-        if item.redactor.leaks(&clean) {
-            self.note(
-                file,
-                "left out: a secret was still in it after redaction".to_owned(),
-            );
-            return Ok(());
-        }
-        self.zip.start_file(file.as_str(), options())?;
-        self.zip.write_all(&clean)?;
-        self.entries.push(Entry {
-            file,
-            bytes: clean.len() as u64,
-            sha256: Some(hex::encode(Sha256::digest(&clean))),
-            truncated: item.clipped.left_out,
-            redactions,
-            error: None,
-        });
-        Ok(())
-    }
-
-    /// A name that can be uploaded and that no other file has, told apart by a hash: `system:x` and `system-x` may both
-    /// be there, and some file systems do not tell `A` from `a`.
-    fn unique(&mut self, wanted: &str) -> String {
-        let safe = layout::safe(wanted);
-        let mut name = safe.clone();
-        let mut salt = 0;
-        while !self.names.insert(name.to_lowercase()) {
-            let hash = short_hash(&format!("{wanted} {salt}"));
-            let (stem, end) = safe.rsplit_once('.').unwrap_or((&safe, "txt"));
-            name = format!("{stem}-{hash}.{end}");
-            salt += 1;
-        }
-        name
+fn redactor(known: &OnceLock<Known>) -> Arc<Redactor> {
+    match known.get() {
+        Some(known) => known.redactor.clone(),
+        None => Arc::new(Redactor::blind()),
     }
 }
 
-fn options() -> SimpleFileOptions {
-    let now = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC);
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .unix_permissions(0o644);
-    match zip::DateTime::try_from(now.datetime()) {
-        Ok(now) => options.last_modified_time(now),
-        Err(_) => options,
+/// A gap without secrets.
+fn clean(gap: &Gap, redactor: &Redactor) -> Gap {
+    Gap {
+        file: redactor.file(&gap.file).into_owned(),
+        error: redactor.text(&gap.error),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each collector has its share of one deadline; what it could not get is a [`Gap`](super::snapshot::Gap), never the end
 //! of the others.
 
+pub mod clip;
 pub mod containers;
 pub mod files;
 pub mod host;
@@ -10,7 +11,7 @@ pub mod objects;
 
 use std::time::Duration;
 
-use futures::AsyncBufRead;
+use futures::AsyncReadExt as _;
 use http::{Request, header};
 use kube::Client;
 use serde_json::Value;
@@ -35,7 +36,7 @@ pub enum RequestError {
         /// What the server said.
         message: String,
     },
-    /// No answer in time.
+    /// No answer, or no more of it, in time.
     #[error("no answer within {}", crate::limits::humane(*.0))]
     TimedOut(Duration),
     /// No connection, or one that broke.
@@ -48,7 +49,9 @@ impl RequestError {
     fn is_passing(&self) -> bool {
         match self {
             Self::Refused { code, .. } => *code == 429 || *code >= 500,
-            Self::TimedOut(_) | Self::Broken(_) => true,
+            Self::Broken(_) => true,
+            // Who was silent once is silent again, and all that waits behind him would wait as long.
+            Self::TimedOut(_) => false,
         }
     }
 
@@ -85,12 +88,12 @@ impl From<kube::Error> for RequestError {
 #[derive(Clone)]
 pub struct Server {
     client: Client,
-    /// Longest time that one request may take.
+    /// Longest time without a byte of an answer.
     patience: Duration,
 }
 
 impl Server {
-    /// A server that is given this long for each request.
+    /// A server that may be silent this long.
     pub fn new(client: Client, patience: Duration) -> Self {
         Self { client, patience }
     }
@@ -100,45 +103,72 @@ impl Server {
     /// # Errors
     /// [`RequestError`] of the last try.
     pub async fn json(&self, path: &str, accept: &str) -> Result<Value, RequestError> {
-        self.retried(|| async {
-            let text = self.client.request_text(request(path, accept)?).await?;
-            serde_json::from_str(&text)
+        self.retried(async || {
+            let mut bytes = Vec::new();
+            self.read(path, accept, |piece| bytes.extend_from_slice(piece))
+                .await?;
+            serde_json::from_slice(&bytes)
                 .map_err(|error| RequestError::Broken(format!("no JSON: {error}")))
         })
         .await
     }
 
-    /// Gets a stream and reads it by `read`, whole or not at all.
+    /// Gets a stream: `take` is given its pieces, `end` what came of them, and why it ended before its end.
     ///
     /// # Errors
-    /// [`RequestError`] of the last try.
-    pub async fn stream<T, F>(&self, path: &str, read: F) -> Result<T, RequestError>
-    where
-        F: AsyncFn(std::pin::Pin<Box<dyn AsyncBufRead + Send>>) -> std::io::Result<T>,
-    {
-        self.retried(|| async {
-            let stream = self
-                .client
-                .request_stream(request(path, "application/json, */*")?)
-                .await?;
-            read(Box::pin(stream))
-                .await
-                .map_err(|error| RequestError::Broken(one_line(&error.to_string())))
+    /// [`RequestError`] of the last try, by `end`.
+    pub async fn stream<T, U>(
+        &self,
+        path: &str,
+        begin: impl Fn() -> T,
+        take: impl Fn(&mut T, &[u8]),
+        end: impl Fn(T, Option<RequestError>) -> Result<U, RequestError>,
+    ) -> Result<U, RequestError> {
+        self.retried(async || {
+            let mut taken = begin();
+            let ended = self
+                .read(path, "application/json, */*", |piece| {
+                    take(&mut taken, piece);
+                })
+                .await;
+            end(taken, ended.err())
         })
         .await
     }
 
-    async fn retried<T, F, Fut>(&self, mut attempt: F) -> Result<T, RequestError>
-    where
-        F: FnMut() -> Fut,
-        Fut: Future<Output = Result<T, RequestError>>,
-    {
+    /// Reads an answer as it comes: what is large may take long, what is silent is given up.
+    async fn read(
+        &self,
+        path: &str,
+        accept: &str,
+        mut take: impl FnMut(&[u8]),
+    ) -> Result<(), RequestError> {
+        let patience = self.patience;
+        let silent = |_| RequestError::TimedOut(patience);
+        let answer = self.client.request_stream(request(path, accept)?);
+        let stream = tokio::time::timeout(patience, answer)
+            .await
+            .map_err(silent)??;
+        let mut stream = std::pin::pin!(stream);
+        let mut buffer = vec![0; 32 * 1024];
+        loop {
+            let read = tokio::time::timeout(patience, stream.read(&mut buffer))
+                .await
+                .map_err(silent)?;
+            match read.map_err(|error| RequestError::Broken(one_line(&error.to_string())))? {
+                0 => return Ok(()),
+                read => take(&buffer[..read]),
+            }
+        }
+    }
+
+    async fn retried<T>(
+        &self,
+        attempt: impl AsyncFn() -> Result<T, RequestError>,
+    ) -> Result<T, RequestError> {
         let mut tries = 1;
         loop {
-            let result = tokio::time::timeout(self.patience, attempt())
-                .await
-                .unwrap_or(Err(RequestError::TimedOut(self.patience)));
-            match result {
+            match attempt().await {
                 Err(error) if error.is_passing() && tries < TRIES => {
                     tracing::debug!("{error}; trying again");
                     wait::pause(BACK_OFF * tries).await;

@@ -9,32 +9,38 @@ use std::{
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
+mod node;
+mod page;
+mod results;
 mod secrets;
 
-use secrets::{redactor, tail, without_secrets};
+use node::{Hidden, Known, of_host};
+use results::{add_results, results};
+use secrets::{log, redactor, without_secrets};
 
 use super::{
     bundle::{Bundle, BundleError, Entry},
-    collect::{
-        Server, containers,
-        files::{self, yaml},
-        host::{self, Site},
-        objects,
-    },
-    describe, diagnose, layout,
+    collect::{Server, containers, host::Site, objects},
+    describe, diagnose, layout, prow,
     redact::{Redactor, structure},
-    render::{Material, Report},
-    snapshot::{Gap, Object, Snapshot, event_time},
+    render::{Material, Report, changes::Earlier},
+    snapshot::{Gap, Snapshot, event_time},
 };
 use crate::{
-    cluster::Connected, deploy::REPORT, inputs::Environment, limits::Deadline, record::Store,
-    report::Failure,
+    cluster::Connected, inputs::Environment, limits::Deadline, record::Store, report::Failure, yaml,
 };
 
-/// Longest time that one request may take.
+/// Longest time without a byte of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What the page and the end of the archive need.
+const CLOSING: Duration = Duration::from_secs(3);
+
+/// The stages as JUnit, in the bundle.
+pub const STAGES: &str = "artifacts/junit_stages.xml";
+/// The pod that the first cause is about, in the bundle.
+pub const PODINFO: &str = "podinfo.json";
 
 /// What to gather, and where to.
 pub struct GatherRequest<'a> {
@@ -52,10 +58,24 @@ pub struct GatherRequest<'a> {
     pub env: &'a Environment,
     /// Whether the job was cancelled.
     pub cancelled: bool,
+    /// What an earlier run reported, that this one is compared with.
+    pub earlier: Option<Earlier>,
     /// Record and state of this job.
     pub store: &'a Store,
     /// When the archive has to be closed.
     pub deadline: Deadline,
+}
+
+impl GatherRequest<'_> {
+    /// Where the bundle will be.
+    pub fn bundle(&self) -> PathBuf {
+        self.output.join(format!("{}.zip", self.name))
+    }
+
+    /// Where the page will be.
+    pub fn page(&self) -> PathBuf {
+        self.output.join(format!("{}.html", self.name))
+    }
 }
 
 /// What was gathered.
@@ -80,9 +100,10 @@ pub async fn gather(wanted: GatherRequest<'_>) -> Result<Gathered, Failure> {
     let bundle = Bundle::create(wanted.output, wanted.name, run)?;
     let scratch = tempfile::Builder::new()
         .prefix(".gathering-")
-        .tempdir_in(wanted.output)
+        // Not where the bundle goes: somebody may upload that directory.
+        .tempdir_in(wanted.store.dir())
         .map_err(|source| BundleError {
-            path: wanted.output.to_owned(),
+            path: wanted.store.dir().to_owned(),
             source,
         })?;
     // Descriptions, report and the end of the archive need their time.
@@ -92,18 +113,26 @@ pub async fn gather(wanted: GatherRequest<'_>) -> Result<Gathered, Failure> {
         .within(left.saturating_sub((left / 5).min(Duration::from_secs(30))));
     let (tell, told) = oneshot::channel();
     let archive = scratch.path().join("kind.tgz");
-    let ((snapshot, redactor), ()) = futures::join!(
+    let ((mut snapshot, redactor, unlisted), cpu) = futures::join!(
         of_cluster(&wanted, &bundle, collecting, tell),
         of_host(&wanted, &bundle, &archive, collecting, told),
     );
+    snapshot.cpu = cpu;
     let seen = snapshot.reached().then_some(&snapshot);
     let findings = seen.map_or(Vec::new(), diagnose::diagnose);
     if let Some(snapshot) = seen {
-        for object in snapshot
+        let told = snapshot
             .objects
             .iter()
-            .filter(|object| describe::is_told(object))
-        {
+            .filter(|object| describe::is_told(object));
+        for object in told {
+            if wanted.deadline.remaining() < CLOSING {
+                bundle.missing(Gap {
+                    file: "describe/".to_owned(),
+                    error: "not everything could be described in the time there was".to_owned(),
+                });
+                break;
+            }
             let text = describe::describe(snapshot, object);
             bundle
                 .add_text(layout::description(object), text, &redactor)
@@ -115,15 +144,18 @@ pub async fn gather(wanted: GatherRequest<'_>) -> Result<Gathered, Failure> {
         (Ok(_), None) => Some("its API server does not answer".to_owned()),
         (Ok(_), Some(_)) => None,
     };
-    let deploy = files::read(&wanted.store.path(REPORT)).ok();
-    let deploy = deploy.and_then(|file| serde_json::from_slice(&file.bytes).ok());
-    let report = Report::of(&Material {
+    let deploy = page::deploy(&wanted, &redactor);
+    let report = Report::of(Material {
         record: &without_secrets(wanted.store.record(), &redactor),
         snapshot: seen,
         unreachable: unreachable.as_deref(),
+        unlisted: unlisted.as_deref(),
         findings: &findings,
         gaps: &bundle.gaps(),
         deploy: deploy.as_ref(),
+        notebooks: page::notebooks(&wanted, &redactor),
+        pods: seen.map_or(Vec::new(), |it| page::pods(&wanted, it, &redactor)),
+        earlier: wanted.earlier.clone(),
         bundle: &format!("{}.zip", wanted.name),
         cancelled: wanted.cancelled,
         now: Timestamp::now(),
@@ -131,12 +163,17 @@ pub async fn gather(wanted: GatherRequest<'_>) -> Result<Gathered, Failure> {
     bundle
         .add_text("report.json", report.json(), &redactor)
         .await;
-    let html = redactor.text(&report.html());
+    let junit = prow::of_stages(wanted.store.record(), deploy.as_ref());
+    bundle.add_text(STAGES, junit, &redactor).await;
+    if let Some(info) = seen.and_then(|seen| prow::podinfo(seen, &findings)) {
+        bundle.add_text(PODINFO, info.to_string(), &redactor).await;
+    }
+    let html = page::clean(report.html(), &redactor);
     bundle
-        .add_text("report.html", html.clone(), &redactor)
+        .add_clean("report.html", html.clone(), &redactor)
         .await;
     let (archive, entries) = bundle.finish(wanted.deadline).await?;
-    let page = wanted.output.join(format!("{}.html", wanted.name));
+    let page = wanted.page();
     std::fs::write(&page, html).map_err(|source| BundleError {
         path: page.clone(),
         source,
@@ -149,13 +186,13 @@ pub async fn gather(wanted: GatherRequest<'_>) -> Result<Gathered, Failure> {
     })
 }
 
-/// Objects and logs. Tells the redactor as soon as the cluster's secrets are known.
+/// Objects and logs, and why the cluster's Secrets are not known, where they are not. Tells the redactor as soon as it is made.
 async fn of_cluster(
     wanted: &GatherRequest<'_>,
     bundle: &Bundle,
     deadline: Deadline,
-    tell: oneshot::Sender<Arc<Redactor>>,
-) -> (Snapshot, Arc<Redactor>) {
+    tell: oneshot::Sender<Known>,
+) -> (Snapshot, Arc<Redactor>, Option<String>) {
     let context = match wanted.cluster {
         Ok(cluster) => cluster.context.as_str(),
         Err(_) => "none",
@@ -188,16 +225,23 @@ async fn of_cluster(
     let mut snapshot = shared.into_inner().expect("nobody panics while holding it");
     let rendered = results(wanted);
     let redactor = Arc::new(redactor(wanted, &snapshot, &rendered));
+    let unlisted = unlisted(wanted, &snapshot).map(|reason| redactor.text(&reason));
+    bundle.knows(&redactor, unlisted.as_deref());
+    let hidden = unlisted.as_ref().map(|_| Hidden::of(&snapshot));
+    let containers_hidden = hidden
+        .as_ref()
+        .map(|hidden| hidden.containers.clone())
+        .unwrap_or_default();
     // Nobody listens any more when there is no host.
-    drop(tell.send(redactor.clone()));
+    drop(tell.send(Known {
+        redactor: redactor.clone(),
+        hidden,
+    }));
     for object in &mut snapshot.objects {
         structure::scrub(object, &redactor);
     }
     for gap in std::mem::take(&mut snapshot.gaps) {
-        bundle.missing(Gap {
-            error: redactor.text(&gap.error),
-            ..gap
-        });
+        bundle.missing(gap);
     }
     add_results(wanted, bundle, &redactor, rendered).await;
     add_objects(bundle, &snapshot, &redactor).await;
@@ -207,14 +251,16 @@ async fn of_cluster(
             snapshot.objects.len(),
             snapshot.pods().count()
         );
-        let mut tails = Vec::new();
+        let mut kept = Vec::new();
         let logs = async {
-            let mut logs = std::pin::pin!(containers::collect(server, &snapshot));
+            let logs = containers::collect(server, &snapshot, &containers_hidden);
+            let mut logs = std::pin::pin!(logs);
             while let Some(found) = logs.next().await {
                 match found {
-                    Ok((key, log)) => {
-                        tails.push((key.clone(), tail(&log.bytes, &redactor)));
-                        bundle.add(layout::log(context, &key), log, &redactor).await;
+                    Ok((key, found)) => {
+                        let file = layout::log(context, &key);
+                        kept.push((key, log(&file, &found.bytes, &redactor)));
+                        bundle.add(file, found, &redactor).await;
                     }
                     Err(gap) => bundle.missing(gap),
                 }
@@ -226,122 +272,24 @@ async fn of_cluster(
                 error: "not every log could be read in the time there was".to_owned(),
             });
         }
-        snapshot.tails.extend(tails);
+        snapshot.logs.extend(kept);
     }
-    (snapshot, redactor)
+    (snapshot, redactor, unlisted)
 }
 
-/// The facts of the host and what kind exports of the nodes; they are put in once it is known what must not be shown.
-async fn of_host(
-    wanted: &GatherRequest<'_>,
-    bundle: &Bundle,
-    archive: &Path,
-    deadline: Deadline,
-    told: oneshot::Receiver<Arc<Redactor>>,
-) {
-    let site = match &wanted.host {
-        Ok(site) => *site,
-        Err(reason) => {
-            bundle.missing(Gap {
-                file: "host/".to_owned(),
-                error: reason.clone(),
-            });
-            return;
+/// Why the Secrets of the cluster are not known, where something of it may be collected nevertheless.
+fn unlisted(wanted: &GatherRequest<'_>, snapshot: &Snapshot) -> Option<String> {
+    let kind = layout::kind(&snapshot.context, "v1", "Secret");
+    let refused = snapshot.gaps.iter().find(|gap| gap.file == kind);
+    match (&wanted.cluster, wanted.kind) {
+        _ if snapshot.secrets_listed => None,
+        (Ok(_), _) if refused.is_some() => refused.map(|gap| gap.error.clone()),
+        (Ok(_), _) if snapshot.reached() => {
+            Some("they were not listed in the time there was".to_owned())
         }
-    };
-    let export = async {
-        match wanted.kind {
-            Some(kind) => host::export(site, kind, archive, deadline).await,
-            None => Err(Gap {
-                file: "kind/".to_owned(),
-                error: "left out: no time for it in a cancelled job, or no KinD cluster of ours"
-                    .to_owned(),
-            }),
-        }
-    };
-    let (facts, exported) = futures::join!(host::facts(site, deadline), export);
-    let Ok(redactor) = told.await else {
-        return;
-    };
-    let take = async |found: host::Found| match found {
-        Ok((file, clipped)) => bundle.add(file, clipped, &redactor).await,
-        Err(gap) => bundle.missing(Gap {
-            error: redactor.text(&gap.error),
-            ..gap
-        }),
-    };
-    for fact in facts {
-        take(fact).await;
-    }
-    if let Err(gap) = exported {
-        take(Err(gap)).await;
-        return;
-    }
-    let (send, mut files) = mpsc::channel(2);
-    let path = archive.to_owned();
-    let unpacking = tokio::task::spawn_blocking(move || {
-        // An error means that time was up; it was noted.
-        host::unpack(&path, |found| drop(send.blocking_send(found)))
-    });
-    let all = async {
-        while let Some(found) = files.recv().await {
-            take(found).await;
-        }
-    };
-    let error = match deadline.bound(all).await {
-        Err(_) => Some("not all of it could be read in the time there was".to_owned()),
-        Ok(()) => unpacking
-            .await
-            .ok()
-            .and_then(Result::err)
-            .map(|error| error.to_string()),
-    };
-    if let Some(error) = error {
-        bundle.missing(Gap {
-            file: "kind/".to_owned(),
-            error,
-        });
-    }
-}
-
-/// The results of this job; of rendered manifests their objects, which hold secrets that logs may repeat.
-type Results = Vec<(PathBuf, Option<Result<Vec<Object>, String>>)>;
-
-fn results(wanted: &GatherRequest<'_>) -> Results {
-    let state = wanted.store.dir();
-    let read = |path: PathBuf| {
-        let is_yaml = path
-            .extension()
-            .is_some_and(|end| end != "log" && end.to_string_lossy().starts_with('y'));
-        let objects = is_yaml.then(|| files::objects(&state.join(&path)));
-        (path, objects)
-    };
-    files::results(state).into_iter().map(read).collect()
-}
-
-async fn add_results(
-    wanted: &GatherRequest<'_>,
-    bundle: &Bundle,
-    redactor: &Arc<Redactor>,
-    results: Results,
-) {
-    let stages = files::stages(wanted.store.record());
-    bundle
-        .add_text("artifacts/stages.json", stages, redactor)
-        .await;
-    for (path, objects) in results {
-        let file = format!("artifacts/{}", path.display());
-        let content = match objects {
-            Some(objects) => objects.map(|objects| containers::Clipped {
-                bytes: files::rendered(objects, redactor).into_bytes(),
-                left_out: 0,
-            }),
-            None => files::read(&wanted.store.path(&path.to_string_lossy())),
-        };
-        match content {
-            Ok(clipped) => bundle.add(file, clipped, redactor).await,
-            Err(error) => bundle.missing(Gap { file, error }),
-        }
+        (Ok(_), Some(_)) => Some("the API server does not answer".to_owned()),
+        (Err(reason), Some(_)) => Some(reason.clone()),
+        (_, None) => None,
     }
 }
 
@@ -359,7 +307,11 @@ async fn add_objects(bundle: &Bundle, snapshot: &Snapshot, redactor: &Arc<Redact
         .await;
     if let Some(version) = &snapshot.version {
         bundle
-            .add_text(format!("{root}/version.yaml"), yaml(version), redactor)
+            .add_text(
+                format!("{root}/version.yaml"),
+                yaml::write(version),
+                redactor,
+            )
             .await;
     }
     for (file, content) in &snapshot.discovery {
@@ -369,7 +321,9 @@ async fn add_objects(bundle: &Bundle, snapshot: &Snapshot, redactor: &Arc<Redact
     }
     for object in &snapshot.objects {
         let file = layout::object(&snapshot.context, object);
-        bundle.add_text(file, yaml(&object.value), redactor).await;
+        bundle
+            .add_clean(file, yaml::write(&object.value), redactor)
+            .await;
     }
     let mut events: Vec<_> = snapshot.of_kind("", "Event").collect();
     events.sort_by_key(|event| event_time(event));
@@ -378,7 +332,7 @@ async fn add_objects(bundle: &Bundle, snapshot: &Snapshot, redactor: &Arc<Redact
         "
 ",
     );
-    bundle.add_text("events.jsonl", lines, redactor).await;
+    bundle.add_clean("events.jsonl", lines, redactor).await;
 }
 
 impl Gathered {
@@ -392,3 +346,6 @@ impl Gathered {
         (self.entries.len() - missing, missing)
     }
 }
+
+#[cfg(test)]
+mod tests;

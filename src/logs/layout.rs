@@ -1,14 +1,15 @@
 //! Where each thing lies in the bundle. The tree of objects is crust-gather's, so that its `serve` (and with it
-//! kubectl and k9s) reads it.
-//!
-//! Names hold no character that an artifact upload refuses.
+//! kubectl and k9s) reads it: it looks for an object by its name as it is, `system:node` with its colon (`storage/reader.rs`
+//! of crust-gather). The bundle is uploaded as one file, so what is refused in the names of uploads stands in none but its own.
 
 use super::snapshot::{LogKey, Object};
 
-/// What an artifact upload, or a file system, refuses in a name.
-const REFUSED: [char; 10] = ['"', ':', '<', '>', '|', '*', '?', '\\', '\r', '\n'];
+/// What no name of an object holds, and file systems or shells take for something else.
+const REFUSED: [char; 9] = ['"', '<', '>', '|', '*', '?', '\\', '\r', '\n'];
+/// Longest name of an object's file: file systems have 255, and its ending has 5 of them.
+const LONGEST: usize = 250;
 
-/// A path whose every part can be uploaded and unpacked anywhere; it never leads out of its folder.
+/// A path whose every part can be unpacked; it never leads out of its folder.
 pub fn safe(path: &str) -> String {
     let parts = path.split('/').filter_map(|part| {
         let part: String = part
@@ -30,20 +31,26 @@ pub fn safe(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// A single name out of any text.
-pub fn safe_name(name: &str) -> String {
+/// The name of a file of its own out of any text: artifact uploads refuse a colon, too.
+pub fn file_name(name: &str) -> String {
+    let name = safe_name(&name.replace(':', "-"));
+    name.chars().take(120).collect()
+}
+
+/// One part of a path out of any text.
+fn safe_name(name: &str) -> String {
     let name = safe(&name.replace('/', "-"));
     let name = name.trim_start_matches('.');
     if name.is_empty() {
         "unnamed".to_owned()
     } else {
-        name.chars().take(120).collect()
+        name.chars().take(LONGEST).collect()
     }
 }
 
 /// The folder of a cluster.
 pub fn root(context: &str) -> String {
-    format!("cluster-state/{}", safe_name(context))
+    format!("cluster-state/{}", file_name(context))
 }
 
 /// The file of an object.
@@ -113,8 +120,13 @@ mod tests {
         );
         assert_eq!(
             object("kind-a", &role),
-            "cluster-state/kind-a/cluster/rbac.authorization.k8s.io-v1/clusterrole/system-node.yaml"
+            "cluster-state/kind-a/cluster/rbac.authorization.k8s.io-v1/clusterrole/system:node.yaml"
         );
+        let long = "l".repeat(250);
+        let long =
+            made(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": long}}));
+        let file = object("kind-a", &long);
+        assert!(file.ends_with(&format!("/{}.yaml", long.name())), "{file}");
         let pod = made(
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a.b", "namespace": "n"}}),
         );
@@ -136,11 +148,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_path_can_be_uploaded_and_stays_inside(path in ".{0,80}") {
+        fn any_path_can_be_unpacked_and_stays_inside(path in ".{0,80}") {
             let path = safe(&path);
             prop_assert!(!path.starts_with('/'));
             prop_assert!(!path.contains(REFUSED));
             prop_assert!(path.split('/').all(|part| part != ".."));
+            prop_assert!(!file_name(&path).contains([':', '/']));
         }
     }
 }

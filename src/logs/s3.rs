@@ -1,16 +1,19 @@
 //! A copy of bundle and report in S3.
 //!
-//! Given a URI `s3://bucket/prefix`; credentials as EC2 is asked with, region as the SDK's variables say.
+//! Given a URI `s3://bucket/prefix`, credentials as EC2 is asked with, and a region to begin in. A bucket that is in another
+//! region says in which, and is asked there.
 
-use std::{path::Path, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
-    config::timeout::TimeoutConfig,
-    error::{DisplayErrorContext, ProvideErrorMetadata as _},
+    config::{Region, timeout::TimeoutConfig},
+    error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError},
     primitives::ByteStream,
 };
+
+mod read;
 
 use crate::{
     inputs::Environment,
@@ -36,6 +39,26 @@ impl std::fmt::Display for Target {
     }
 }
 
+/// Something to put there.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    /// Its key below the prefix.
+    pub(crate) key: String,
+    /// What it holds.
+    pub(crate) content: Content,
+    /// As a browser is told.
+    pub(crate) content_type: &'static str,
+}
+
+/// What is put somewhere.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A file, as it is on disk.
+    File(PathBuf),
+    /// This.
+    Bytes(Vec<u8>),
+}
+
 /// Why nothing was put there.
 #[derive(Debug, thiserror::Error)]
 pub enum S3Error {
@@ -52,13 +75,23 @@ pub enum S3Error {
         /// What was said.
         reason: String,
     },
+    /// S3 did not give it.
+    #[error("cannot read {key} of bucket {bucket}: {reason}")]
+    Unread {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// What was said.
+        reason: String,
+    },
 }
 
 impl Explain for S3Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Uri(_) => Exit::BadInput,
-            Self::Refused { .. } => Exit::Infrastructure,
+            Self::Refused { .. } | Self::Unread { .. } => Exit::Infrastructure,
         }
     }
 
@@ -66,6 +99,7 @@ impl Explain for S3Error {
         match self {
             Self::Uri(_) => Some("write for example s3://my-bucket/e2e".to_owned()),
             Self::Refused { .. } => Some("the bundle is still on this machine".to_owned()),
+            Self::Unread { .. } => None,
         }
     }
 }
@@ -114,10 +148,9 @@ impl Target {
     ///
     /// # Errors
     /// [`S3Error::Refused`] with any other refusal; whether a policy allows it is asked first.
-    pub async fn could_upload(
+    pub(crate) async fn could_upload(
         &self,
-        role: Option<&str>,
-        env: &Environment,
+        access: &Access,
         deadline: Deadline,
     ) -> Result<(), S3Error> {
         let key = self.key("doctor");
@@ -126,19 +159,19 @@ impl Target {
             key: key.clone(),
             reason,
         };
-        let client = self.client(role, env, deadline).await?;
-        let put = client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(&key)
-            .checksum_crc32("AAAAAA==")
-            .body(ByteStream::from_static(b"what has another checksum"))
-            .send();
-        let answer = deadline
-            .bound(Box::pin(put))
-            .await
-            .map_err(|passed| refused(passed.to_string()))?;
-        match answer {
+        let mut client = self.client(access, deadline).await?;
+        let put = async |client: &Client| {
+            let put = client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(&key)
+                .checksum_crc32("AAAAAA==")
+                .body(ByteStream::from_static(b"what has another checksum"))
+                .send();
+            let answer = deadline.bound(Box::pin(put)).await;
+            answer.map_err(|passed| refused(passed.to_string()))
+        };
+        match where_it_is(&mut client, put).await? {
             Err(error) if error.code() == Some("BadDigest") => Ok(()),
             Err(error) => Err(refused(match error.code() {
                 Some(code) => {
@@ -155,44 +188,53 @@ impl Target {
         }
     }
 
-    /// Puts files there under their own names and gives the URI of the first.
+    /// Puts things there, one after another, and gives the URI of the first.
     ///
     /// # Errors
     /// [`S3Error::Refused`] with the first that could not be put.
-    pub async fn upload(
+    pub(crate) async fn upload(
         &self,
-        files: &[(&Path, &str)],
-        role: Option<&str>,
-        env: &Environment,
+        uploads: &[Upload],
+        access: &Access,
         deadline: Deadline,
     ) -> Result<String, S3Error> {
-        let client = self.client(role, env, deadline).await?;
+        let client = self.client(access, deadline).await?;
+        self.upload_by(client, uploads, deadline).await
+    }
+
+    async fn upload_by(
+        &self,
+        mut client: Client,
+        uploads: &[Upload],
+        deadline: Deadline,
+    ) -> Result<String, S3Error> {
         let mut first = None;
-        for (file, content_type) in files {
-            let name = file
-                .file_name()
-                .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            let key = self.key(&name);
+        for upload in uploads {
+            let key = self.key(&upload.key);
             let refused = |reason: String| S3Error::Refused {
                 bucket: self.bucket.clone(),
                 key: key.clone(),
                 reason,
             };
-            let body = ByteStream::from_path(file)
-                .await
-                .map_err(|error| refused(error.to_string()))?;
-            let put = client
-                .put_object()
-                .bucket(&self.bucket)
-                .key(&key)
-                .content_type(*content_type)
-                .body(body)
-                .send();
-            deadline
-                .bound(Box::pin(put))
-                .await
-                .map_err(|passed| refused(passed.to_string()))?
-                .map_err(|error| refused(one_line(&DisplayErrorContext(&error).to_string())))?;
+            let put = async |client: &Client| {
+                let body = match &upload.content {
+                    Content::File(file) => ByteStream::from_path(file)
+                        .await
+                        .map_err(|error| refused(error.to_string()))?,
+                    Content::Bytes(bytes) => bytes.clone().into(),
+                };
+                let put = client
+                    .put_object()
+                    .bucket(&self.bucket)
+                    .key(&key)
+                    .content_type(upload.content_type)
+                    .body(body)
+                    .send();
+                let answer = deadline.bound(Box::pin(put)).await;
+                answer.map_err(|passed| refused(passed.to_string()))
+            };
+            let answer = where_it_is(&mut client, put).await?;
+            answer.map_err(|error| refused(one_line(&DisplayErrorContext(&error).to_string())))?;
             first.get_or_insert_with(|| format!("s3://{}/{key}", self.bucket));
         }
         Ok(first.unwrap_or_default())
@@ -200,22 +242,43 @@ impl Target {
 }
 
 impl Target {
-    async fn client(
-        &self,
-        role: Option<&str>,
-        env: &Environment,
-        deadline: Deadline,
-    ) -> Result<Client, S3Error> {
+    async fn client(&self, access: &Access, deadline: Deadline) -> Result<Client, S3Error> {
         let denied = |reason: String| S3Error::Refused {
             bucket: self.bucket.clone(),
             key: self.key(""),
             reason,
         };
-        let access = Access::new(env, role).map_err(|error| denied(error.to_string()))?;
         let config = access.config(deadline).await;
         let config = config.map_err(|error| denied(error.to_string()))?;
-        Ok(client(&config, env))
+        Ok(client(&config, access.env()))
     }
+}
+
+/// Asks, and once more in the bucket's region where that is another one; the client stays there.
+async fn where_it_is<T, E>(
+    client: &mut Client,
+    ask: impl AsyncFn(&Client) -> Result<Result<T, SdkError<E>>, S3Error>,
+) -> Result<Result<T, SdkError<E>>, S3Error> {
+    let answer = ask(client).await?;
+    let error = answer.as_ref().err();
+    let Some(moved) = error.and_then(|error| moved(client, error)) else {
+        return Ok(answer);
+    };
+    *client = moved;
+    ask(client).await
+}
+
+/// The same client in the bucket's region, where S3 refuses because the bucket is in another: it says so in a header of
+/// every such answer (the S3 API reference, "Error responses").
+fn moved<E>(client: &Client, error: &SdkError<E>) -> Option<Client> {
+    let region = error.raw_response()?.headers().get("x-amz-bucket-region")?;
+    if client.config().region().map(Region::as_ref) == Some(region) {
+        return None;
+    }
+    tracing::info!("the bucket is in {region}");
+    let region = Region::new(region.to_owned());
+    let config = client.config().to_builder().region(region);
+    Some(Client::from_conf(config.build()))
 }
 
 fn client(config: &SdkConfig, env: &Environment) -> Client {
@@ -234,25 +297,4 @@ fn client(config: &SdkConfig, env: &Environment) -> Client {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_uri_names_bucket_and_prefix() {
-        let target = Target::parse("s3://my-bucket/a/b/").unwrap();
-        assert_eq!(
-            (target.bucket.as_str(), target.key("x.zip").as_str()),
-            ("my-bucket", "a/b/x.zip")
-        );
-        assert_eq!(Target::parse("s3://my-bucket").unwrap().key("x"), "x");
-        for wrong in [
-            "my-bucket/a",
-            "https://my-bucket",
-            "s3://",
-            "s3:///a",
-            "s3://A_B/c",
-        ] {
-            assert!(Target::parse(wrong).is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

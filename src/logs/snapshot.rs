@@ -2,10 +2,16 @@
 //!
 //! Pure data: filled by `collect`, read by `describe`, `diagnose` and `render`.
 
+mod cpu;
+mod log;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::Value;
+
+pub use cpu::CpuStats;
+pub use log::{Line, Log};
 
 /// One object as the API server gave it.
 #[derive(Clone, Debug)]
@@ -16,6 +22,8 @@ pub struct Object {
     pub kind: String,
     /// All of it.
     pub value: Value,
+    /// The file that it was read from; empty where a server gave it.
+    pub file: String,
 }
 
 impl Object {
@@ -25,6 +33,7 @@ impl Object {
             api_version: value.get("apiVersion")?.as_str()?.to_owned(),
             kind: value.get("kind")?.as_str()?.to_owned(),
             value,
+            file: String::new(),
         })
     }
 
@@ -104,7 +113,7 @@ pub fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
 }
 
 /// Which log of which container.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogKey {
     /// Namespace of the pod.
     pub namespace: String,
@@ -138,10 +147,14 @@ pub struct Snapshot {
     pub discovery: Vec<(&'static str, Value)>,
     /// All objects.
     pub objects: Vec<Object>,
-    /// The last lines of the containers' logs.
-    pub tails: BTreeMap<LogKey, Vec<String>>,
+    /// What is kept of the containers' logs.
+    pub logs: BTreeMap<LogKey, Log>,
+    /// How long pods had to wait for their CPU.
+    pub cpu: CpuStats,
     /// What could not be had.
     pub gaps: Vec<Gap>,
+    /// Whether all Secrets were listed: else nobody knows what must not be shown.
+    pub secrets_listed: bool,
 }
 
 impl Snapshot {
@@ -153,8 +166,10 @@ impl Snapshot {
             version: None,
             discovery: Vec::new(),
             objects: Vec::new(),
-            tails: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            cpu: CpuStats::default(),
             gaps: Vec::new(),
+            secrets_listed: false,
         }
     }
 
@@ -204,15 +219,14 @@ impl Snapshot {
         events
     }
 
-    /// The end of a container's log: that of the run that failed where there is one.
-    pub fn tail(&self, pod: &Object, container: &str, previous: bool) -> &[String] {
-        let key = LogKey {
+    /// What is kept of a container's log, of the run before the present one where that is wanted.
+    pub fn log(&self, pod: &Object, container: &str, previous: bool) -> Option<&Log> {
+        self.logs.get(&LogKey {
             namespace: pod.namespace().unwrap_or_default().to_owned(),
             pod: pod.name().to_owned(),
             container: container.to_owned(),
             previous,
-        };
-        self.tails.get(&key).map_or(&[], Vec::as_slice)
+        })
     }
 }
 

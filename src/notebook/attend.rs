@@ -26,8 +26,10 @@ const RESERVE: Duration = Duration::from_secs(15);
 const DELETION: Duration = Duration::from_secs(3);
 /// How far beyond the limit it may last: a stage is dropped a second later.
 const BEYOND: Duration = Duration::from_secs(2);
-/// How long the log may take to its last line, once the test has ended.
+/// For how long no line of the log may come, once the test has ended and its last one is still missing.
 const LAST_LINES: Duration = Duration::from_secs(5);
+/// How long the log may take to its last line altogether; of one that is longer the end is read.
+const FLOOD: Duration = Duration::from_secs(30);
 
 /// What is still to be done about a test's pod, once its results are kept: an API server that hangs then costs nothing.
 #[derive(Debug)]
@@ -96,9 +98,17 @@ pub async fn to_its_end(
                     Kind::Python | Kind::Sh | Kind::Bash => Ok(None),
                 }
             };
-            let last_lines = deadline.within(LAST_LINES);
-            let (fetched, shown) = tokio::join!(fetched, last_lines.bound(shown));
-            if shown.is_err() {
+            let shown = whole(shown, &log, deadline.within(FLOOD));
+            let (fetched, is_shown) = tokio::join!(fetched, shown);
+            let is_lost = match is_shown {
+                Shown::Whole => false,
+                Shown::Stalls => true,
+                Shown::TooLong => {
+                    let end = log::show_end(&pods, &ended.pod, &log);
+                    deadline.within(LAST_LINES).bound(end).await.is_err()
+                }
+            };
+            if is_lost {
                 tracing::warn!("the last lines of the log did not come");
             }
             let verdict = match kind {
@@ -130,6 +140,29 @@ pub async fn to_its_end(
             Ok((verdict, Ending::Delete))
         }
         Err(error) => Err(error),
+    }
+}
+
+/// How far a log came.
+enum Shown {
+    Whole,
+    Stalls,
+    TooLong,
+}
+
+/// Waits for the last line of a log, as long as lines come.
+async fn whole(mut shown: AbortOnDropHandle<()>, log: &log::Kept, enough: Deadline) -> Shown {
+    loop {
+        let before = log.all();
+        if enough.within(LAST_LINES).bound(&mut shown).await.is_ok() {
+            return Shown::Whole;
+        }
+        if log.all() == before {
+            return Shown::Stalls;
+        }
+        if enough.passed() {
+            return Shown::TooLong;
+        }
     }
 }
 

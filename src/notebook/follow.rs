@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures::StreamExt as _;
+use jiff::Timestamp;
 use k8s_openapi::api::{
     batch::v1,
     core::v1::{Event, Pod},
@@ -142,6 +143,7 @@ pub async fn until_ended(
         WaitError::TimedOut { last, .. } => NotebookError::TimeLimit {
             limit: deadline.limit(),
             last,
+            below: Vec::new(),
         },
         WaitError::Failed(error) => error,
     })
@@ -244,7 +246,7 @@ impl Memory {
     }
 }
 
-/// Warnings about the Job and its pod, as `reason: message`. Who may not read events goes without.
+/// Warnings about the Job and its pod, as `reason: message`, the newest last. Who may not read events goes without.
 async fn warnings(events: &Api<Event>, job: &Job, pod: Option<&Pod>) -> Vec<String> {
     let pod = pod.and_then(|pod| pod.metadata.name.as_deref());
     let mut found = Vec::new();
@@ -252,15 +254,32 @@ async fn warnings(events: &Api<Event>, job: &Job, pod: Option<&Pod>) -> Vec<Stri
         let about =
             ListParams::default().fields(&format!("involvedObject.name={name},type=Warning"));
         match events.list(&about).await {
-            Ok(list) => found.extend(list.items.into_iter().map(|event| {
-                let reason = event.reason.unwrap_or_default();
-                let message = event.message.unwrap_or_default();
-                one_line(&format!("{reason}: {message}"))
-            })),
+            Ok(list) => found.extend(list.items),
             Err(error) => tracing::debug!("cannot list events of {name}: {error}"),
         }
     }
-    found
+    found.sort_by_key(happened);
+    // A pod may be at its node before what it mounts is made.
+    let on_the_way = format!("configmap \"{}-", job.name);
+    let said = found.into_iter().map(|event| {
+        let reason = event.reason.unwrap_or_default();
+        let message = event.message.unwrap_or_default();
+        one_line(&format!("{reason}: {message}"))
+    });
+    said.filter(|warning| !warning.contains(&on_the_way))
+        .collect()
+}
+
+/// When an event was last seen.
+fn happened(event: &Event) -> Option<Timestamp> {
+    let series = event
+        .series
+        .as_ref()
+        .and_then(|it| it.last_observed_time.as_ref());
+    let last = event.last_timestamp.as_ref().map(|it| it.0);
+    let last = series.map(|it| it.0).or(last);
+    let made = event.metadata.creation_timestamp.as_ref().map(|it| it.0);
+    last.or(event.event_time.as_ref().map(|it| it.0)).or(made)
 }
 
 /// Tells `notify` of each change of the Job and its pod, until it is dropped.

@@ -1,31 +1,36 @@
 //! The objects of one test: `ConfigMaps` with its files, and the Job.
 //!
 //! The name is new in each run, so that an earlier run's result can never be taken for this one's. The `ConfigMaps`
-//! belong to the Job and go with it, a day after its end at the latest.
+//! belong to the Job from the first moment and go with it, a day after its end at the latest: a process that is killed
+//! at any moment leaves nothing behind that stays.
+
+mod patch;
+mod template;
 
 use std::{collections::BTreeMap, time::Duration};
 
+pub use self::patch::PodPatch;
+use crate::{
+    notebook::{
+        NotebookError, answer, files,
+        place::{POD_DEFAULT, Place},
+        source::{Kind, PIECE, Source},
+    },
+    report::with_causes,
+    run::{self, Run},
+};
+use futures::future::try_join_all;
 use k8s_openapi::{
     ByteString,
     api::{
         batch::v1,
         core::v1::{ConfigMap, Pod},
     },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
-};
-use serde_json::{Value, json};
-
-use crate::{
-    notebook::{
-        NotebookError, answer,
-        place::{POD_DEFAULT, Place},
-        source::{Kind, PIECE, Source},
-    },
-    report::with_causes,
-    run::{self, Run, resource_name, short_hash},
+    api::{DeleteParams, PostParams},
 };
 
 /// Container that runs the test.
@@ -34,19 +39,12 @@ pub(crate) const TEST: &str = "test";
 pub(super) const KEEPER: &str = "keeper";
 /// Directory of the results in both.
 pub(super) const WORK: &str = "/manifests-e2e/work";
-const INPUT: &str = "/manifests-e2e/input";
 /// Label of everything that is ours.
 pub(crate) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "manifests-e2e");
 /// Label that tells one test's objects from another's.
 const INSTANCE: &str = "app.kubernetes.io/instance";
-/// The Job outlives the stage's limit by this, so that the stage, which says more, ends first.
-const GRACE: Duration = Duration::from_mins(2);
 /// How long it may take to take back what was created.
 const UNDO: Duration = Duration::from_secs(10);
-/// How long a Job that ended is kept on a cluster that lives on.
-const KEPT: Duration = Duration::from_hours(24);
-/// Waits for SIGTERM; a shell that is process 1 heeds only what it traps.
-const KEEP: &str = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done";
 
 /// One test as objects of a cluster.
 #[derive(Debug)]
@@ -61,6 +59,7 @@ pub struct Job {
     lots: Vec<BTreeMap<String, Vec<u8>>>,
     labels: BTreeMap<String, String>,
     limit: Duration,
+    patch: PodPatch,
 }
 
 impl Job {
@@ -73,10 +72,7 @@ impl Job {
         requirements: &[String],
         limit: Duration,
     ) -> Self {
-        let whose = short_hash(&format!("{}/{}", run.id, run.job));
-        let random = format!("{:06x}", rand::random::<u32>() & 0xff_ffff);
-        // The Job controller appends six characters for the pod; a label has 63.
-        let name = resource_name(&[&source.name, &whose, &random], 52);
+        let name = files::name(run, &source);
         let labels = [
             (MANAGED_BY.0, MANAGED_BY.1),
             (INSTANCE, name.as_str()),
@@ -85,25 +81,25 @@ impl Job {
             (run::TAG_JOB, &run.job),
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let mut files = vec![("start.sh".to_owned(), include_bytes!("start.sh").to_vec())];
-        if source.kind == Kind::Notebook {
-            files.push(("driver.py".to_owned(), include_bytes!("driver.py").to_vec()));
-        }
-        if !requirements.is_empty() {
-            let lines = requirements.join("\n") + "\n";
-            files.push(("requirements.txt".to_owned(), lines.into_bytes()));
-        }
-        files.extend(source.files);
+        let lots = lots(files::all(&source, requirements));
         Self {
             name,
             place,
             image: image.to_owned(),
             kind: source.kind,
             env: source.env,
-            lots: lots(files),
+            lots,
             labels: labels.into(),
             limit,
+            patch: PodPatch::default(),
         }
+    }
+
+    /// The same with a pod that is changed so.
+    #[must_use]
+    pub fn with_patch(mut self, patch: PodPatch) -> Self {
+        self.patch = patch;
+        self
     }
 
     /// Selects what belongs to this test.
@@ -111,67 +107,47 @@ impl Job {
         format!("{INSTANCE}={}", self.name)
     }
 
-    /// Creates the `ConfigMaps`, then the Job. Nothing is left where that fails.
+    /// Creates the Job, then its `ConfigMaps`, for which its pod waits. Nothing is left where that fails.
     ///
     /// # Errors
     /// [`NotebookError::Api`] and [`NotebookError::Silent`] naming the object.
     pub async fn create(&self, client: &Client) -> Result<(), NotebookError> {
         let namespace = &self.place.namespace;
-        let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
         let jobs: Api<v1::Job> = Api::namespaced(client.clone(), namespace);
+        let maps: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
         let params = PostParams::default();
         let attempt = async {
-            for map in self.config_maps() {
-                let what = format!("create ConfigMap {namespace}/{}", map.name_any());
-                answer(&what, || maps.create(&params, &map))
-                    .await?
-                    .map_err(NotebookError::api(what))?;
-            }
             let what = format!("create Job {namespace}/{}", self.name);
             let job = self.object();
-            answer(&what, || jobs.create(&params, &job))
-                .await?
-                .map_err(NotebookError::api(what))
+            let uid = match answer(&what, || jobs.create(&params, &job)).await? {
+                // Its name is ours alone: the answer to an earlier try was lost.
+                Err(error) if is_there(&error) => answer(&what, || jobs.get(&self.name))
+                    .await?
+                    .map(|it| it.uid()),
+                done => done.map(|it| it.uid()),
+            };
+            let uid = uid.map_err(NotebookError::api(what))?.unwrap_or_default();
+            let create = async |map: ConfigMap| {
+                let what = format!("create ConfigMap {namespace}/{}", map.name_any());
+                match answer(&what, || maps.create(&params, &map)).await? {
+                    Err(error) if is_there(&error) => Ok(()),
+                    done => done.map(drop).map_err(NotebookError::api(what)),
+                }
+            };
+            // All at once: the pod is on its way to its node.
+            try_join_all(self.config_maps(&uid).into_iter().map(create)).await
         };
-        let job = match attempt.await {
-            Ok(job) => job,
-            Err(error) => {
-                self.undo(client, &maps).await;
-                return Err(error);
-            }
+        let Err(error) = attempt.await else {
+            return Ok(());
         };
-        // Only now there is an owner; what cannot be tied to it stays, which harms nothing.
-        let owner = json!({ "metadata": { "ownerReferences": [{
-            "apiVersion": "batch/v1", "kind": "Job", "name": self.name, "uid": job.uid().unwrap_or_default(),
-        }]}});
-        for map in self.config_maps() {
-            let name = map.name_any();
-            let (parameters, owner) = (PatchParams::default(), Patch::Merge(&owner));
-            let patched = answer("patch", || maps.patch(&name, &parameters, &owner)).await;
-            if let Err(error) = patched.and_then(|done| done.map_err(NotebookError::api("patch"))) {
-                let why = with_causes(&error);
-                tracing::warn!("ConfigMap {name} will outlive its Job: {why}");
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes back what was created. A Job whose creation got no answer may be there.
-    async fn undo(&self, client: &Client, maps: &Api<ConfigMap>) {
-        let ours = ListParams::default().labels(&self.selector());
-        let parameters = DeleteParams::default();
-        let undone = async {
-            self.delete(client).await?;
-            maps.delete_collection(&parameters, &ours)
-                .await
-                .map_err(NotebookError::api("delete its ConfigMaps"))
-        };
-        let why = match tokio::time::timeout(UNDO, undone).await {
-            Ok(Ok(_)) => return,
+        // A Job whose creation got no answer may be there.
+        let why = match tokio::time::timeout(UNDO, self.delete(client)).await {
+            Ok(Ok(())) => return Err(error),
             Ok(Err(error)) => with_causes(&error),
             Err(_) => "the API server does not answer".to_owned(),
         };
-        tracing::warn!("something of {} is left: {why}", self.name);
+        tracing::warn!("Job {namespace}/{} may be left: {why}", self.name);
+        Err(error)
     }
 
     /// Deletes the Job, and with it its pod and `ConfigMaps`.
@@ -192,15 +168,24 @@ impl Job {
     /// A pod as the Job will make it, to be tried out.
     pub fn probe(&self) -> Pod {
         let mut pod = self.template();
-        pod["metadata"]["generateName"] = json!(format!("{}-", self.name));
+        pod["metadata"]["generateName"] = format!("{}-", self.name).into();
         serde_json::from_value(pod).expect("a template is a pod without a name")
     }
 
-    fn config_maps(&self) -> Vec<ConfigMap> {
+    /// They belong to the Job of that uid.
+    fn config_maps(&self, uid: &str) -> Vec<ConfigMap> {
+        let owner = OwnerReference {
+            api_version: "batch/v1".to_owned(),
+            kind: "Job".to_owned(),
+            name: self.name.clone(),
+            uid: uid.to_owned(),
+            ..OwnerReference::default()
+        };
         let maps = self.lots.iter().enumerate().map(|(index, lot)| {
             let mut map = ConfigMap::default();
             map.metadata.name = Some(self.config_map(index));
             map.metadata.labels = Some(self.labels.clone());
+            map.metadata.owner_references = Some(vec![owner.clone()]);
             for (key, bytes) in lot {
                 match String::from_utf8(bytes.clone()) {
                     Ok(text) => map.data.get_or_insert_default().insert(key.clone(), text),
@@ -221,82 +206,10 @@ impl Job {
     fn config_map(&self, index: usize) -> String {
         format!("{}-{index}", self.name)
     }
+}
 
-    fn object(&self) -> v1::Job {
-        serde_json::from_value(json!({
-            "metadata": { "name": self.name, "labels": self.labels },
-            "spec": {
-                // A second attempt would hide the first one's error.
-                "backoffLimit": 0,
-                "activeDeadlineSeconds": (self.limit + GRACE).as_secs(),
-                "ttlSecondsAfterFinished": KEPT.as_secs(),
-                "template": self.template(),
-            }
-        }))
-        .expect("this is a Job")
-    }
-
-    fn template(&self) -> Value {
-        let container = |name: &str, command: Value, cpu: &str, memory: &str| {
-            json!({
-                "name": name,
-                "image": self.image,
-                "imagePullPolicy": "IfNotPresent",
-                "command": command,
-                "workingDir": WORK,
-                // A quota on requests, as profiles have one, refuses pods without.
-                "resources": { "requests": { "cpu": cpu, "memory": memory } },
-                "securityContext": {
-                    "allowPrivilegeEscalation": false,
-                    "capabilities": { "drop": ["ALL"] },
-                },
-                "volumeMounts": [{ "name": "work", "mountPath": WORK }],
-            })
-        };
-        let start = json!(["sh", format!("{INPUT}/start.sh"), self.kind.word()]);
-        let mut test = container(TEST, start, "100m", "256Mi");
-        let mut env = vec![
-            json!({ "name": "MANIFESTS_E2E_INPUT", "value": INPUT }),
-            json!({ "name": "MANIFESTS_E2E_WORK", "value": WORK }),
-            // The log is live.
-            json!({ "name": "PYTHONUNBUFFERED", "value": "1" }),
-        ];
-        let given = self.env.iter();
-        env.extend(given.map(|(name, value)| json!({ "name": name, "value": value })));
-        test["env"] = json!(env);
-        if let Some(mounts) = test["volumeMounts"].as_array_mut() {
-            mounts.push(json!({ "name": "input", "mountPath": INPUT, "readOnly": true }));
-        }
-        let keeper = container(KEEPER, json!(["sh", "-c", KEEP]), "1m", "8Mi");
-        let sources: Vec<Value> = (0..self.lots.len())
-            .map(|index| json!({ "configMap": { "name": self.config_map(index) } }))
-            .collect();
-        let mut security = json!({ "seccompProfile": { "type": "RuntimeDefault" } });
-        if self.place.restricted {
-            // Elsewhere an image of root's may run: many notebook images are.
-            security["runAsNonRoot"] = json!(true);
-        }
-        json!({
-            "metadata": {
-                "labels": self.labels,
-                "annotations": {
-                    // A test that begins before its sidecar has no network.
-                    "proxy.istio.io/config": r#"{"holdApplicationUntilProxyStarts": true}"#,
-                },
-            },
-            "spec": {
-                "restartPolicy": "Never",
-                "serviceAccountName": self.place.service_account,
-                "terminationGracePeriodSeconds": 5,
-                "securityContext": security,
-                "containers": [test, keeper],
-                "volumes": [
-                    { "name": "input", "projected": { "sources": sources } },
-                    { "name": "work", "emptyDir": {} },
-                ],
-            }
-        })
-    }
+fn is_there(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
 /// The files in lots that fit into a `ConfigMap` each.
@@ -342,7 +255,7 @@ mod tests {
         let (a, b) = (job(false), job(false));
         assert_ne!(a.name, b.name);
         assert!(
-            a.name.starts_with("mnist-") && a.name.len() <= 52,
+            a.name.starts_with("digits-") && a.name.len() <= 52,
             "{}",
             a.name
         );
@@ -380,6 +293,12 @@ mod tests {
         ]);
         let names: Vec<Vec<&String>> = lots.iter().map(|lot| lot.keys().collect()).collect();
         assert_eq!(names, [vec!["a"], vec!["b"], vec!["c", "d"]]);
-        assert_eq!(job(false).config_maps().len(), 1);
+        let maps = job(false).config_maps("u");
+        assert_eq!(maps.len(), 1);
+        let owner = maps[0].metadata.owner_references.as_ref().unwrap();
+        assert_eq!(
+            (owner[0].kind.as_str(), owner[0].uid.as_str()),
+            ("Job", "u")
+        );
     }
 }

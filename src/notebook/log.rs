@@ -4,10 +4,11 @@ mod lines;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use futures::AsyncBufRead;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
@@ -23,6 +24,10 @@ use crate::{
 const KEPT: usize = 5000;
 /// How many bytes they may have.
 const KEPT_BYTES: usize = 4 << 20;
+/// How many bytes of a log are shown as they come: a runner keeps all of its own log, and a browser shows it.
+const SHOWN_BYTES: usize = 32 << 20;
+/// How many lines of its end are shown of a log beyond.
+const END: usize = 200;
 /// The pause before a broken stream is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// A stream that tells nothing for so long after the test's end is taken for a dead one, and the log is read anew.
@@ -36,28 +41,114 @@ pub struct Kept(Arc<Mutex<Last>>);
 struct Last {
     lines: VecDeque<String>,
     bytes: usize,
+    /// How many lines there were before.
+    gone: usize,
+    /// How many bytes came altogether.
+    all: usize,
+    /// How many lines came and were not shown.
+    unseen: usize,
 }
 
 impl Kept {
-    /// What there is so far.
+    /// What there is so far, and first of all what is not.
     pub fn lines(&self) -> Vec<String> {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.lines.iter().cloned().collect()
+        let last = self.last();
+        let note = (last.gone > 0)
+            .then(|| note(&format!("{} earlier lines are left out here", last.gone)));
+        note.into_iter().chain(last.lines.iter().cloned()).collect()
     }
 
-    fn push(&self, line: String) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// How many bytes came so far.
+    pub fn all(&self) -> usize {
+        self.last().all
+    }
+
+    /// Shows a line, where not too much was shown already, and keeps it.
+    fn tell(&self, line: String) {
+        let mut last = self.last();
+        last.all += line.len() + 1;
+        if last.all <= SHOWN_BYTES {
+            tracing::info!("{}", quoted(&line));
+        } else {
+            last.unseen += 1;
+        }
         last.bytes += line.len();
         last.lines.push_back(line);
         while last.lines.len() > KEPT || last.bytes > KEPT_BYTES {
             let gone = last.lines.pop_front().map_or(0, |line| line.len());
             last.bytes -= gone;
+            last.gone += 1;
         }
+    }
+
+    /// Shows the end of what came and was not shown.
+    fn tell_end(&self) {
+        let mut last = self.last();
+        let unseen = std::mem::take(&mut last.unseen);
+        if unseen > END {
+            let words = format!("{} lines are not shown here", unseen - END);
+            tracing::info!("{}", quoted(&note(&words)));
+        }
+        let end = last.lines.len().saturating_sub(unseen.min(END));
+        for line in last.lines.range(end..) {
+            tracing::info!("{}", quoted(line));
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// A line of ours in a test's log.
+fn note(words: &str) -> String {
+    format!("[manifests-e2e: {words}]")
+}
+
 /// Shows each line of the test's log as it comes and keeps the last of them; returns once the log is complete.
-pub async fn show(pods: Api<Pod>, mut progress: watch::Receiver<Progress>, kept: Kept) {
+pub async fn show(pods: Api<Pod>, progress: watch::Receiver<Progress>, kept: Kept) {
+    follow(&pods, progress, &kept).await;
+    kept.tell_end();
+}
+
+/// Shows each line of a stream as it comes and keeps the last of them, to its end.
+pub async fn show_all(stream: impl AsyncBufRead + Unpin, kept: &Kept) {
+    let mut lines = Lines::of(stream);
+    loop {
+        match lines.next().await {
+            Ok(Some(piece)) => kept.tell(clean(&piece.text)),
+            Ok(None) => break,
+            Err(error) => {
+                tracing::debug!("the log broke off: {error}");
+                break;
+            }
+        }
+    }
+    kept.tell_end();
+}
+
+/// Shows the end of a log that is too long to be followed to its end.
+pub async fn show_end(pods: &Api<Pod>, pod: &str, kept: &Kept) {
+    kept.tell_end();
+    let parameters = LogParams {
+        container: Some(TEST.to_owned()),
+        tail_lines: Some(i64::try_from(END).unwrap_or(i64::MAX)),
+        ..LogParams::default()
+    };
+    match pods.log_stream(pod, &parameters).await {
+        Ok(stream) => {
+            kept.tell(note("lines are left out here: they came too slowly"));
+            let mut lines = Lines::of(stream);
+            while let Ok(Some(piece)) = lines.next().await {
+                kept.tell(clean(&piece.text));
+            }
+            kept.tell_end();
+        }
+        Err(error) => tracing::debug!("no end of the log of {pod}: {error}"),
+    }
+}
+
+async fn follow(pods: &Api<Pod>, mut progress: watch::Receiver<Progress>, kept: &Kept) {
     let mut seen = Seen::default();
     let begun = progress.wait_for(|progress| progress.begun).await;
     let Some(pod) = begun.ok().and_then(|progress| progress.pod.clone()) else {
@@ -90,7 +181,7 @@ pub async fn show(pods: Api<Pod>, mut progress: watch::Receiver<Progress>, kept:
                     match piece {
                         // The rest of it may be lost with the connection; the next stream has it whole.
                         Ok(Some(piece)) if piece.is_cut_off && !is_last => {}
-                        Ok(Some(piece)) => tell(&piece, &mut seen, &kept),
+                        Ok(Some(piece)) => tell(&piece, &mut seen, kept),
                         Ok(None) => break,
                         Err(error) => {
                             tracing::debug!("the log of {pod} broke off: {error}");
@@ -124,8 +215,12 @@ async fn quiet(progress: &mut watch::Receiver<Progress>) {
 fn tell(piece: &Piece, seen: &mut Seen, kept: &Kept) {
     if let Some(text) = seen.take(&piece.text, piece.begins) {
         let text = clean(text);
-        tracing::info!("{}", quoted(&text));
-        kept.push(text);
+        if std::mem::take(&mut seen.has_gap) {
+            kept.tell(note(
+                "lines may be missing here: the node has put them into another file",
+            ));
+        }
+        kept.tell(text);
     }
 }
 
@@ -140,6 +235,9 @@ struct Seen {
     resumed: bool,
     /// Whether the line before was left out, and so the rest of it.
     left_out: bool,
+    /// Whether what was shown last did not come again, and so what came between may be gone: the server reads the newest
+    /// file of a log only, and the kubelet begins a new one after some megabytes.
+    has_gap: bool,
 }
 
 impl Seen {
@@ -173,6 +271,7 @@ impl Seen {
             Some(last) if moment == last => self.count += 1,
             Some(last) if moment < last => {}
             _ => {
+                self.has_gap = self.resumed && self.skip > 0;
                 self.last = Some(moment);
                 self.count = 1;
                 self.resumed = false;
@@ -196,6 +295,9 @@ pub(super) fn clean(line: &str) -> String {
                     break;
                 }
             }
+        } else if matches!(c, '\u{fffe}' | '\u{ffff}') {
+            // No character of XML, and so of JUnit.
+            text.push(char::REPLACEMENT_CHARACTER);
         } else if c == '\t' || !c.is_control() {
             text.push(c);
         }

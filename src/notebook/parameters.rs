@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     inputs::Pairs,
-    notebook::source::{METADATA, SourceError, tagged, text},
+    notebook::source::{METADATA, SourceError, language, tagged, text},
 };
 
 /// Tag of the cell whose values the parameters replace.
@@ -27,10 +27,7 @@ pub(super) fn inject(notebook: &mut Value, given: &Pairs) -> Result<(), SourceEr
     let Some((first, _)) = given.0.first() else {
         return Ok(());
     };
-    let language = ["/kernelspec/language", "/language_info/name"]
-        .iter()
-        .find_map(|path| notebook["metadata"].pointer(path)?.as_str())
-        .unwrap_or("python");
+    let language = language(notebook).unwrap_or("python");
     if !language.eq_ignore_ascii_case("python") {
         return Err(refuse(
             first,

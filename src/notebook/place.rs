@@ -42,6 +42,26 @@ pub struct Place {
     pub restricted: bool,
 }
 
+/// The API groups that only Kubeflow's components serve.
+const KUBEFLOW: [&str; 4] = [
+    "kubeflow.org",
+    "trainer.kubeflow.org",
+    "serving.kserve.io",
+    "pipelines.kubeflow.org",
+];
+
+/// The first of Kubeflow's API groups that a cluster serves.
+///
+/// # Errors
+/// [`NotebookError::Api`]: the API server refused. [`NotebookError::Silent`]: it hangs.
+pub async fn kubeflow(client: &Client) -> Result<Option<&'static str>, NotebookError> {
+    let what = "list the API groups";
+    let groups = answer(what, || client.list_api_groups()).await?;
+    let groups = groups.map_err(NotebookError::api(what.to_owned()))?;
+    let is_served = |group: &&&str| groups.groups.iter().any(|it| it.name == ***group);
+    Ok(KUBEFLOW.iter().find(is_served).copied())
+}
+
 /// Makes the namespace where it does not exist, and finds the service account.
 ///
 /// # Errors
@@ -78,7 +98,8 @@ pub async fn prepare(
         Ok(account.map_err(NotebookError::api(what))?.is_some())
     };
     let service_account = match account {
-        Some(name) if found.is_none() || !exists(name).await? => {
+        // A namespace that is made gets the account `default`, and no other.
+        Some(name) if name != "default" && (found.is_none() || !exists(name).await?) => {
             return Err(NotebookError::NoServiceAccount {
                 name: name.to_owned(),
                 namespace: namespace.to_owned(),
@@ -106,7 +127,7 @@ pub async fn prepare(
             done => drop(done.map_err(NotebookError::api(what))?),
         }
     }
-    if account.is_none() {
+    if account.is_none_or(|name| name == "default") {
         // The Job controller retries a pod without its account only after seconds.
         wait::until(
             format_args!("service account {namespace}/{service_account}"),

@@ -3,10 +3,14 @@
 //! Given files and parameters; knows nothing of a cluster. A notebook loses the outputs it was saved with, gets its
 //! parameters, and each of its code cells a name that the log, the JUnit report and the summary all use.
 
+mod names;
+mod reading;
+
 use std::{
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use flate2::{Compression, write::GzEncoder};
@@ -18,14 +22,15 @@ use crate::{
     report::{Exit, Explain},
 };
 
-/// The notebook that runs when none is named.
-const DEFAULT: (&str, &str) = ("mnist", include_str!("../../e2e/mnist/mnist.ipynb"));
+/// The notebooks that run when none is named: one for any cluster, and one for Kubeflow's.
+const DIGITS: (&str, &str) = ("digits", include_str!("../../e2e/digits/digits.ipynb"));
+const MNIST: (&str, &str) = ("mnist", include_str!("../../e2e/mnist/mnist.ipynb"));
 /// A `ConfigMap` holds 1 MiB with its metadata; a file of ours no more than this.
 pub(super) const PIECE: usize = 900 * 1024;
 /// Into how many pieces a notebook may be split.
 const PIECES: usize = 16;
 /// Key of a code cell's metadata with the name that it goes by.
-pub(super) const METADATA: &str = "manifests-e2e";
+pub const METADATA: &str = "manifests-e2e";
 
 /// What runs the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +66,7 @@ pub struct Source {
     pub kind: Kind,
     /// The files that its container needs, none over 900 KiB.
     pub files: Vec<(String, Vec<u8>)>,
-    /// The environment that it wants: a script's parameters.
+    /// The environment that it wants: a script's parameters, what limits a notebook.
     pub env: Vec<(String, String)>,
 }
 
@@ -143,7 +148,7 @@ impl Explain for SourceError {
 }
 
 impl Source {
-    /// Reads the notebook or script that is named, else the default notebook.
+    /// Reads the notebook or script that is named, else the default notebook for a cluster without Kubeflow.
     ///
     /// # Errors
     /// [`SourceError`]: it can be no test.
@@ -156,19 +161,39 @@ impl Source {
             return Self::script(path, parameters);
         }
         let Some(path) = notebook else {
-            return Self::notebook(DEFAULT.0, "the default notebook", DEFAULT.1, parameters);
+            return Self::default(DIGITS, parameters);
         };
-        let text = text_of(path)?;
-        Self::notebook(&stem(path), &path.display().to_string(), &text, parameters)
+        let bytes = bytes_of(path)?;
+        Self::notebook(&stem(path), &path.display().to_string(), &bytes, parameters)
     }
 
-    fn notebook(name: &str, file: &str, text: &str, given: &Pairs) -> Result<Self, SourceError> {
+    /// The default notebook for a cluster that serves one of Kubeflow's APIs.
+    ///
+    /// # Errors
+    /// [`SourceError`]: it cannot be given these parameters.
+    pub fn kubeflow(parameters: &Pairs) -> Result<Self, SourceError> {
+        Self::default(MNIST, parameters)
+    }
+
+    fn default((name, text): (&str, &str), parameters: &Pairs) -> Result<Self, SourceError> {
+        Self::notebook(name, "the default notebook", text.as_bytes(), parameters)
+    }
+
+    /// The same with a time limit for each of its cells.
+    #[must_use]
+    pub fn with_cell_timeout(mut self, limit: Option<Duration>) -> Self {
+        let name = "MANIFESTS_E2E_CELL_TIMEOUT";
+        self.env
+            .extend(limit.map(|it| (name.to_owned(), it.as_secs_f64().to_string())));
+        self
+    }
+
+    fn notebook(name: &str, file: &str, bytes: &[u8], given: &Pairs) -> Result<Self, SourceError> {
         let refuse = |reason: String| SourceError::NotANotebook {
             file: file.to_owned(),
             reason,
         };
-        let mut notebook: Value =
-            serde_json::from_str(text).map_err(|error| refuse(error.to_string()))?;
+        let mut notebook = reading::notebook(bytes).map_err(refuse)?;
         match notebook["nbformat"].as_i64() {
             Some(4) => {}
             Some(other) => return Err(refuse(format!("its format is {other}, not 4"))),
@@ -177,6 +202,19 @@ impl Source {
         if !notebook["metadata"].is_object() {
             notebook["metadata"] = json!({});
         }
+        for key in ["kernelspec", "language_info"] {
+            if notebook["metadata"]
+                .get(key)
+                .is_some_and(|it| !it.is_object())
+            {
+                return Err(refuse(format!("its `{key}` is no object")));
+            }
+        }
+        if let Some(metadata) = notebook["metadata"].as_object_mut() {
+            // The state of widgets belongs to the outputs.
+            metadata.remove("widgets");
+        }
+        let has_hashes = names::has_hashes(language(&notebook).unwrap_or("python"));
         let Some(cells) = notebook["cells"].as_array_mut() else {
             return Err(refuse("it has no `cells`".to_owned()));
         };
@@ -186,6 +224,15 @@ impl Source {
             }
             if !cell["metadata"].is_object() {
                 cell["metadata"] = json!({});
+            }
+            if cell["metadata"]
+                .get("tags")
+                .is_some_and(|tags| !is_words(tags))
+            {
+                let number = index + 1;
+                return Err(refuse(format!(
+                    "the `tags` of cell {number} are no list of words"
+                )));
             }
             if let Some(metadata) = cell["metadata"].as_object_mut() {
                 // An executed notebook may be run again.
@@ -197,7 +244,7 @@ impl Source {
                 cell["execution_count"] = Value::Null;
             }
         }
-        if name_cells(cells) == 0 {
+        if names::name_cells(cells, has_hashes) == 0 {
             return Err(SourceError::Empty {
                 file: file.to_owned(),
             });
@@ -212,18 +259,20 @@ impl Source {
     }
 
     fn script(path: &Path, parameters: &Pairs) -> Result<Self, SourceError> {
-        let text = text_of(path)?;
+        let bytes = bytes_of(path)?;
         let file = path.display().to_string();
+        // A comment in Latin-1 keeps no script from running.
+        let text = String::from_utf8_lossy(&bytes);
         let kind = kind_of(path, &text)
             .ok_or_else(|| SourceError::UnknownScript { file: file.clone() })?;
         let mut code = text.lines().map(str::trim);
         if !code.any(|line| !line.is_empty() && !line.starts_with('#')) {
             return Err(SourceError::Empty { file });
         }
-        if text.len() > PIECE {
+        if bytes.len() > PIECE {
             return Err(SourceError::TooLarge {
                 file,
-                size: text.len() / 1024,
+                size: bytes.len() / 1024,
                 limit: PIECE / 1024,
             });
         }
@@ -233,37 +282,23 @@ impl Source {
         Ok(Self {
             name: stem(path),
             kind,
-            files: vec![("script".to_owned(), text.into_bytes())],
+            files: vec![("script".to_owned(), bytes)],
             env: parameters.0.clone(),
         })
     }
 }
 
-/// Gives each cell that will run its name; returns how many there are.
-///
-/// An empty cell and one that is tagged `skip-execution` (as nbclient has it) has none and is not run.
-fn name_cells(cells: &mut [Value]) -> usize {
-    let all = cells.iter().filter(|c| c["cell_type"] == "code").count();
-    let (mut number, mut named, mut heading) = (0, 0, None);
-    for cell in cells {
-        let source = text(&cell["source"]);
-        if cell["cell_type"] != "code" {
-            let first = source.lines().find(|line| !line.trim().is_empty());
-            heading = first
-                .filter(|line| cell["cell_type"] == "markdown" && line.starts_with('#'))
-                .map(|line| line.trim_start_matches('#').trim().to_owned());
-            continue;
-        }
-        number += 1;
-        let line = source.lines().find(|line| !line.trim().is_empty());
-        let title = heading.take().or_else(|| line.map(|l| l.trim().to_owned()));
-        if let Some(title) = title.filter(|_| line.is_some() && !tagged(cell, "skip-execution")) {
-            let name = format!("cell {number} of {all}: {}", shortened(&title, 72));
-            cell["metadata"][METADATA] = json!({ "name": name });
-            named += 1;
-        }
-    }
-    named
+/// The language that a notebook says it is in.
+pub(super) fn language(notebook: &Value) -> Option<&str> {
+    ["/kernelspec/language", "/language_info/name"]
+        .iter()
+        .find_map(|path| notebook["metadata"].pointer(path)?.as_str())
+        .filter(|language| !language.is_empty())
+}
+
+fn is_words(value: &Value) -> bool {
+    let words = value.as_array();
+    words.is_some_and(|words| words.iter().all(Value::is_string))
 }
 
 /// The notebook as files: whole where it fits into a `ConfigMap`, else gzipped and cut.
@@ -290,8 +325,8 @@ fn pieces(file: &str, notebook: &Value) -> Result<Vec<(String, Vec<u8>)>, Source
         .collect())
 }
 
-fn text_of(path: &Path) -> Result<String, SourceError> {
-    fs::read_to_string(path).map_err(|source| SourceError::Unreadable {
+fn bytes_of(path: &Path) -> Result<Vec<u8>, SourceError> {
+    fs::read(path).map_err(|source| SourceError::Unreadable {
         path: path.to_owned(),
         source,
     })

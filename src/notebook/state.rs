@@ -16,7 +16,7 @@ use crate::{
 /// How the test's container ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Its pod.
+    /// Its pod; empty on this machine.
     pub pod: String,
     /// Its exit code.
     pub code: i32,
@@ -81,7 +81,7 @@ pub(super) fn judge(
 ) -> State {
     let failed = job.and_then(condition_failed);
     match (pod, job) {
-        (Some(pod), _) => judge_pod(pod),
+        (Some(pod), _) => judge_pod(pod, warnings),
         (None, None) => State::Lost("its Job was deleted".to_owned()),
         (None, Some(_)) if failed.is_some() => State::Lost(failed.unwrap_or_default()),
         (None, Some(_)) if seen => State::Lost("it was deleted".to_owned()),
@@ -91,9 +91,23 @@ pub(super) fn judge(
             .find(|w| w.starts_with("FailedCreate: "))
         {
             Some(warning) => not_created(warning),
-            None => State::Waiting("its pod is not created yet".to_owned()),
+            None => State::Waiting(
+                suspended(job).unwrap_or_else(|| "its pod is not created yet".to_owned()),
+            ),
         },
     }
+}
+
+/// Who holds a Job back that somebody has suspended: we never do.
+fn suspended(job: Option<&Job>) -> Option<String> {
+    let job = job?;
+    job.spec.as_ref()?.suspend.filter(|suspended| *suspended)?;
+    let labels = job.metadata.labels.as_ref();
+    let queue = labels.and_then(|it| it.get("kueue.x-k8s.io/queue-name"));
+    Some(match queue {
+        Some(queue) => format!("its Job is suspended: Kueue starts it when its queue {queue} has room"),
+        None => "its Job is suspended (`spec.suspend`), and not by us: does Kueue manage this namespace?".to_owned(),
+    })
 }
 
 fn condition_failed(job: &Job) -> Option<String> {
@@ -116,7 +130,7 @@ fn not_created(warning: &str) -> State {
         ),
         Why::Quota => (
             60,
-            "raise the quota of the namespace or use another namespace",
+            "raise the quota of the namespace, or give the containers what it wants with pod-patch",
         ),
         Why::Webhook => (
             120,
@@ -133,7 +147,7 @@ fn not_created(warning: &str) -> State {
     ))
 }
 
-fn judge_pod(pod: &Pod) -> State {
+fn judge_pod(pod: &Pod, warnings: &[String]) -> State {
     let name = pod.metadata.name.clone().unwrap_or_default();
     let none = PodStatus::default();
     let status = pod.status.as_ref().unwrap_or(&none);
@@ -157,7 +171,7 @@ fn judge_pod(pod: &Pod) -> State {
         )),
         (Some(ended), None) => State::Ended(end(name, ended, pod)),
         (None, None) if test.is_some_and(is_running) => State::Running,
-        (None, None) => judge_pending(pod, status),
+        (None, None) => judge_pending(pod, status, warnings),
     }
 }
 
@@ -209,7 +223,7 @@ fn end(pod: String, ended: &ContainerStateTerminated, object: &Pod) -> Ended {
     }
 }
 
-fn judge_pending(pod: &Pod, status: &PodStatus) -> State {
+fn judge_pending(pod: &Pod, status: &PodStatus, warnings: &[String]) -> State {
     if matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) {
         let initial = status.init_container_statuses.iter().flatten();
         let failed = initial
@@ -229,17 +243,35 @@ fn judge_pending(pod: &Pod, status: &PodStatus) -> State {
     pod::troubles(&value, &[])
         .into_iter()
         .find_map(lasting)
-        .map_or_else(|| State::Waiting(pending_words(status)), State::Trouble)
+        .map_or_else(
+            || State::Waiting(pending_words(pod, status, warnings)),
+            State::Trouble,
+        )
 }
 
-fn pending_words(status: &PodStatus) -> String {
-    let scheduled = condition(status, "PodScheduled").is_some_and(|c| c.status == "True");
-    if scheduled {
+/// What it waits for; the last warning is the cause, should it wait too long.
+fn pending_words(pod: &Pod, status: &PodStatus, warnings: &[String]) -> String {
+    let scheduled = condition(status, "PodScheduled");
+    let gates = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.scheduling_gates.iter().flatten());
+    let gates: Vec<&str> = gates.map(|gate| gate.name.as_str()).collect();
+    if scheduled.is_some_and(|it| it.reason.as_deref() == Some("SchedulingGated")) {
+        return format!(
+            "its pod is held back by the scheduling gate {}, which its owner lifts",
+            gates.join(", ")
+        );
+    }
+    let words = if scheduled.is_some_and(|it| it.status == "True") {
         "its pod is being set up: the image is pulled, volumes are mounted"
     } else {
         "its pod is to be scheduled"
+    };
+    match warnings.last() {
+        Some(warning) => format!("{words}; the last warning: {warning}"),
+        None => words.to_owned(),
     }
-    .to_owned()
 }
 
 /// What keeps a test from beginning, for how long it may, and what can be done; none for what passes.
@@ -252,7 +284,7 @@ fn lasting(trouble: pod::Trouble) -> Option<StartTrouble> {
         message
     };
     match trouble.why {
-        Why::NoRoom | Why::Claim | Why::Gated => Some(StartTrouble::new(
+        Why::NoRoom | Why::NoNode | Why::Claim => Some(StartTrouble::new(
             "no node takes the pod of the test".to_owned(),
             if message.is_empty() {
                 "no node takes it"
@@ -261,7 +293,7 @@ fn lasting(trouble: pod::Trouble) -> Option<StartTrouble> {
             },
             // Long enough for a cluster that grows by itself.
             300,
-            "give the cluster a node with room for it",
+            "give the cluster a node with room for it; pod-patch sets requests, tolerations and the node selector",
         )),
         why if why.is_pull() => {
             let patience = match why {
@@ -272,7 +304,8 @@ fn lasting(trouble: pod::Trouble) -> Option<StartTrouble> {
                 _ => 180,
             };
             let what = format!("cannot pull image {}", trouble.image);
-            let hint = "is its name right, and may the cluster pull it?";
+            let hint =
+                "is its name right, and may the cluster pull it? pod-patch sets imagePullSecrets";
             let cause = said.rsplit("ErrImagePull: ").next().unwrap_or(said);
             let mut found = StartTrouble::new(what, cause, patience, hint);
             // A pull that backs off may no longer say why.

@@ -16,6 +16,7 @@ use crate::{
         NotebookError,
         junit::{self, Case, Outcome, cases},
         log::quoted,
+        source::{METADATA, text},
         state::Ended,
     },
     record::{RecordError, write_private},
@@ -26,6 +27,10 @@ use crate::{
 const BELOW: usize = 30;
 /// What `start.sh` and `driver.py` put before a reason that is not the test's own.
 const CANNOT_START: &str = "cannot start: ";
+/// What `driver.py` puts before the reason for which its results are not whole.
+const CANNOT_SAVE: &str = "cannot save: ";
+/// How many lines of a cell's code go below the cause.
+const CODE: usize = 10;
 
 /// How a test came out, with what it left.
 #[derive(Debug)]
@@ -43,6 +48,12 @@ pub fn of_notebook(ended: &Ended, fetched: Result<Option<Value>, NotebookError>)
     if let Some(error) = not_started(ended) {
         return TestVerdict::of(error);
     }
+    if let Some(reason) = ended.message.strip_prefix(CANNOT_SAVE) {
+        return TestVerdict::of(NotebookError::Fetch(format!(
+            "the test could not save them: {}",
+            one_line(reason)
+        )));
+    }
     let notebook = match fetched {
         Ok(notebook) => notebook,
         Err(error) if ended.code == 0 => return TestVerdict::of(error),
@@ -56,9 +67,18 @@ pub fn of_notebook(ended: &Ended, fetched: Result<Option<Value>, NotebookError>)
         });
     };
     let cases = cases(&notebook, &how(ended));
-    let bad = cases.iter().find(|case| case.outcome != Outcome::Passed);
+    let good = |case: &&Case| matches!(case.outcome, Outcome::Passed | Outcome::Skipped { .. });
+    let bad = cases.iter().find(|case| !good(case));
+    let failed_cases = cases
+        .iter()
+        .filter(|case| matches!(case.outcome, Outcome::Failed { .. }));
+    let others = match failed_cases.count() {
+        0 | 1 => String::new(),
+        2 => " (one more case failed)".to_owned(),
+        all => format!(" ({} more cases failed)", all - 1),
+    };
     let error = match (ended.code, bad) {
-        (0, None) if cases.is_empty() => {
+        (0, None) if !cases.iter().any(|case| case.outcome == Outcome::Passed) => {
             Some(NotebookError::Unproven("it has no test case".to_owned()))
         }
         (0, None) => None,
@@ -72,7 +92,11 @@ pub fn of_notebook(ended: &Ended, fetched: Result<Option<Value>, NotebookError>)
                 message,
                 traceback,
             } => failed(
-                &one_line(&format!("{}: {kind}: {message}", case.name)),
+                &one_line(&if message.is_empty() {
+                    format!("{}: {kind}{others}", case.name)
+                } else {
+                    format!("{}: {kind}: {message}{others}", case.name)
+                }),
                 last_lines(traceback.lines()),
             ),
             _ => failed(&said(ended), Vec::new()),
@@ -118,7 +142,7 @@ pub fn of_script(name: &str, ended: &Ended, log: &[String]) -> TestVerdict {
     }
 }
 
-/// The verdict on a test whose time was up while it did `last`, given what it had saved.
+/// The verdict on a test whose time was up while it did `last`, given what it had saved. The cell that ran is quoted.
 pub fn at_limit(limit: Duration, last: String, notebook: Option<Value>) -> TestVerdict {
     let ending = format!("not done within {}", humane(limit));
     let cases = notebook
@@ -127,12 +151,27 @@ pub fn at_limit(limit: Duration, last: String, notebook: Option<Value>) -> TestV
     let running = cases
         .iter()
         .find(|case| matches!(case.outcome, Outcome::Failed { .. }));
+    let below = running.map_or_else(Vec::new, |case| {
+        let code = notebook
+            .as_ref()
+            .map(|it| code_of(it, &case.name))
+            .unwrap_or_default();
+        let code = code.lines().take(CODE).map(quoted);
+        code.chain(last_lines(case.output.lines())).collect()
+    });
     let last = running.map_or(last, |case| format!("{} was running", case.name));
     TestVerdict {
-        error: Some(NotebookError::TimeLimit { limit, last }),
+        error: Some(NotebookError::TimeLimit { limit, last, below }),
         cases,
         notebook,
     }
+}
+
+/// The code of the cell that goes by that name.
+fn code_of(notebook: &Value, name: &str) -> String {
+    let mut cells = notebook["cells"].as_array().into_iter().flatten();
+    let cell = cells.find(|cell| cell["metadata"][METADATA]["name"] == name);
+    cell.map(|cell| text(&cell["source"])).unwrap_or_default()
 }
 
 /// The verdict on a script whose time was up while it did `last`, given its log so far.
@@ -147,8 +186,9 @@ pub fn of_script_at_limit(
         message: format!("not done within {}", humane(limit)),
         traceback: String::new(),
     };
+    let below = last_lines(log.iter().map(String::as_str));
     TestVerdict {
-        error: Some(NotebookError::TimeLimit { limit, last }),
+        error: Some(NotebookError::TimeLimit { limit, last, below }),
         cases: vec![Case {
             name: name.to_owned(),
             outcome,
@@ -160,11 +200,21 @@ pub fn of_script_at_limit(
 }
 
 impl TestVerdict {
-    fn of(error: NotebookError) -> Self {
+    /// A test that could not be judged, or left no cases.
+    pub fn of(error: NotebookError) -> Self {
         Self {
             error: Some(error),
             cases: Vec::new(),
             notebook: None,
+        }
+    }
+
+    /// `passed`, `failed`, or `error` where nobody knows whether it would have passed.
+    pub fn word(&self) -> &'static str {
+        match &self.error {
+            None => "passed",
+            Some(NotebookError::Failed { .. } | NotebookError::TimeLimit { .. }) => "failed",
+            Some(_) => "error",
         }
     }
 }
@@ -222,10 +272,21 @@ pub struct Kept {
 /// does not cost the JUnit report.
 pub fn keep(verdict: &TestVerdict, suite: &str, directory: &Path) -> Kept {
     let mut kept = Kept::default();
-    if !verdict.cases.is_empty() {
-        let text = junit::junit(suite, &verdict.cases).expect("memory can be written");
+    // Who reads nothing but JUnit has to see that there was a test.
+    let whole = verdict.error.iter().filter(|_| verdict.cases.is_empty());
+    let whole = whole.map(|error| Case {
+        name: suite.to_owned(),
+        outcome: Outcome::Unknown {
+            reason: error.to_string(),
+        },
+        time: Duration::ZERO,
+        output: String::new(),
+    });
+    let cases: Vec<Case> = whole.chain(verdict.cases.iter().cloned()).collect();
+    if !cases.is_empty() {
+        let text = junit::junit(suite, &cases).expect("memory can be written");
         kept.junit = kept.write(directory, "junit.xml", text.as_bytes());
-        kept.summary = junit::markdown(suite, &verdict.cases);
+        kept.summary = junit::markdown(suite, &cases);
     }
     if let Some(notebook) = &verdict.notebook {
         let text = serde_json::to_vec_pretty(notebook).expect("a notebook is plain data");

@@ -30,10 +30,14 @@ pub fn why(message: &str, reason: &str) -> (Why, String) {
         "no matching manifest",
     ]) {
         (Why::ImagePlatform, "there is none for this architecture")
-    } else if has(&["no such host"]) {
+    } else if has(&["no such host", "dial tcp: lookup", "server misbehaving"]) {
         (
             Why::RegistryUnknown,
-            "the name of its registry does not resolve (no such host)",
+            if has(&["no such host"]) {
+                "the name of its registry does not resolve (no such host)"
+            } else {
+                "the name of its registry does not resolve"
+            },
         )
     } else if has(&[
         "not found",

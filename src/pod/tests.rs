@@ -65,6 +65,10 @@ fn the_words_of_registries_count_and_names_tags_and_digests_do_not() {
             "dial tcp: lookup gcr.io: no such host",
             Why::RegistryUnknown,
         ),
+        (
+            "dial tcp: lookup gcr.io on 10.0.0.2:53: read udp: i/o timeout",
+            Why::RegistryUnknown,
+        ),
         ("a: b: c: dial tcp: i/o timeout", Why::RegistryUnreachable),
         (
             "tls: failed to verify certificate",
@@ -110,6 +114,64 @@ fn what_no_node_offers_is_told_whole() {
         Why::Claim
     );
     assert_eq!(only(&unscheduled("SchedulingGated", ""), &[]).0, Why::Gated);
+    for (message, expected) in [
+        (
+            "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+            Why::NoNode,
+        ),
+        (
+            "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) didn't match Pod's node affinity/selector.",
+            Why::NoRoom,
+        ),
+        ("persistentvolumeclaim \"data\" not found", Why::Claim),
+    ] {
+        let why = only(&unscheduled("Unschedulable", message), &[]).0;
+        assert_eq!(why, expected, "{message}");
+    }
+}
+
+#[test]
+fn a_pod_that_no_scheduler_has_looked_at_names_the_one_it_waits_for() {
+    let mut pod = pod(json!({"phase": "Pending"}));
+    pod["spec"]["schedulerName"] = json!("mine");
+    let expected = "no scheduler has looked at it (schedulerName: mine)".to_owned();
+    assert_eq!(only(&pod, &[]), (Why::Unscheduled, expected));
+    pod["spec"]["nodeName"] = json!("n1");
+    assert_eq!(troubles(&pod, &[]), []);
+}
+
+#[test]
+fn a_mount_that_failed_before_a_pull_began_is_over() {
+    let event = |reason: &str, message: &str| json!({"reason": reason, "message": message});
+    let creating = json!({"name": "c", "state": {"waiting": {"reason": "ContainerCreating"}}});
+    let creating = container(creating);
+    let pulling = event("Pulling", "Pulling image \"i:1\"");
+    for (message, expected) in [
+        ("configmap \"programs\" not found", Why::Mount),
+        (
+            "configmap references non-existent config key: a.py",
+            Why::Mount,
+        ),
+        ("references non-existent secret key: tls.crt", Why::Mount),
+        (
+            "hostPath type check failed: /a is not a directory",
+            Why::Mount,
+        ),
+        (
+            "object \"n\"/\"kube-root-ca.crt\" not registered",
+            Why::Volume,
+        ),
+        ("timed out waiting for the condition", Why::Volume),
+    ] {
+        let message = format!("MountVolume.SetUp failed for volume \"v\" : {message}");
+        let mount = event("FailedMount", &message);
+        assert_eq!(
+            only(&creating, &[&pulling, &mount]).0,
+            expected,
+            "{message}"
+        );
+        assert_eq!(troubles(&creating, &[&mount, &pulling]), []);
+    }
 }
 
 #[test]
@@ -161,6 +223,14 @@ fn each_trouble_has_its_reason() {
             "container c cannot be made: container has runAsNonRoot and image will run as root",
         ),
         (
+            waiting(
+                "CreateContainerConfigError",
+                "container's runAsUser breaks non-root policy",
+            ),
+            Why::RunsAsRoot,
+            "container c cannot be made: container's runAsUser breaks non-root policy",
+        ),
+        (
             json!({"name": "c", "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
                 "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}),
             Why::OutOfMemory,
@@ -199,12 +269,21 @@ fn events_tell_what_the_status_does_not() {
     let status = json!({"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"i:1\""}}});
     assert_eq!(only(&container(status), &[&pulled]).0, Why::ImageGone);
 
+    let failed = event("Failed", "Error: secret \"s\" not found");
+    let status =
+        json!({"name": "c", "state": {"waiting": {"reason": "CreateContainerConfigError"}}});
+    let expected = "container c cannot be made: secret \"s\" not found".to_owned();
+    assert_eq!(
+        only(&container(status), &[&failed]),
+        (Why::Configuration, expected)
+    );
+
     let mount = event("FailedMount", "secret \"s\" not found");
     let creating = json!({"name": "c", "state": {"waiting": {"reason": "ContainerCreating"}}});
     let expected = "a volume cannot be mounted: secret \"s\" not found".to_owned();
     assert_eq!(
         only(&container(creating), &[&mount]),
-        (Why::Volume, expected)
+        (Why::Mount, expected)
     );
 
     let probe = event("Unhealthy", "Readiness probe failed: 503");
@@ -214,6 +293,40 @@ fn events_tell_what_the_status_does_not() {
         only(&container(running), &[&probe]),
         (Why::NotReady, expected)
     );
+}
+
+#[test]
+fn a_command_that_is_not_there_is_told_alike_before_and_while_the_kubelet_waits() {
+    let message = "failed to create task: OCI runtime create failed: runc create failed: unable to start container process: exec: \
+                   \"pyton3\": executable file not found in $PATH";
+    let end = json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": message}});
+    let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": message}});
+    let what = "container c cannot be made: exec: \"pyton3\": executable file not found in $PATH";
+    for state in [
+        waiting("RunContainerError"),
+        waiting("CrashLoopBackOff"),
+        end.clone(),
+    ] {
+        let status = json!({"name": "c", "restartCount": 2, "ready": false, "state": state, "lastState": end});
+        assert_eq!(
+            only(&container(status), &[]),
+            (Why::Configuration, what.to_owned())
+        );
+    }
+}
+
+#[test]
+fn a_probe_that_fails_since_the_last_start_says_more_than_an_earlier_end() {
+    let probe = |at: &str| json!({"reason": "Unhealthy", "message": "Readiness probe failed: 503", "lastTimestamp": at});
+    let status = json!({"name": "c", "restartCount": 2, "ready": false,
+        "state": {"running": {"startedAt": "2026-01-01T00:01:00Z"}}, "lastState": {"terminated": {"exitCode": 1}}});
+    let status = container(status);
+    for (at, expected) in [
+        ("2026-01-01T00:00:30Z", Why::Crash),
+        ("2026-01-01T00:01:30Z", Why::NotReady),
+    ] {
+        assert_eq!(only(&status, &[&probe(at)]).0, expected, "{at}");
+    }
 }
 
 #[test]
@@ -230,7 +343,19 @@ fn a_refusal_to_make_a_pod_has_a_reason() {
             Why::Quota,
         ),
         (
-            "pods \"x\" is forbidden: error looking up service account",
+            "pods \"x\" is forbidden: error looking up service account n/a: serviceaccount \"a\" not found",
+            Why::Absent,
+        ),
+        (
+            "pods \"x\" is forbidden: no PriorityClass with name top was found",
+            Why::Absent,
+        ),
+        (
+            "pods \"x\" is forbidden: pod rejected: RuntimeClass \"gvisor\" not found",
+            Why::Absent,
+        ),
+        (
+            "pods \"x\" is forbidden: maximum memory usage is 16Mi",
             Why::Refused,
         ),
     ] {

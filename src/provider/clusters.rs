@@ -1,7 +1,14 @@
-//! KinD clusters on a host that others use too: named after run and job, found by name alone, removed.
+//! KinD clusters on a host that others use too: named after run and job, found by their markers and names, removed.
+
+mod janitor;
+mod marker;
 
 use std::sync::Arc;
 
+pub(crate) use self::{
+    janitor::Janitor,
+    marker::{claim, is_ours},
+};
 use super::{BadInput, DestroyOutcome, Owner, Resource};
 use crate::{
     host::{
@@ -10,7 +17,7 @@ use crate::{
     },
     limits::Deadline,
     report::Failure,
-    run::{Run, resource_name, short_hash},
+    run::{Run, TAG_RUN, resource_name, short_hash},
 };
 
 /// What a node's container is labelled with, by kind itself.
@@ -48,6 +55,12 @@ pub(crate) fn check_name(cluster: &str) -> Result<(), BadInput> {
     Ok(())
 }
 
+/// Whether a name can be a part of a script: what was read from a host may be anything.
+fn is_plain(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    !name.is_empty() && name.len() <= 63 && name.chars().all(fits)
+}
+
 /// A cluster whose name does not say whose it is; only the record of its job does.
 #[derive(Clone, Debug)]
 pub(super) struct ExactCluster {
@@ -56,8 +69,12 @@ pub(super) struct ExactCluster {
     pub(super) name: String,
 }
 
-/// Whether a cluster of that name belongs to `owner`.
-fn belongs(name: &str, owner: &Owner, exact: Option<&ExactCluster>) -> bool {
+/// Whether a cluster belongs to `owner`: by its marker, else by its name.
+fn belongs(cluster: &Resource, owner: &Owner, exact: Option<&ExactCluster>) -> bool {
+    if cluster.tags.contains_key(TAG_RUN) {
+        return owner.has(&cluster.tags);
+    }
+    let name = cluster.id.as_str();
     if exact.is_some_and(|exact| exact.run == owner.run && exact.name == name) {
         return true;
     }
@@ -97,8 +114,9 @@ pub(super) async fn destroy(
     let Some(engine) = engine(host, deadline).await? else {
         return Ok(DestroyOutcome::default());
     };
+    let found = owned(&engine, owner, exact, deadline).await?;
     let mut ended = DestroyOutcome {
-        found: owned(&engine, owner, exact, deadline).await?,
+        found: owner.part(found, deadline).await.0,
         refused: None,
         ..DestroyOutcome::default()
     };
@@ -125,18 +143,37 @@ async fn owned(
     exact: Option<&ExactCluster>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, HostError> {
+    let mut found = everything(engine, deadline).await?;
+    found.retain(|cluster| belongs(cluster, owner, exact));
+    Ok(found)
+}
+
+/// Each cluster of a host once, whoever's it is, with the labels of its marker as tags. One of which there is only a marker
+/// is among them.
+async fn everything(engine: &Engine, deadline: Deadline) -> Result<Vec<Resource>, HostError> {
+    let nodes = all(engine, deadline).await?;
+    // After the nodes: a marker is there before its first node.
+    let mut markers = marker::all(engine, deadline).await?;
     let mut found: Vec<Resource> = Vec::new();
-    for (name, state) in all(engine, deadline).await? {
-        if belongs(&name, owner, exact) && !found.iter().any(|known| known.id == name) {
-            found.push(Resource {
-                kind: "KinD cluster",
-                id: name,
-                state,
-                ..Resource::default()
-            });
+    for (name, state) in nodes {
+        if !found.iter().any(|known| known.id == name) {
+            let tags = markers.remove(&name).unwrap_or_default();
+            found.push(cluster(name, state, tags));
         }
     }
+    let without_nodes = markers.into_iter();
+    found.extend(without_nodes.map(|(name, tags)| cluster(name, "no node".to_owned(), tags)));
     Ok(found)
+}
+
+fn cluster(name: String, state: String, tags: marker::Labels) -> Resource {
+    Resource {
+        kind: "KinD cluster",
+        id: name,
+        tags,
+        state,
+        ..Resource::default()
+    }
 }
 
 /// Whether there is anything of a cluster of that name.
@@ -166,7 +203,8 @@ async fn all(engine: &Engine, deadline: Deadline) -> Result<Vec<(String, String)
         .collect())
 }
 
-/// Removes the nodes of a cluster and their volumes, after a creation that still goes on. Needs Docker alone, not kind.
+/// Removes the nodes of a cluster and their volumes, after a creation that still goes on, and its marker once they are
+/// gone. Needs Docker alone, not kind.
 ///
 /// # Errors
 /// [`HostError::Failed`] when Docker cannot remove one.
@@ -187,7 +225,9 @@ pub(crate) async fn remove(
          remove; code=$?\n\
          # What Docker was asked to make before the kill is there only afterwards.\n\
          if [ -n \"$creation$half\" ]; then for again in 1 2 3; do sleep 1; remove; code=$?; done; fi\n\
-         exit $code"
+         [ $code != 0 ] || {{ {}; code=$?; }}\n\
+         exit $code",
+        marker::removal(name)
     );
     let what = format!("remove the cluster {name}");
     engine.ask(&what, script, deadline).await.map(drop)
@@ -195,22 +235,42 @@ pub(crate) async fn remove(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
     fn a_name_tells_run_and_job() {
         let (one, other) = (Run::random(), Run::random());
-        let name = name("kind", &one);
-        assert!(belongs(&name, &Owner::job(&one), None));
-        assert!(belongs(&name, &Owner::run(&one.id), None));
-        assert!(!belongs(&name, &Owner::job(&other), None));
-        assert!(!belongs(&name, &Owner::run(&other.id), None));
+        let named = unmarked(&name("kind", &one));
+        assert!(belongs(&named, &Owner::job(&one), None));
+        assert!(belongs(&named, &Owner::run(&one.id), None));
+        assert!(!belongs(&named, &Owner::job(&other), None));
+        assert!(!belongs(&named, &Owner::run(&other.id), None));
         let sibling = Run {
             job: "another".to_owned(),
             ..one.clone()
         };
-        assert!(!belongs(&name, &Owner::job(&sibling), None));
-        assert!(!belongs("kind", &Owner::job(&one), None));
+        assert!(!belongs(&named, &Owner::job(&sibling), None));
+        assert!(!belongs(&unmarked("kind"), &Owner::job(&one), None));
+    }
+
+    #[test]
+    fn a_marker_says_more_than_a_name_and_than_a_record() {
+        let (one, other) = (Run::random(), Run::random());
+        let mut kind = unmarked("kind");
+        kind.tags = one.tags(jiff::Timestamp::now()).into_iter().collect();
+        let exact = ExactCluster {
+            run: other.id.clone(),
+            name: "kind".to_owned(),
+        };
+        assert!(belongs(&kind, &Owner::job(&one), None));
+        assert!(belongs(&kind, &Owner::run(&one.id), None));
+        assert!(!belongs(&kind, &Owner::job(&other), Some(&exact)));
+    }
+
+    fn unmarked(name: &str) -> Resource {
+        cluster(name.to_owned(), "running".to_owned(), BTreeMap::new())
     }
 
     #[test]
@@ -221,10 +281,11 @@ mod tests {
             name: "kind".to_owned(),
         };
         let exact = Some(&exact);
-        assert!(belongs("kind", &Owner::job(&one), exact));
-        assert!(belongs(&name("kind", &one), &Owner::job(&one), exact));
-        assert!(!belongs("kind", &Owner::job(&other), exact));
-        assert!(!belongs("kind2", &Owner::job(&one), exact));
+        let named = unmarked(&name("kind", &one));
+        assert!(belongs(&unmarked("kind"), &Owner::job(&one), exact));
+        assert!(belongs(&named, &Owner::job(&one), exact));
+        assert!(!belongs(&unmarked("kind"), &Owner::job(&other), exact));
+        assert!(!belongs(&unmarked("kind2"), &Owner::job(&one), exact));
     }
 
     #[test]

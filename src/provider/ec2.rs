@@ -1,14 +1,17 @@
 //! Hosts from EC2: launched with everything in one request, found again by tags alone.
 //!
 //! Four rooms: `access` says who may, `launch` makes an instance, `end` finds and ends what carries our tags, and words
-//! (`class`, `quota`, `errors`, `price`) that the others use. `access` names no other room, `end` nothing of `launch`.
+//! (`class`, `quota`, `errors`, `partition`, `price`) that the others use. `access` names no other room, `end` nothing of `launch`.
 //! Credentials and endpoint are the SDK's business.
 
 pub(crate) mod access;
 pub(crate) mod class;
 pub(crate) mod end;
 pub(crate) mod errors;
+#[cfg(test)]
+pub(crate) mod fake;
 pub(crate) mod launch;
+pub(crate) mod partition;
 pub(crate) mod price;
 pub(crate) mod quota;
 
@@ -26,7 +29,7 @@ use self::{
 pub(crate) use self::{
     access::{Access, reauthorize},
     end::Janitor,
-    launch::attempts,
+    launch::{attempts, console, reason_of_loss},
 };
 use super::{BadInput, DestroyOutcome, KnownLaunches, Owner, Provider, ProvisionedHost, Resource};
 use crate::{
@@ -74,8 +77,8 @@ impl Ec2 {
         Ok(Self {
             regions: Regions::Named(vec![spec.region.clone()]),
             whole: whole.min(spec.ttl.duration()),
+            access: Access::new(env, args.role_arn.as_deref())?.in_region(&spec.region),
             spec: Some(spec),
-            access: Access::new(env, args.role_arn.as_deref())?,
         })
     }
 
@@ -90,11 +93,12 @@ impl Ec2 {
         env: &Environment,
     ) -> Result<Self, BadInput> {
         let recorded = launch.and_then(|launch| launch.region.as_deref());
+        let regions = Regions::of(region, recorded, env)?;
         Ok(Self {
             spec: None,
-            access: Access::new(env, role)?,
+            access: Access::new(env, role)?.in_region(regions.first()),
             whole: Duration::ZERO,
-            regions: Regions::of(region, recorded, env)?,
+            regions,
         })
     }
 }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use futures::{FutureExt as _, future::BoxFuture};
+use jiff::Timestamp;
 
-use super::{DestroyOutcome, KnownLaunches, Owner, Provider, ProvisionedHost, Resource, clusters};
+use super::{
+    DestroyOutcome, KnownLaunches, Owner, Provider, ProvisionedHost, Resource, clusters, end_after,
+};
 use crate::{
     host::{
         Host,
@@ -12,7 +15,7 @@ use crate::{
         local::LocalHost,
     },
     inputs::Environment,
-    limits::Deadline,
+    limits::{Deadline, Limit},
     record::{HostKind, HostRecord, Launch, Record, Store},
     report::{Failure, Leftover},
 };
@@ -22,6 +25,7 @@ use crate::{
 pub struct Local {
     host: Arc<dyn Host>,
     exact: Option<clusters::ExactCluster>,
+    ttl: Option<Limit>,
 }
 
 impl Local {
@@ -30,7 +34,15 @@ impl Local {
         Self {
             host: Arc::new(LocalHost::new(env)),
             exact: None,
+            ttl: None,
         }
+    }
+
+    /// It, with the time after which `reap` may remove the clusters of this job.
+    #[must_use]
+    pub(crate) fn with_ttl(mut self, ttl: Limit) -> Self {
+        self.ttl = Some(ttl);
+        self
     }
 
     /// It, with the cluster that only the record knows as this job's.
@@ -64,7 +76,12 @@ impl Provider for Local {
                 private_key: None,
                 host_key: None,
             };
-            store.update(|record| record.launch = Some(launch_of("local")))?;
+            let ttl = self.ttl.map(Limit::duration);
+            let launch = Launch {
+                expires_at: ttl.map(|ttl| end_after(Timestamp::now(), ttl)),
+                ..launch_of("local")
+            };
+            store.update(|record| record.launch = Some(launch))?;
             Ok(ProvisionedHost {
                 host,
                 expires_at: None,

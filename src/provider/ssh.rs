@@ -67,6 +67,15 @@ impl Ssh {
                 ),
             });
         }
+        if host_key.is_some_and(|key| key.trim_start().starts_with("ssh-rsa ")) {
+            return Err(BadInput {
+                input: "host-key",
+                reason: "RSA keys are not supported".to_owned(),
+                remedy: Some(
+                    "name the host's ed25519 key: /etc/ssh/ssh_host_ed25519_key.pub".to_owned(),
+                ),
+            });
+        }
         let known_hosts =
             PathBuf::from(env.get("HOME").unwrap_or("/root")).join(".ssh/known_hosts");
         let record = HostRecord {
@@ -83,11 +92,16 @@ impl Ssh {
         };
         if let Err(error) = SshHost::new(&record, env) {
             let remedy = error.hint();
-            let (input, reason) = match error {
-                HostError::File { path, source } => {
-                    ("private-key", format!("cannot use {path}: {source}"))
-                }
-                error => ("host-key", error.to_string()),
+            let (input, reason, remedy) = match error {
+                HostError::File { path, source } => (
+                    "private-key",
+                    format!("cannot use {path}: {source}"),
+                    Some(
+                        "it has to be an ed25519 or ECDSA key without a passphrase, 0600; RSA keys work from an agent alone"
+                            .to_owned(),
+                    ),
+                ),
+                error => ("host-key", error.to_string(), remedy),
             };
             return Err(BadInput {
                 input,
@@ -181,6 +195,41 @@ fn parse(text: &str) -> Option<(String, String, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::ec2::launch::LaunchKeys;
+
+    #[test]
+    fn an_rsa_key_is_refused_by_its_name() {
+        let home = tempfile::tempdir().unwrap();
+        let env = Environment::of([("HOME", home.path().to_str().unwrap())]);
+        let rsa = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQC0ZjbendeRiI7LcaGgV6DLip9ldpijHzVMO1q1fkoHTYFLrbgnDmdCJS7V4qwA0PVbt4FPFFj+BOLm5YehRO/fooUIxYZf6SUbwOqI6s1XlU++HxlAqdso6mqOxsdK7TMItiden9exDx/gXAYoaESAAiilVqnEKlBF2EoDRD+7fw== h";
+        let known = home.path().join(".ssh/known_hosts");
+        std::fs::create_dir(home.path().join(".ssh")).unwrap();
+        std::fs::write(&known, format!("192.0.2.1 {rsa}\n")).unwrap();
+        let given = Ssh::new(Some("me@192.0.2.1"), Some(rsa), None, &env).unwrap_err();
+        assert_eq!(given.to_string(), "host-key: RSA keys are not supported");
+        let refused = |host_key, private_key: Option<&Path>| {
+            Ssh::new(Some("me@192.0.2.1"), host_key, private_key, &env).unwrap_err()
+        };
+        // One that `known_hosts` has is as good as none.
+        let unknown = refused(None, None);
+        assert_eq!(unknown.input, "host-key");
+        assert!(unknown.to_string().contains("not known"), "{unknown}");
+        let key = home.path().join("id_rsa");
+        std::fs::write(
+            &key,
+            "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+        )
+        .unwrap();
+        let host = LaunchKeys::generate().unwrap().host_public;
+        let private = refused(Some(&host), Some(&key));
+        assert_eq!(private.input, "private-key");
+        assert!(
+            private
+                .remedy
+                .unwrap()
+                .contains("RSA keys work from an agent alone")
+        );
+    }
 
     #[test]
     fn reads_hosts_as_people_write_them() {

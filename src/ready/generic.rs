@@ -5,6 +5,8 @@
 
 mod words;
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::{
@@ -17,6 +19,9 @@ use words::{Meaning, Phase};
 
 /// Said of an object that no controller has written a status of.
 pub const NO_STATUS: &str = "no controller has written a status yet";
+
+/// A controller has this long to write the first status of an object; without one it then counts as ready.
+pub const SILENCE: Duration = Duration::from_secs(30);
 
 /// The epoch: when a condition changed last that the schema of the kind puts in.
 const BY_SCHEMA: &str = "1970-01-01T00:00:00Z";

@@ -1,7 +1,9 @@
 //! The table of readiness, case by case.
 
+mod claims;
 mod custom;
 mod kubeflow;
+mod pods;
 
 use serde_json::json;
 
@@ -310,7 +312,7 @@ fn a_pod_of_its_own_is_done_when_it_succeeded_and_may_wait_for_room_a_while() {
             unscheduled("2026-01-01T11:58:00Z"),
             Verdict::Waiting(room.clone()),
         ),
-        (unscheduled("2026-01-01T11:56:00Z"), Verdict::Stuck(room)),
+        (unscheduled("2026-01-01T11:54:00Z"), Verdict::Stuck(room)),
         (
             json!({"phase": "Running", "reason": "Evicted", "message": "The node was low on resource: ephemeral-storage."}),
             Verdict::Stuck(Missing::because(

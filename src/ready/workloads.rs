@@ -1,5 +1,8 @@
 //! Workloads and their claims.
 
+use std::cmp::Reverse;
+
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::{
@@ -8,6 +11,10 @@ use crate::{
     ready::{ClusterView, Condition, Missing, Verdict, pods, suspend},
     report::one_line,
 };
+
+/// A volume is made and bound within this long, where nothing has to come first.
+pub(super) const BINDS: SignedDuration = SignedDuration::from_mins(5);
+const CLASSES: &str = "StorageClass.storage.k8s.io";
 
 fn number(value: &Value) -> i64 {
     value.as_i64().unwrap_or_default()
@@ -40,13 +47,43 @@ pub(super) fn deployment(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
         return if why == Why::PodSecurity {
             Verdict::Failed(missing)
         } else {
-            Verdict::Waiting(missing)
+            not_made(missing, failure.since(cluster))
         };
     }
     if !done && live["spec"]["paused"] == true {
         return Verdict::Suspended("spec.paused is true".into());
     }
-    by_pods(live, cluster, done, available, wanted)
+    past_its_deadline(
+        live,
+        cluster,
+        by_pods(live, cluster, done, available, wanted),
+    )
+}
+
+/// A Deployment says itself how long it may go without progress. A large image may take longer than that. A pod whose
+/// containers all run pulls nothing any more.
+fn past_its_deadline(live: &Value, cluster: &ClusterView<'_>, verdict: Verdict) -> Verdict {
+    let is_late = Condition::of(live, "Progressing")
+        .is_some_and(|it| it.is("False") && it.reason() == "ProgressDeadlineExceeded");
+    match verdict {
+        Verdict::Waiting(missing) if is_late => {
+            let pods = cluster.pods(live);
+            let pod = pods.iter().find(|pod| {
+                let name = pod["metadata"]["name"].as_str();
+                missing.pod.is_some() && name == missing.pod.as_deref()
+            });
+            if !pod.is_some_and(|pod| pods::runs(pod) && !Condition::holds(pod, "Ready")) {
+                return Verdict::Waiting(missing);
+            }
+            let what = format!("{}; its progressDeadlineSeconds are over", missing.what);
+            Verdict::Stuck(Missing {
+                what,
+                why: None,
+                ..missing
+            })
+        }
+        other => other,
+    }
 }
 
 pub(super) fn replica_set(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
@@ -104,7 +141,10 @@ fn by_pods(live: &Value, cluster: &ClusterView<'_>, done: bool, have: i64, wante
         ) {
             continue;
         }
-        let verdict = pods::of(pod, cluster);
+        let mut verdict = pods::of(pod, cluster);
+        if live["spec"]["progressDeadlineSeconds"].is_null() {
+            verdict = pods::in_time(verdict, pod, cluster);
+        }
         let is_worse = match (&worst, &verdict) {
             (_, Verdict::Ready) => false,
             (None, _) => true,
@@ -125,22 +165,33 @@ fn by_pods(live: &Value, cluster: &ClusterView<'_>, done: bool, have: i64, wante
         }
         None if done => Verdict::Ready,
         None => match refused(live, cluster) {
-            Some(missing) if missing.why == Some(Why::PodSecurity) => {
-                Verdict::Stuck(missing.counted(&counts))
-            }
-            Some(missing) => Verdict::Waiting(missing.counted(&counts)),
+            Some((missing, age)) => not_made(missing.counted(&counts), age),
             None => Verdict::Waiting(counts.into()),
         },
     }
 }
 
-/// What the server said last when it refused to make a pod of a workload. Only Deployments have a condition for that.
-fn refused(live: &Value, cluster: &ClusterView<'_>) -> Option<Missing> {
+/// What the server said last when it refused to make a pod of a workload, and for how long it says so. Only
+/// Deployments have a condition for that.
+fn refused(live: &Value, cluster: &ClusterView<'_>) -> Option<(Missing, SignedDuration)> {
     let of = |event: &&Value| event["involvedObject"]["uid"] == live["metadata"]["uid"];
     let events = cluster.view.all("Event.").filter(of);
     let last = events.max_by_key(|event| event["lastTimestamp"].as_str().unwrap_or_default())?;
     let message = one_line(last["message"].as_str()?);
-    Some(Missing::because(pod::not_created(&message), message))
+    let age = cluster.since(&last["firstTimestamp"]);
+    Some((Missing::because(pod::not_created(&message), message), age))
+}
+
+/// What a workload is whose pods the server refuses.
+fn not_made(missing: Missing, age: SignedDuration) -> Verdict {
+    let is_stuck = missing
+        .why
+        .is_some_and(|why| why == Why::PodSecurity || pods::lasts(why, age));
+    if is_stuck {
+        Verdict::Stuck(missing)
+    } else {
+        Verdict::Waiting(missing)
+    }
 }
 
 pub(super) fn job(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
@@ -169,12 +220,11 @@ pub(super) fn job(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
         )
     });
     let Some(pod) = running else {
-        let refused = if pods.is_empty() {
-            refused(live, cluster)
-        } else {
-            None
+        let refused = refused(live, cluster).filter(|_| pods.is_empty());
+        return match refused {
+            Some((missing, age)) => not_made(missing, age),
+            None => tried(live, &pods),
         };
-        return Verdict::Waiting(refused.unwrap_or_else(|| "not complete".into()));
     };
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     match pods::of(pod, cluster) {
@@ -186,6 +236,28 @@ pub(super) fn job(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     }
 }
 
+/// A Job of which no pod runs: its last one may have failed, and another one comes. They are tried as a container of a pod
+/// is, after ever longer pauses.
+fn tried(live: &Value, pods: &[&Value]) -> Verdict {
+    let failed = number(&live["status"]["failed"]);
+    let failures = pods.iter().filter(|pod| pod["status"]["phase"] == "Failed");
+    let last = failures.max_by_key(|pod| part(pod, "creationTimestamp"));
+    let Some(last) = last.filter(|_| failed > 0) else {
+        return Verdict::Waiting("not complete".into());
+    };
+    let ended = pods::ended(last);
+    let what = match failed {
+        1 => format!("a pod of it failed ({ended}), and another one is to come"),
+        _ => format!("{failed} pods of it failed, last with {ended}, and another one is to come"),
+    };
+    let missing = Missing::because(Why::Crash, what).of_pod("", part(last, "name"));
+    if failed >= pods::CRASHES {
+        Verdict::Stuck(missing)
+    } else {
+        Verdict::Waiting(missing)
+    }
+}
+
 pub(super) fn claim(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let phase = live["status"]["phase"].as_str().unwrap_or("Pending");
     match phase {
@@ -193,7 +265,16 @@ pub(super) fn claim(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
         "Lost" => return Verdict::Failed("its volume is lost".into()),
         _ => {}
     }
-    let classes = || cluster.view.all("StorageClass.storage.k8s.io");
+    if let Some(refusal) = cluster.view.refusal(CLASSES) {
+        let what = format!("{phase}, and its StorageClass cannot be seen: {refusal}");
+        // It may wait for its first pod, as most do.
+        return if is_used(live, cluster) {
+            Verdict::Waiting(what.into())
+        } else {
+            Verdict::Stuck(what.into())
+        };
+    }
+    let classes = || cluster.view.all(CLASSES);
     let is_default = |class: &&Value| {
         class["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
     };
@@ -201,10 +282,17 @@ pub(super) fn claim(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
     let class = match name {
         Some("") => None,
         Some(name) => classes().find(|class| class["metadata"]["name"] == name),
-        None => classes().find(is_default),
+        // Of several the newest counts, of equally new ones the first by name.
+        None => classes().filter(is_default).max_by_key(|class| {
+            let class: &Value = class;
+            (
+                part(class, "creationTimestamp"),
+                Reverse(part(class, "name")),
+            )
+        }),
     };
     let Some(class) = class else {
-        if !cluster.view.is_synced("StorageClass.storage.k8s.io") {
+        if !cluster.view.is_synced(CLASSES) {
             return Verdict::Waiting(phase.into());
         }
         return match name {
@@ -216,15 +304,29 @@ pub(super) fn claim(live: &Value, cluster: &ClusterView<'_>) -> Verdict {
         };
     };
     if class["volumeBindingMode"] == "WaitForFirstConsumer" {
-        let claim = &live["metadata"];
-        let used = cluster.view.all("Pod.").any(|pod| {
-            pod["metadata"]["namespace"] == claim["namespace"]
-                && list(&pod["spec"]["volumes"])
-                    .any(|volume| volume["persistentVolumeClaim"]["claimName"] == claim["name"])
-        });
-        if !used {
-            return Verdict::Ready;
-        }
+        return if is_used(live, cluster) {
+            Verdict::Waiting(phase.into())
+        } else {
+            Verdict::Ready
+        };
+    }
+    if cluster.since(&live["metadata"]["creationTimestamp"]) > BINDS {
+        let provisioner = class["provisioner"].as_str().unwrap_or_default();
+        return Verdict::Stuck(format!("{phase}: {provisioner} has made no volume for it").into());
     }
     Verdict::Waiting(phase.into())
+}
+
+fn part<'a>(object: &'a Value, key: &str) -> &'a str {
+    object["metadata"][key].as_str().unwrap_or_default()
+}
+
+/// Whether a pod mounts a claim.
+fn is_used(claim: &Value, cluster: &ClusterView<'_>) -> bool {
+    let claim = &claim["metadata"];
+    cluster.view.all("Pod.").any(|pod| {
+        pod["metadata"]["namespace"] == claim["namespace"]
+            && list(&pod["spec"]["volumes"])
+                .any(|volume| volume["persistentVolumeClaim"]["claimName"] == claim["name"])
+    })
 }

@@ -4,30 +4,57 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
 
-use super::{Fate, ReapVerdict, Repositories, Rules, RunAnswer, RunKey};
+use super::{Answers, Fate, Janitor, ReapVerdict, Rules, RunAnswer, RunKey};
 use crate::{
     github::api::Api,
     limits::Deadline,
-    provider::{Resource, ec2::Janitor},
+    provider::Resource,
     report::Failure,
-    run::TAG_CANDIDATE,
+    run::{TAG_CANDIDATE, TAG_CHECK_RUN},
 };
 
 /// How many runs GitHub is asked about at a time.
 const MAX_CONCURRENT: usize = 8;
 
-/// What GitHub says of every run whose resources were found, if they may be reaped at all.
+/// What GitHub says of every run whose resources were found, if they may be reaped at all; and of the jobs of what has
+/// expired in a run that is in progress.
 pub(crate) async fn ask(
     github: &Api,
     resources: &[Resource],
-    repositories: &Repositories,
+    rules: &Rules,
+    deadline: Deadline,
+) -> Answers {
+    let covered = |run: &RunKey| rules.repositories.cover(Some(&run.repository));
+    let runs = resources.iter().filter_map(RunKey::of).filter(covered);
+    let runs = ask_of_runs(github, runs.collect(), deadline).await;
+    let in_doubt: BTreeSet<(String, u64)> = resources
+        .iter()
+        .filter(|one| one.expires_at().is_some_and(|at| at < rules.now))
+        .filter_map(|one| {
+            let run = RunKey::of(one)?;
+            let is_going_on = matches!(runs.get(&run)?, RunAnswer::Run(run) if !run.is_over());
+            let job = one.tags.get(TAG_CHECK_RUN)?.parse().ok()?;
+            is_going_on.then_some((run.repository, job))
+        })
+        .collect();
+    let jobs_over = stream::iter(in_doubt)
+        .map(async |(repository, id)| {
+            let job = github.job(&repository, id, deadline).await;
+            let is_over = job.is_ok_and(|job| job.is_some_and(|job| job.is_over()));
+            is_over.then(|| id.to_string())
+        })
+        .buffer_unordered(MAX_CONCURRENT)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    Answers { runs, jobs_over }
+}
+
+async fn ask_of_runs(
+    github: &Api,
+    runs: BTreeSet<RunKey>,
     deadline: Deadline,
 ) -> BTreeMap<RunKey, RunAnswer> {
-    let runs: BTreeSet<RunKey> = resources
-        .iter()
-        .filter_map(RunKey::of)
-        .filter(|run| repositories.cover(Some(&run.repository)))
-        .collect();
     stream::iter(runs)
         .map(async |run| {
             let answer = match github.run(&run.repository, run.id, deadline).await {

@@ -50,10 +50,13 @@ fn rules(repositories: &[&str]) -> Rules {
 }
 
 fn verdict(resource: &Resource, told: RunAnswer) -> ReapVerdict {
-    let told = RunKey::of(resource)
-        .map(|key| (key, told))
-        .into_iter()
-        .collect();
+    let told = Answers {
+        runs: RunKey::of(resource)
+            .map(|key| (key, told))
+            .into_iter()
+            .collect(),
+        jobs_over: BTreeSet::from(["5501".to_owned()]),
+    };
     judge(std::slice::from_ref(resource), &told, &rules(&["o/r"])).remove(0)
 }
 
@@ -131,8 +134,20 @@ fn what_cannot_be_told_is_not_touched_and_not_called_clean() {
     let undated = without(resource("instance", &[]), "expires-at");
     assert_eq!(verdict(&undated, RunAnswer::NotFound).fate, Fate::Unknown);
     assert_eq!(verdict(&undated, run("completed", 1)).fate, Fate::Mark);
-    let overdue = verdict(&resource("instance", &[EXPIRED]), run("in_progress", 1));
-    assert_eq!(overdue.fate, Fate::Stuck);
+    for more in [&[][..], &[("check-run", "5502")]] {
+        let overdue = resource("instance", &[&[EXPIRED], more].concat());
+        assert_eq!(verdict(&overdue, run("in_progress", 1)).fate, Fate::Stuck);
+    }
+}
+
+#[test]
+fn what_has_expired_goes_once_its_job_is_over_while_its_run_waits_for_an_approval() {
+    let job_over = ("check-run", "5501");
+    let expired = resource("KinD cluster", &[EXPIRED, job_over]);
+    assert_eq!(verdict(&expired, run("waiting", 1)).fate, Fate::Mark);
+    // Another job of the run may use it, as long as it was meant to live.
+    let living = resource("KinD cluster", &[job_over]);
+    assert_eq!(verdict(&living, run("waiting", 1)).fate, Fate::Spare);
 }
 
 #[test]
@@ -141,7 +156,10 @@ fn an_earlier_attempt_is_over_but_the_group_that_a_later_one_uses_is_not() {
         RunKey::of(&resource("instance", &[])).unwrap(),
         run("in_progress", 2),
     )];
-    let told = told.into_iter().collect();
+    let told = Answers {
+        runs: told.into_iter().collect(),
+        jobs_over: BTreeSet::new(),
+    };
     let (old, group) = (resource("instance", &[]), resource("security group", &[]));
     let new = resource("instance", &[("attempt", "2")]);
     let fates = |resources: &[Resource]| -> Vec<Fate> {

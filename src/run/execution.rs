@@ -118,7 +118,7 @@ impl Execution {
 }
 
 /// The same text for the same matrix, however its JSON is laid out.
-fn canonical(matrix: &str) -> String {
+pub fn canonical(matrix: &str) -> String {
     serde_json::from_str::<serde_json::Value>(matrix)
         .map_or_else(|_| matrix.to_owned(), |value| value.to_string())
 }

@@ -2,22 +2,29 @@
 //!
 //! Given lines as the user wrote them; refuses what does not exist. Only a network that fails is tried again.
 
+mod error;
+
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
 
-use tokio::process::Command;
+use tokio::{process::Command, time::Instant};
 
 use crate::{
     http_client,
     inputs::Environment,
     limits::Deadline,
-    report::{Exit, Explain, innermost},
-    set::objects::{self, Object, SetError},
-    wait,
+    report::innermost,
+    set::{
+        lint::LintFinding,
+        objects::{self, Object, SetError},
+    },
+    wait, yaml,
 };
+
+pub use error::BuildError;
 
 /// How often a remote base is tried in all.
 const ATTEMPTS: u32 = 3;
@@ -40,90 +47,6 @@ const NETWORK: [&str; 14] = [
     "the remote end hung up",
     "context deadline exceeded",
 ];
-
-/// Why nothing could be rendered.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// A line names nothing that exists.
-    #[error("the manifests `{0}` do not exist")]
-    Missing(String),
-    /// A file cannot be read.
-    #[error("cannot read the manifests `{path}`: {reason}")]
-    Unreadable {
-        /// The line.
-        path: String,
-        /// What the system said.
-        reason: String,
-    },
-    /// kustomize refuses it.
-    #[error("kustomize cannot build `{line}`: {}", last_line(.output))]
-    Refused {
-        /// The line.
-        line: String,
-        /// All that kustomize said.
-        output: String,
-    },
-    /// The network failed three times.
-    #[error("cannot fetch the manifests `{line}` after {ATTEMPTS} attempts: {reason}")]
-    Unreachable {
-        /// The line.
-        line: String,
-        /// What the last attempt met.
-        reason: String,
-    },
-    /// kustomize itself cannot be run.
-    #[error("cannot run {program}: {reason}")]
-    NoKustomize {
-        /// Its path.
-        program: String,
-        /// What the system said.
-        reason: String,
-    },
-    /// The deadline passed.
-    #[error("building `{0}`: not done in time")]
-    TimedOut(String),
-    /// What was rendered cannot be taken.
-    #[error(transparent)]
-    Set(#[from] SetError),
-}
-
-impl Explain for BuildError {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Missing(_) | Self::Unreadable { .. } | Self::Refused { .. } => Exit::BadInput,
-            Self::Unreachable { .. } | Self::NoKustomize { .. } => Exit::Infrastructure,
-            Self::TimedOut(_) => Exit::TimeLimit,
-            Self::Set(error) => error.exit(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Missing(_) => Some(
-                "name a directory with a kustomization.yaml, a file, or a URL; relative paths count from the working directory"
-                    .to_owned(),
-            ),
-            Self::Refused { line, output } if output.contains("already registered id") => Some(
-                format!("two objects of `{line}` have one kind, namespace and name: rename or remove one"),
-            ),
-            Self::Refused { line, .. } => Some(format!("`kustomize build {line}` shows the same")),
-            Self::Unreachable { .. } => {
-                Some("is the host right, and may this machine reach it?".to_owned())
-            }
-            Self::Set(error) => error.hint(),
-            _ => None,
-        }
-    }
-
-    fn details(&self) -> Vec<String> {
-        match self {
-            Self::Refused { output, .. } if output.lines().count() > 1 => {
-                output.lines().map(str::to_owned).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-}
 
 /// What a line of `manifests` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +75,10 @@ pub struct Rendered {
     pub text: String,
     /// Its objects, in order.
     pub objects: Vec<Object>,
+    /// What was found out on the way.
+    pub findings: Vec<LintFinding>,
+    /// How long that took.
+    pub took: Duration,
 }
 
 /// Tells what each line names, before anything is run.
@@ -198,7 +125,22 @@ fn source(line: &str) -> Result<Source, BuildError> {
     if remote.iter().any(|start| line.starts_with(start)) {
         return Ok(Source::Remote(line.to_owned()));
     }
-    Err(BuildError::Missing(line.to_owned()))
+    Err(BuildError::NoFile {
+        line: line.to_owned(),
+        path: std::path::absolute(line).unwrap_or_else(|_| path.to_owned()),
+        below: below(Path::new("."), path),
+    })
+}
+
+/// The directories of `dir` below which a relative path is there: where a workflow has set `working-directory`.
+fn below(dir: &Path, path: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let with_it = entries.filter(|entry| path.is_relative() && entry.path().join(path).exists());
+    let mut names: Vec<String> = with_it
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort_unstable();
+    names
 }
 
 /// Renders every source, in order, with the kustomize at `kustomize`.
@@ -211,39 +153,74 @@ pub async fn render(
     env: &Environment,
     deadline: Deadline,
 ) -> Result<Rendered, BuildError> {
+    let begun = Instant::now();
     let mut rendered = Rendered {
         text: String::new(),
         objects: Vec::new(),
+        findings: Vec::new(),
+        took: Duration::ZERO,
     };
+    let mut errors = Vec::new();
     for (line, source) in sources {
-        let text = match source {
-            Source::File(path) => {
-                let read = tokio::fs::read_to_string(path).await;
-                read.map_err(|error| BuildError::Unreadable {
-                    path: line.clone(),
-                    reason: error.to_string(),
-                })?
-            }
-            Source::Download(url) => attempts(line, deadline, || download(url)).await?,
-            Source::Directory(path) => {
-                let target = path.as_os_str();
-                attempts(line, deadline, || build(line, kustomize, target, env)).await?
-            }
-            Source::Remote(url) => {
-                let target = url.as_ref();
-                attempts(line, deadline, || build(line, kustomize, target, env)).await?
-            }
+        let bytes = match fetch(line, source, kustomize, env, deadline).await {
+            Ok(bytes) => bytes,
+            Err(error) if errors.is_empty() => return Err(error),
+            // What came first is told.
+            Err(_) => break,
         };
-        rendered.objects.extend(objects::read(line, &text)?);
-        if !rendered.text.is_empty() {
-            rendered.text.push_str("\n---\n");
+        match read(line, bytes) {
+            Ok((text, objects)) => {
+                rendered.objects.extend(objects);
+                if !rendered.text.is_empty() {
+                    rendered.text.push_str("\n---\n");
+                }
+                rendered.text.push_str(&text);
+            }
+            Err(error) => errors.push(error),
         }
-        rendered.text.push_str(&text);
+    }
+    if !errors.is_empty() {
+        return Err(SetError::all(errors).into());
     }
     if rendered.objects.is_empty() {
         return Err(SetError::Empty.into());
     }
+    rendered.took = begun.elapsed();
     Ok(rendered)
+}
+
+async fn fetch(
+    line: &str,
+    source: &Source,
+    kustomize: &Path,
+    env: &Environment,
+    deadline: Deadline,
+) -> Result<Vec<u8>, BuildError> {
+    match source {
+        Source::File(path) => {
+            let read = tokio::fs::read(path).await;
+            read.map_err(|error| BuildError::Unreadable {
+                path: line.to_owned(),
+                reason: error.to_string(),
+            })
+        }
+        Source::Download(url) => attempts(line, deadline, || download(url)).await,
+        Source::Directory(path) => {
+            let target = path.as_os_str();
+            attempts(line, deadline, || build(line, kustomize, target, env)).await
+        }
+        Source::Remote(url) => {
+            let target = url.as_ref();
+            attempts(line, deadline, || build(line, kustomize, target, env)).await
+        }
+    }
+}
+
+/// The text of a source, and its objects.
+fn read(line: &str, bytes: Vec<u8>) -> Result<(String, Vec<Object>), SetError> {
+    let text = yaml::decode(bytes).map_err(|fault| SetError::of(line, fault))?;
+    let objects = objects::read(line, &text)?;
+    Ok((yaml::with_marks(text), objects))
 }
 
 /// Why one attempt gave nothing.
@@ -258,15 +235,15 @@ async fn attempts<F>(
     line: &str,
     deadline: Deadline,
     attempt: impl Fn() -> F,
-) -> Result<String, BuildError>
+) -> Result<Vec<u8>, BuildError>
 where
-    F: Future<Output = Result<String, Attempt>>,
+    F: Future<Output = Result<Vec<u8>, Attempt>>,
 {
     let mut pause = PAUSE;
     for number in 1.. {
         let result = deadline.bound(attempt()).await;
         match result.map_err(|_| BuildError::TimedOut(line.to_owned()))? {
-            Ok(text) => return Ok(text),
+            Ok(bytes) => return Ok(bytes),
             Err(Attempt::Final(error)) => return Err(error),
             Err(Attempt::Network(reason)) if number >= ATTEMPTS => {
                 return Err(BuildError::Unreachable {
@@ -290,7 +267,7 @@ async fn build(
     kustomize: &Path,
     target: &std::ffi::OsStr,
     env: &Environment,
-) -> Result<String, Attempt> {
+) -> Result<Vec<u8>, Attempt> {
     let ran = Command::new(kustomize)
         .arg("build")
         .arg(target)
@@ -311,7 +288,7 @@ async fn build(
         for warning in said.lines() {
             tracing::warn!("kustomize: {}", warning.trim_start_matches("# Warning: "));
         }
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        return Ok(output.stdout);
     }
     let low = said.to_lowercase();
     Err(if NETWORK.iter().any(|sign| low.contains(sign)) {
@@ -324,7 +301,7 @@ async fn build(
     })
 }
 
-async fn download(url: &str) -> Result<String, Attempt> {
+async fn download(url: &str) -> Result<Vec<u8>, Attempt> {
     let network = |error: reqwest::Error| Attempt::Network(innermost(&error));
     let client = http_client::client().map_err(network)?;
     let response = client.get(url).send().await.map_err(network)?;
@@ -337,7 +314,8 @@ async fn download(url: &str) -> Result<String, Attempt> {
             "{url}, which answers {status},"
         ))));
     }
-    response.text().await.map_err(network)
+    let body = response.bytes().await.map_err(network)?;
+    Ok(body.into())
 }
 
 fn last_line(output: &str) -> &str {

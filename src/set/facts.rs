@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    api::{Labels, contains, labels, list, string},
-    set::{objects::Object, served::Definition},
+    api::{Labels, ObjectId, contains, labels, list, string},
+    set::{depends, objects::Object, served::Definition},
 };
 
 /// What the graph has to know of one object.
@@ -31,6 +31,8 @@ pub struct Facts {
     /// The definition's own conversion, an issuer, a class, what is scaled: names of other objects of the set, as group,
     /// kind, name.
     pub refers: Vec<(&'static str, &'static str, String)>,
+    /// What its user has it wait for; in place of what names no object, the text.
+    pub depends: Vec<Result<ObjectId, String>>,
 }
 
 /// What a pod template needs.
@@ -76,6 +78,7 @@ impl Facts {
         let id = &object.id;
         let mut facts = Self {
             labels: labels(&value["metadata"]["labels"]),
+            depends: depends::of(&value),
             pod: template(&id.group, &id.kind, &value).map(|(meta, spec)| pod(meta, spec)),
             ..Self::default()
         };
@@ -185,12 +188,16 @@ fn pod(metadata: &Value, spec: &Value) -> PodFacts {
             .chain(list(&container["args"]))
             .chain(list(&container["env"]).map(|variable| &variable["value"]));
         for text in texts.filter_map(Value::as_str) {
-            let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.'));
-            let words = words.filter(|word| (3..=253).contains(&word.len()));
-            facts.words.extend(words.map(str::to_owned));
+            facts.words.extend(words(text).map(str::to_owned));
         }
     }
     facts
+}
+
+/// The words of a text that may be names of hosts.
+pub fn words(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '.'));
+    words.filter(|word| (3..=253).contains(&word.len()))
 }
 
 fn webhooks(kind: &str, value: &Value) -> Vec<Webhook> {

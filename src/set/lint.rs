@@ -4,9 +4,12 @@
 //! is told together, worst first, each with the object and what to do about it.
 
 pub mod cluster_facts;
+pub mod depends;
 pub mod duplicates;
+pub mod keys;
 pub mod kinds;
 pub mod names;
+pub mod references;
 pub mod room;
 pub mod services;
 
@@ -19,7 +22,7 @@ pub use kinds::settle;
 
 use crate::{
     report::{Exit, Explain, escape_markdown},
-    set::{facts::Facts, objects::Object, served::Served},
+    set::{facts::Facts, late::Late, objects::Object, served::Served},
 };
 
 /// What a finding means. The worst comes first.
@@ -44,6 +47,12 @@ pub enum Rule {
     Duplicate,
     /// A name with a variable left in it.
     Name,
+    /// A hook of Helm's or Argo CD's.
+    Hook,
+    /// A dependency that the set does not have.
+    DependsOn,
+    /// A name that the set does not have, but nearly.
+    Reference,
     /// A webhook or a conversion without its Service.
     Service,
     /// Requests that the nodes have no room for.
@@ -121,24 +130,35 @@ impl Explain for LintError {
     }
 }
 
+/// What is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Set<'a> {
+    /// The objects, where they belong.
+    pub objects: &'a [Object],
+    /// What each needs and offers.
+    pub facts: &'a [Facts],
+    /// Every kind that is or will be served.
+    pub served: &'a Served,
+    /// The objects whose kinds come later.
+    pub late: &'a Late,
+}
+
 /// Every rule but that of images, which asks registries; without a cluster, those that need none.
 ///
 /// `wait` is whether the deployment would wait for readiness.
-pub fn check(
-    objects: &[Object],
-    facts: &[Facts],
-    served: &Served,
-    cluster: Option<&ClusterFacts>,
-    wait: bool,
-) -> Vec<LintFinding> {
+pub fn check(set: &Set<'_>, cluster: Option<&ClusterFacts>, wait: bool) -> Vec<LintFinding> {
+    let Set { objects, facts, .. } = *set;
     let mut findings = duplicates::check(objects);
     findings.extend(names::check(objects));
+    findings.extend(depends::check(objects, facts));
+    findings.extend(references::check(objects, facts));
+    findings.extend(keys::check(objects));
     match cluster {
         Some(cluster) => {
-            findings.extend(kinds::check(objects, served, &cluster.version));
+            findings.extend(kinds::check(set, &cluster.version));
             findings.extend(room::check(objects, &cluster.room, wait));
         }
-        None => findings.extend(kinds::check_without_server(objects, served)),
+        None => findings.extend(kinds::check_without_server(set)),
     }
     findings.extend(services::check(objects, facts, cluster));
     findings.sort();

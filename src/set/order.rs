@@ -57,10 +57,14 @@ pub enum EdgeReason {
     Account,
     /// Secret of a Certificate that it mounts.
     Certificate,
-    /// A webhook that changes its pods.
+    /// A webhook that changes its pods, or would refuse them.
     PodWebhook,
+    /// Its user's word, in an annotation.
+    DependsOn,
     /// A webhook that would refuse it.
     Webhook,
+    /// What may make its kind: explains, holds nothing.
+    Maker,
     /// What serves a webhook: explains, holds nothing.
     Backing,
     /// The Profile that makes its namespace.
@@ -102,6 +106,8 @@ pub struct Graph {
     pub outside: Vec<Option<String>>,
     /// The webhooks that have to be reached before what they guard.
     pub guards: Vec<Guard>,
+    /// The workloads behind the Services of the set, by namespace and name of the Service.
+    pub called: BTreeMap<(String, String), Vec<usize>>,
     /// Among those that could go, lower goes first.
     pub rank: Vec<(u32, usize)>,
     /// Edges that were given up to break cycles.
@@ -130,6 +136,7 @@ impl Graph {
     pub fn legacy(objects: &[Object], facts: &[Facts], existing: &Existing) -> Self {
         let index = edges::Index::new(objects, facts);
         let mut graph = edges::derive(&index, existing, false);
+        cycles::break_all(&mut graph);
         graph.finish(objects, |object| legacy_rank(&object.id.kind));
         graph
     }

@@ -96,6 +96,18 @@ impl Served {
         self.versions(group, kind).first()
     }
 
+    /// The kinds of a group in one version.
+    pub fn kinds_of<'a>(
+        &'a self,
+        group: &'a str,
+        version: &'a str,
+    ) -> impl Iterator<Item = &'a str> {
+        let of_group = self.kinds.iter().filter(move |((it, _), _)| it == group);
+        let with = move |versions: &[Resource]| versions.iter().any(|it| it.version == version);
+        let found = of_group.filter(move |(_, versions)| with(versions));
+        found.map(|((_, kind), _)| kind.as_str())
+    }
+
     /// Groups that serve a kind of that name.
     pub fn groups_of(&self, kind: &str) -> Vec<&Resource> {
         let mut found: Vec<&Resource> = self

@@ -50,18 +50,23 @@ pub async fn deploy(
     kubeconfig: Option<&Path>,
     context: &mut Context,
 ) -> Result<Outputs, Failure> {
-    let Rendered { text, objects } = rendered;
+    let Rendered {
+        text,
+        objects,
+        findings: found,
+        took,
+    } = rendered;
     let hash = hex::encode(Sha256::digest(text.as_bytes()));
     write_private(&context.store.path("rendered.yaml"), text.as_bytes())?;
     drop(text);
     tracing::info!(
         "built {} objects in {} (sha256 {})",
         objects.len(),
-        humane(context.deadline.elapsed()),
+        humane(took),
         &hash[..12]
     );
     if args.lint_only {
-        return Box::pin(lint::only(objects, args, kubeconfig, context)).await;
+        return Box::pin(lint::only((objects, found), args, kubeconfig, context)).await;
     }
 
     let deadline = context.deadline;
@@ -72,8 +77,9 @@ pub async fn deploy(
     let graph = draft.graph(legacy);
     lint::picture(args, &draft.objects, &graph)?;
     let images = lint::images_meanwhile(&draft, &connected, context);
-    let mut findings = draft.findings.clone();
+    let mut findings = [found, draft.findings.clone()].concat();
     let mut plan = Plan::of(draft, graph)?;
+    plan.recreates = args.recreate;
     plan.waits_for_namespaces = args.pods == Pods::Namespaces;
     if let Some(rules) = &args.ready_when {
         plan = plan.with_ready_when(rules);

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use crate::{
-    cli::{DoctorArgs, ProviderKind},
+    cli::{DoctorArgs, ProviderKind, ProvisionArgs},
     doctor::{self, Check, CheckStatus, ec2, github, host, machine},
     host::local::LocalHost,
     limits::Deadline,
     logs::s3::Target,
-    provider::ssh::Ssh,
+    provider::{ec2::Access, ssh::Ssh},
     report::{self, Failure},
     stages::{Context, Outputs},
+    tools,
 };
 
 /// Carries the stage out.
@@ -21,14 +22,12 @@ pub async fn run(args: &DoctorArgs, context: &mut Context) -> Result<Outputs, Fa
     let (provision, deadline) = (&args.provision, context.deadline);
     let provider = provision.provider.unwrap_or(ProviderKind::Ec2);
     let tools_dir = args.tools_dir.as_deref();
-    let mut checks = machine::examine(
-        provision.arch,
-        tools_dir,
-        &context.env,
-        &context.store,
-        deadline,
-    )
-    .await;
+    let arch = match provider {
+        ProviderKind::Local => tools::this_arch(),
+        _ => provision.arch,
+    };
+    let mut checks =
+        machine::examine(arch, tools_dir, &context.env, &context.store, deadline).await;
     checks.extend(match provider {
         ProviderKind::Ec2 => {
             let run = context.run();
@@ -48,7 +47,7 @@ pub async fn run(args: &DoctorArgs, context: &mut Context) -> Result<Outputs, Fa
         ProviderKind::Ssh => reached(args, context, deadline).await,
     });
     if let Some(uri) = &args.s3_uri {
-        checks.push(bucket(uri, provision.role_arn.as_deref(), context, deadline).await);
+        checks.push(bucket(uri, provision, context, deadline).await);
     }
     let rented = provider == ProviderKind::Ec2;
     let role = rented && provision.role_arn.is_some();
@@ -82,13 +81,26 @@ async fn reached(args: &DoctorArgs, context: &Context, deadline: Deadline) -> Ve
 }
 
 /// Whether a bundle could be put there.
-async fn bucket(uri: &str, role: Option<&str>, context: &Context, deadline: Deadline) -> Check {
+async fn bucket(
+    uri: &str,
+    provision: &ProvisionArgs,
+    context: &Context,
+    deadline: Deadline,
+) -> Check {
     let what = "s3:PutObject";
+    let access = match Access::new(&context.env, provision.role_arn.as_deref()) {
+        Ok(access) => access,
+        Err(error) => return Check::failed("role-arn", error),
+    };
+    let access = match provision.region.as_deref() {
+        Some(region) => access.in_region(region),
+        None => access,
+    };
     let target = match Target::parse(uri) {
         Ok(target) => target,
         Err(error) => return Check::failed("s3-uri", error),
     };
-    match target.could_upload(role, &context.env, deadline).await {
+    match target.could_upload(&access, deadline).await {
         Ok(()) => Check::ok(what, format!("allowed below {uri}")),
         Err(error) => Check::failed(what, error).allow(&ec2::allowing_upload(target)),
     }

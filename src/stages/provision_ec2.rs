@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    cli::{ProviderKind, ProvisionArgs, Whereabouts},
+    cli::{Layout, ProviderKind, ProvisionArgs, ResultsArgs, Whereabouts},
     limits::{Deadline, Limit, humane},
+    logs::{prow, s3},
     provider::{
         self, ProvisionedHost,
         ec2::{
@@ -13,11 +14,13 @@ use crate::{
         },
     },
     report::{Exit, Failure, Leftover, escape_markdown},
-    stages::{Context, Outputs},
+    stages::{Context, Outputs, Stage},
 };
 
 /// What a launch that failed or was cancelled may still take: a cancelled step lives for 7.5 s.
 const UNWIND: Limit = Limit::secs(5);
+/// What it may take to say that the job has begun.
+const ANNOUNCE: Duration = Duration::from_secs(10);
 
 /// Carries the stage out, in a run that may take `whole` with all its stages.
 ///
@@ -25,15 +28,20 @@ const UNWIND: Limit = Limit::secs(5);
 /// [`Failure`]; exit code 2 before anything is made.
 pub async fn run(
     args: &ProvisionArgs,
+    results: &ResultsArgs,
     whole: Duration,
     context: &mut Context,
 ) -> Result<Outputs, Failure> {
+    let target = results.target()?;
     let provider = provider::for_launch(args, whole, &context.env)?;
     refuse_another(args, context)?;
     context
         .store
         .update(|record| record.role_arn.clone_from(&args.role_arn))?;
     let deadline = context.deadline;
+    if let Some(target) = target {
+        announce(&target, args, results, context).await;
+    }
     let launched = match provider.launch(&mut context.store, deadline).await {
         Ok(launched) => launched,
         Err(failure) => {
@@ -53,6 +61,32 @@ pub async fn run(
         outputs = outputs.with("expires-at", expires_at.to_string());
     }
     Ok(outputs.with("run-id", context.run().id.clone()))
+}
+
+/// Says in the bucket that the job has begun, in the layouts that have a place for that. A job does not fail for want of it.
+async fn announce(
+    target: &s3::Target,
+    args: &ProvisionArgs,
+    results: &ResultsArgs,
+    context: &Context,
+) {
+    if results.layout == Layout::Flat {
+        return;
+    }
+    let record = context.store.record();
+    let build = prow::Build::of(&context.env, record, results.prow_job.as_deref());
+    let uploads = build.announcement(results.layout, record);
+    let deadline = context.deadline.within(ANNOUNCE);
+    let access = match ec2::Access::new(&context.env, args.role_arn.as_deref()) {
+        Ok(access) => match &args.region {
+            Some(region) => access.in_region(region),
+            None => access,
+        },
+        Err(error) => return tracing::warn!("{error}"),
+    };
+    if let Err(error) = Box::pin(target.upload(&uploads, &access, deadline)).await {
+        tracing::warn!("{error}");
+    }
 }
 
 /// A launch on EC2 that a host from elsewhere displaced in the record would be forgotten.
@@ -81,7 +115,10 @@ fn refuse_another(args: &ProvisionArgs, context: &Context) -> Result<(), Failure
 pub async fn unwind(context: &mut Context) {
     let record = context.store.record();
     // A host that an earlier run of this stage launched is none of this failure's business.
-    let begun = record.stages.last().map(|stage| stage.started);
+    let mut stages = record.stages.iter().rev();
+    let begun = stages
+        .find(|stage| stage.stage == Stage::ProvisionEc2.name())
+        .map(|stage| stage.started);
     if !record.steps.iter().any(|step| Some(step.at) >= begun) {
         return;
     }

@@ -3,10 +3,10 @@
 //! It needs no record, and no word of the run that left it. A dry run changes nothing at all.
 
 use crate::{
-    cli::ReapArgs,
+    cli::{ReapArgs, ReapProvider},
     github::api::Api,
-    provider::ec2::{Access, Janitor},
-    reap::{self, Fate, Pass, Repositories, Rules},
+    provider::{clusters, ec2},
+    reap::{self, Fate, Janitor, Pass, Repositories, Rules},
     report::{Exit, Failure, Leftover},
     stages::{Context, Outputs},
 };
@@ -19,16 +19,14 @@ pub async fn run(args: &ReapArgs, context: &mut Context) -> Result<Outputs, Fail
     let deadline = context.deadline;
     let repositories = repositories(args, context)?;
     let github = Api::new(&context.env)?;
-    let regions = args.regions.clone().unwrap_or_default().0;
-    let access = Access::new(&context.env, args.role_arn.as_deref())?;
-    let janitor = Janitor::open(&regions, &access, deadline).await?;
+    let janitor = janitor(args, context).await?;
     let seen = janitor.look(deadline).await?;
-    let answers = reap::ask(&github, &seen.resources, &repositories, deadline).await;
     let rules = Rules {
         now: seen.now,
         grace: args.grace,
         repositories,
     };
+    let answers = reap::ask(&github, &seen.resources, &rules, deadline).await;
     let verdicts = reap::judge(&seen.resources, &answers, &rules);
     let pass = Pass {
         janitor: &janitor,
@@ -52,6 +50,20 @@ pub async fn run(args: &ReapArgs, context: &mut Context) -> Result<Outputs, Fail
     conclude(&left, &unknown, trouble, args.dry_run)?;
     tracing::info!("nothing was left behind");
     Ok(Outputs::default())
+}
+
+/// Where to look.
+async fn janitor(args: &ReapArgs, context: &Context) -> Result<Janitor, Failure> {
+    let (env, deadline) = (&context.env, context.deadline);
+    Ok(match args.provider {
+        ReapProvider::Ec2 => {
+            let regions = args.regions.clone().unwrap_or_default().0;
+            let access = ec2::Access::new(env, args.role_arn.as_deref())?;
+            let ec2 = ec2::Janitor::open(&regions, &access, deadline).await?;
+            Janitor::Ec2(Box::new(ec2))
+        }
+        ReapProvider::Local => Janitor::Local(clusters::Janitor::open(env, deadline).await?),
+    })
 }
 
 /// Whose resources: those that are named, else those of the repository that this runs in.

@@ -5,7 +5,8 @@ use std::{io::Write as _, path::PathBuf};
 
 use super::{
     Context, Outputs, Stage, carry_out, conclude, deploy_manifests, gather_logs, install_kind,
-    out_of_time, provision_ec2, refuse, run_mnist_notebook_job, shielded::END_OF_CHAIN, teardown,
+    keep_log, out_of_time, provision_ec2, refuse, run_mnist_notebook_job, shielded::END_OF_CHAIN,
+    teardown,
 };
 use crate::{
     cancel::Cancel,
@@ -39,6 +40,7 @@ pub async fn run(mut args: RunArgs, mut env: Environment, cancelled: Cancel) -> 
             return Exit::Infrastructure;
         }
     };
+    keep_log(&store);
     let mut chain = Chain {
         context: Context {
             files: Files::new(&env),
@@ -94,7 +96,7 @@ async fn to_the_test(chain: &mut Chain, args: &RunArgs, rendered: Rendered) {
     let limit = args.provision_timeout;
     chain
         .stage(Stage::ProvisionEc2, limit, async |context| {
-            provision_ec2::run(&args.provision, args.whole(), context).await
+            provision_ec2::run(&args.provision, &args.results, args.whole(), context).await
         })
         .await;
     let limit = args.install_timeout;
@@ -126,7 +128,7 @@ async fn end(chain: &mut Chain, args: &RunArgs) -> Option<Outputs> {
     let limit = args.gather_timeout;
     let gathered = chain
         .aside(Stage::GatherLogs, limit, async |context| {
-            gather_logs::run(&args.gather, None, context).await
+            gather_logs::run(&args.gather, &args.results, None, context).await
         })
         .await;
     let teardown_args = TeardownArgs {
@@ -249,7 +251,7 @@ async fn check(args: &RunArgs, context: &mut Context) -> Result<Rendered, (Stage
         .map_err(|error| (Stage::ProvisionEc2, error.into()))?;
     install_kind::check(&args.install).map_err(at(Stage::InstallKind))?;
     run_mnist_notebook_job::read(&args.notebook).map_err(at(Stage::RunMnistNotebookJob))?;
-    gather_logs::check(&args.gather).map_err(at(Stage::GatherLogs))?;
+    gather_logs::check(&args.gather, &args.results).map_err(at(Stage::GatherLogs))?;
     context.deadline = Deadline::after(args.deploy_timeout).under(&context.deadline);
     let built = deploy_manifests::build(&args.deploy, context).await;
     let built = built.map_err(|failure| out_of_time(failure, context.deadline));

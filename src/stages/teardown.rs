@@ -74,7 +74,8 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     }
     let found = ended.found;
     let left = provider.prove_gone(&owner, deadline).await?;
-    report(context, &found, &left, ended.now);
+    let (left, in_use) = owner.part(left, deadline).await;
+    report(context, &found, &left, &in_use, ended.now);
     let mut instances: Vec<&str> = ids(&found, &left, "instance");
     // One that was asked to end first may have been gone before it could be found.
     instances.extend(
@@ -83,7 +84,8 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
             .filter(|id| !found.iter().chain(&left).any(|one| one.id == *id)),
     );
     if !left.is_empty() {
-        return Err(leftovers(context, &owner, &left, ended.refused, &instances));
+        let (left, refused) = ((&left[..], &in_use[..]), ended.refused);
+        return Err(leftovers(context, &owner, left, refused, &instances));
     }
     if let Some(failure) = ended.refused {
         return Err(failure);
@@ -92,11 +94,14 @@ pub async fn run(args: &TeardownArgs, context: &mut Context) -> Result<Outputs, 
     if owner.job.is_some() && !known && found.is_empty() {
         refuse_wrong_job(provider.as_ref(), &owner, context).await?;
     }
-    tracing::info!("nothing of {} is left", describe(&owner));
     if known {
         tunnel::stop(&context.store, deadline).await;
         forget(context)?;
     }
+    if !in_use.is_empty() {
+        return Err(leftovers(context, &owner, (&[], &in_use), None, &instances));
+    }
+    tracing::info!("nothing of {} is left", describe(&owner));
     Ok(Outputs::default()
         .with("terminated", instances.join("\n"))
         .with("leftovers", "")

@@ -146,3 +146,24 @@ async fn a_cancelled_deploy_leaves_what_it_applied() {
     assert_eq!(failure.exit, Exit::Cancelled);
     assert_eq!(failure.leftover, Leftover::Applied);
 }
+
+#[test]
+fn a_job_has_failed_where_its_status_or_its_record_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut context = context(dir.path());
+    let failed = |context: &mut Context, status: &str| {
+        context.env.set("JOB_STATUS", status);
+        context.job_failed()
+    };
+    assert!(failed(&mut context, "failure"));
+    // As within a composite action of somebody else, whatever has failed before.
+    assert!(!failed(&mut context, "success"));
+    let stage = serde_json::json!({"stage": "deploy-manifests", "started": "2026-11-21T12:00:00Z", "exit": 1});
+    let stage = serde_json::from_value(stage).unwrap();
+    context
+        .store
+        .update(|record| record.stages.push(stage))
+        .unwrap();
+    assert!(failed(&mut context, "success"));
+    assert!(!failed(&mut context, "cancelled"));
+}

@@ -3,7 +3,7 @@
 
 use crate::{
     github::event,
-    host::presence::with_presence,
+    host::{HostError, presence::with_presence},
     inputs::Environment,
     provider::ec2,
     report::{Exit, Failure, Leftover},
@@ -73,6 +73,29 @@ const fn may_be_the_host(exit: Exit) -> bool {
     )
 }
 
+/// Says why EC2 has ended the host, where it is lost: AWS may have taken spot capacity back.
+async fn with_reason_of_loss(mut failure: Failure, context: &Context) -> Failure {
+    let record = context.store.record();
+    let Some(host) = record.host.as_ref() else {
+        return failure;
+    };
+    let lost = HostError::lost(host);
+    let line = failure.line();
+    if !failure
+        .details
+        .iter()
+        .chain([&line])
+        .any(|text| text.contains(&lost))
+    {
+        return failure;
+    }
+    if let Some((reason, hint)) = ec2::reason_of_loss(record, &context.env).await {
+        failure.details.insert(0, reason);
+        failure.hint = hint.or(failure.hint);
+    }
+    failure
+}
+
 /// Says that the host is lost or was rebooted, where it is so, beside what failed for want of it.
 pub(super) async fn after<T>(
     stage: Stage,
@@ -85,7 +108,8 @@ pub(super) async fn after<T>(
                 context.store.record().host.as_ref(),
                 context.deadline.elapsed(),
             );
-            Err(with_presence(failure, host, &context.env, elapsed).await)
+            let failure = with_presence(failure, host, &context.env, elapsed).await;
+            Err(with_reason_of_loss(failure, context).await)
         }
         result => result,
     }

@@ -12,6 +12,7 @@ use zip::ZipArchive;
 use crate::{
     report::{Exit, Explain},
     set::objects::{SetError, values},
+    yaml,
 };
 
 /// An object, and where it was read.
@@ -59,6 +60,13 @@ impl Explain for ReadError {
             _ => None,
         }
     }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::Malformed(error) => error.details(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Reads the objects of files, directories and bundles, in the order of the paths. What is no object is left out, but each
@@ -71,8 +79,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Found>, ReadError> {
     for path in paths {
         let before = found.len();
         visit(path, is_manifest, &mut |file: &str, bytes: Vec<u8>| {
-            let text = String::from_utf8(bytes).map_err(unreadable(Path::new(file)))?;
-            take(file, &text, &mut found)
+            take(file, bytes, &mut found)
         })?;
         if found.len() == before {
             return Err(ReadError::Empty { path: path.clone() });
@@ -110,17 +117,18 @@ pub fn visit(
     }
 }
 
-/// Takes the objects of a text, with the documents that they stand in.
+/// Takes the objects of a file, with the documents that they stand in.
 ///
 /// # Errors
 /// [`ReadError::Malformed`].
-pub fn take(source: &str, text: &str, found: &mut Vec<Found>) -> Result<(), ReadError> {
+pub fn take(source: &str, bytes: Vec<u8>, found: &mut Vec<Found>) -> Result<(), ReadError> {
+    let text = yaml::decode(bytes).map_err(|fault| SetError::of(source, fault))?;
     // What kustomize reads is no object of a cluster.
     let is_object = |value: &Value| {
         let api_version = value["apiVersion"].as_str().unwrap_or_default();
         !api_version.starts_with("kustomize.config.k8s.io/")
     };
-    let values = values(source, text)?.into_iter();
+    let values = values(source, &text)?.into_iter();
     let values = values.filter(|(_, value)| is_object(value));
     found.extend(values.map(|(source, value)| Found { source, value }));
     Ok(())

@@ -6,32 +6,32 @@ use super::*;
 
 const SET: &str = "
 {apiVersion: v1, kind: List, items: [
-  {apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: n}},
-  {apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: n, uid: u, generation: 1}, spec: {replicas: 1},
+  {apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: 'n'}},
+  {apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: 'n', uid: u, generation: 1}, spec: {replicas: 1},
    status: {observedGeneration: 1, replicas: 1, updatedReplicas: 1}}]}
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: p, namespace: n, uid: p, ownerReferences: [{controller: true, uid: r}]}
+metadata: {name: p, namespace: 'n', uid: p, ownerReferences: [{controller: true, uid: r}]}
 spec: {containers: [{name: c}]}
 status:
   phase: Pending
   containerStatuses: [{name: c, image: 'gone:1', state: {waiting: {reason: ImagePullBackOff, message: 'not found'}}}]
 ---
-{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: r, namespace: n, uid: r, ownerReferences: [{controller: true, uid: u}]},
+{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: r, namespace: 'n', uid: r, ownerReferences: [{controller: true, uid: u}]},
  spec: {replicas: 1}, status: {readyReplicas: 0}}
 ---
-{apiVersion: a.example/v1, kind: Widget, metadata: {name: w, namespace: n}}
+{apiVersion: a.example/v1, kind: Widget, metadata: {name: w, namespace: 'n'}}
 ---
 {apiVersion: a.example/v1, kind: Gadget, status: {phase: Failed}}
 ---
-{apiVersion: b.example/v1, kind: Silent, metadata: {name: s, namespace: n}}
+{apiVersion: b.example/v1, kind: Silent, metadata: {name: s, namespace: 'n'}}
 ---
 {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: silents.b.example},
  spec: {group: b.example, names: {kind: Silent, plural: silents}, versions: [{name: v1}]},
  status: {conditions: [{type: Established, status: 'True'}, {type: NamesAccepted, status: 'True'}]}}
 ---
-{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: n}, spec: {suspend: true}}
+{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: 'n'}, spec: {suspend: true}}
 ---
 no: object
 ";
@@ -94,7 +94,7 @@ fn a_bundle_is_read_as_the_directory_that_it_unpacks_to() {
     let dir = tempfile::tempdir().unwrap();
     let tree = dir.path().join("tree/cluster-state/kind/namespaces/n");
     std::fs::create_dir_all(&tree).unwrap();
-    let object = "{apiVersion: a.example/v1, kind: Widget, metadata: {name: w, namespace: n}, status: {phase: Running}}";
+    let object = "{apiVersion: a.example/v1, kind: Widget, metadata: {name: w, namespace: 'n'}, status: {phase: Running}}";
     std::fs::write(tree.join("w.yaml"), object).unwrap();
     std::fs::write(tree.join("w.log"), "kind: nothing").unwrap();
     let bundle = dir.path().join("bundle.zip");

@@ -58,7 +58,10 @@ fn policy(words: &[&str]) -> Value {
 }
 
 fn of(stage: Stage) -> Value {
-    let s3: &[&str] = if matches!(stage, Stage::GatherLogs | Stage::Doctor) {
+    let s3: &[&str] = if matches!(
+        stage,
+        Stage::ProvisionEc2 | Stage::GatherLogs | Stage::Doctor
+    ) {
         &["--s3-uri=s3://logs/e2e"]
     } else {
         &[]
@@ -87,7 +90,14 @@ fn each_action_may_send_its_calls_and_no_others() {
         match stage {
             Stage::ProvisionEc2 => sends.extend(BESIDE.map(str::to_owned)),
             // Signed and sent without an SDK; the launch is provision-ec2's own request.
-            Stage::Doctor => sends.extend(["iam:GetRole", "ec2:RunInstances"].map(str::to_owned)),
+            Stage::Doctor => sends.extend(
+                [
+                    "iam:GetRole",
+                    "ec2:RunInstances",
+                    "servicequotas:GetServiceQuota",
+                ]
+                .map(str::to_owned),
+            ),
             _ => {}
         }
         let policy = of(stage);

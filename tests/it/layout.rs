@@ -10,11 +10,12 @@ use serde_yaml::Value;
 mod actions;
 pub(super) mod examples;
 mod inputs;
+mod troubleshooting;
 mod walls;
 
 use actions::{
     Action, NOT_OF_A_CHAIN, Output,
-    translated::{CREATE_CLUSTER, EXPORT},
+    translated::{CREATE_CLUSTER, EXPORT, ON_FAILURE, RUN_NOTEBOOK},
 };
 use inputs::{Input, name, options};
 
@@ -54,12 +55,13 @@ fn inputs_reach_the_binary_by_env_alone() {
         "action.yml".to_owned(),
         "$GITHUB_ACTION_PATH/actions/run.sh",
     );
-    let translated = (
-        "actions/create-cluster/action.yml".to_owned(),
-        "$GITHUB_ACTION_PATH/../run.sh",
-    );
-    for (path, script) in stages.into_iter().chain([chain, translated]) {
-        let is_stage = !path.contains("create-cluster");
+    let translated = ["create-cluster", "run-notebook"].map(|name| {
+        let path = format!("actions/{name}/action.yml");
+        (path, "$GITHUB_ACTION_PATH/../run.sh")
+    });
+    let theirs = translated.clone().map(|(path, _)| path);
+    for (path, script) in stages.into_iter().chain([chain]).chain(translated) {
+        let is_stage = !theirs.contains(&path);
         for step in steps(&path) {
             let run = text(&step, "run");
             assert!(
@@ -67,7 +69,7 @@ fn inputs_reach_the_binary_by_env_alone() {
                 "{path}: an expression in a script: {run}"
             );
             let Some(words) = run.strip_prefix(&format!("exec \"{script}\" ")) else {
-                if format!("run: {run}") == EXPORT {
+                if [EXPORT, ON_FAILURE].contains(&format!("run: {run}").as_str()) {
                     continue;
                 }
                 let uses = text(&step, "uses");
@@ -109,10 +111,11 @@ fn what_collects_and_ends_runs_in_a_job_that_was_cancelled() {
     for path in [
         "actions/gather-logs/action.yml",
         "actions/teardown/action.yml",
+        "actions/publish/action.yml",
         "action.yml",
     ] {
         for step in steps(path) {
-            let ends = ["gather-logs", "teardown"]
+            let ends = ["gather-logs", "teardown", "publish"]
                 .iter()
                 .any(|stage| text(&step, "run").ends_with(stage));
             let condition = text(&step, "if");
@@ -153,17 +156,23 @@ fn the_whole_chain_knows_the_inputs_and_outputs_of_every_stage() {
     assert_eq!(names.len(), all, "one name for two outputs: {names:?}");
 }
 
+/// An input of theirs goes to the variable of ours, or to none.
+#[track_caller]
+fn is_translated(env: &BTreeMap<String, Value>, theirs: &str, ours: Option<&str>) {
+    let expression = format!("${{{{ inputs.{theirs} }}}}");
+    let given = env
+        .iter()
+        .find(|(_, value)| value.as_str() == Some(&expression));
+    let variable = ours.map(variable);
+    assert_eq!(given.map(|(name, _)| name), variable.as_ref(), "{theirs}");
+}
+
 #[test]
 fn create_cluster_translates_each_input_but_the_one_that_is_not_needed() {
     let steps = steps("actions/create-cluster/action.yml");
     let env: BTreeMap<String, Value> = serde_yaml::from_value(steps[1]["env"].clone()).unwrap();
     for (theirs, ours) in CREATE_CLUSTER {
-        let expression = format!("${{{{ inputs.{theirs} }}}}");
-        let given = env
-            .iter()
-            .find(|(_, value)| value.as_str() == Some(&expression));
-        let variable = ours.map(variable);
-        assert_eq!(given.map(|(name, _)| name), variable.as_ref(), "{theirs}");
+        is_translated(&env, theirs, ours);
         if let Some(ours) = ours {
             let known = options("install-kind").iter().any(|one| name(one) == ours);
             assert!(known, "install-kind has no {ours}");
@@ -173,6 +182,27 @@ fn create_cluster_translates_each_input_but_the_one_that_is_not_needed() {
         text(&steps[1], "run").split(' ').next_back(),
         Some("--exact-name")
     );
+}
+
+#[test]
+fn run_notebook_translates_each_input_and_no_text_of_one_becomes_a_script() {
+    let steps = steps("actions/run-notebook/action.yml");
+    let of = |step: &Value, key: &str| -> BTreeMap<String, Value> {
+        serde_yaml::from_value(step[key].clone()).unwrap()
+    };
+    let env = of(&steps[1], "env");
+    for (theirs, ours) in RUN_NOTEBOOK {
+        is_translated(&env, theirs, ours);
+    }
+    let seconds = env["INPUT_CELL_TIMEOUT"].as_str();
+    assert_eq!(seconds, Some("${{ inputs.timeout }}s"));
+    let python = of(&steps[0], "with");
+    let version = python["python-version"].as_str();
+    assert_eq!(version, Some("${{ inputs.python-version }}"));
+    let command = of(&steps[2], "env");
+    let command = command["ON_FAILURE"].as_str();
+    assert_eq!(command, Some("${{ inputs.on-failure }}"));
+    assert!(text(&steps[2], "if").contains("steps.run.outcome == 'failure'"));
 }
 
 /// The page that has the tables of all inputs and outputs.

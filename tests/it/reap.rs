@@ -5,6 +5,8 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
+mod local;
+
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;

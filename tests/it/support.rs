@@ -2,6 +2,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod github;
+pub(crate) mod machine;
 pub(crate) mod proxy;
 pub(crate) mod sets;
 pub(crate) mod step;
@@ -12,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{Condvar, Mutex, OnceLock, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Name of the cluster that the tests share; whoever ran them deletes it.
@@ -116,59 +117,81 @@ pub(crate) fn binary() -> PathBuf {
 /// Kubeconfig of a `KinD` cluster that all tests of all rooms share: made by the first that asks, in any process,
 /// and used again while it is healthy. A test takes names of its own for all it makes.
 pub(crate) fn cluster() -> &'static Path {
-    static KUBECONFIG: OnceLock<PathBuf> = OnceLock::new();
+    match shared_cluster() {
+        Ok(kubeconfig) => kubeconfig,
+        Err(why) => panic!("{why}"),
+    }
+}
+
+/// The cluster that all share, or why there is none: tried once a process, for what cleans up must not panic.
+pub(crate) fn shared_cluster() -> &'static Result<PathBuf, String> {
+    static KUBECONFIG: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     KUBECONFIG.get_or_init(|| {
         let kubeconfig =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join("manifests-e2e-test.kubeconfig");
-        let path = kubeconfig.to_str().expect("the target directory is UTF-8");
+        let path = kubeconfig
+            .to_str()
+            .ok_or("the target directory is no UTF-8")?;
         let lock = File::create(std::env::temp_dir().join(format!("{CLUSTER}.lock")))
-            .expect("the lock file can be made");
-        lock.lock().expect("the lock can be had");
-        let exported = tool(
-            "kind",
-            &[
-                "export",
-                "kubeconfig",
-                "--name",
-                CLUSTER,
-                "--kubeconfig",
-                path,
-            ],
-        );
-        let healthy = exported.is_ok() && kubectl(path, "get --raw=/readyz --request-timeout=5s");
-        if !healthy {
-            tool("kind", &["delete", "cluster", "--name", CLUSTER])
-                .expect("a broken cluster can be deleted");
+            .and_then(|lock| lock.lock().map(|()| lock));
+        let _lock = lock.map_err(|error| format!("the lock of the shared cluster: {error}"))?;
+        let export = [
+            "export",
+            "kubeconfig",
+            "--name",
+            CLUSTER,
+            "--kubeconfig",
+            path,
+        ];
+        let found = tool("kind", &export)
+            .and_then(|_| kubectl(path, "get --raw=/readyz --request-timeout=5s"))
+            // One that came back with the Docker engine answers before it is whole, and not all the time.
+            .and_then(|()| settled(path));
+        if found.is_err() {
+            tool("kind", &["delete", "cluster", "--name", CLUSTER])?;
             let image = std::env::var("KIND_NODE_IMAGE").unwrap_or_default();
             let mut words = vec!["create", "cluster", "--name", CLUSTER, "--kubeconfig", path];
             if !image.is_empty() {
                 words.extend(["--image", &image]);
             }
-            tool("kind", &words).expect("a cluster can be created");
+            tool("kind", &words)?;
+            settled(path)?;
         }
-        // `kind create` comes back before any of these.
-        for condition in [
-            "wait --for=condition=Ready nodes --all --timeout=120s",
-            "-n kube-system rollout status daemonset/kube-proxy --timeout=120s",
-            "-n kube-system rollout status deployment/coredns --timeout=120s",
-            "-n default wait --for=create serviceaccount/default --timeout=120s",
-        ] {
-            assert!(
-                kubectl(path, condition),
-                "not true of the cluster: {condition}"
-            );
-        }
-        kubeconfig
+        Ok(kubeconfig)
     })
 }
 
-/// Whether a kubectl command, written with spaces, succeeds.
-fn kubectl(kubeconfig: &str, words: &str) -> bool {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests that need the cluster have nothing else to do"
+)]
+/// Waits for what `kind create` comes back before; the last refusal where two minutes were not enough.
+fn settled(kubeconfig: &str) -> Result<(), String> {
+    let limit = Instant::now() + Duration::from_mins(2);
+    for condition in [
+        "wait --for=condition=Ready nodes --all --timeout=30s",
+        "-n kube-system rollout status daemonset/kube-proxy --timeout=30s",
+        "-n kube-system rollout status deployment/coredns --timeout=30s",
+        "-n default wait --for=create serviceaccount/default --timeout=30s",
+    ] {
+        // A server that goes away for a moment ends a kubectl that waits.
+        while let Err(why) = kubectl(kubeconfig, condition) {
+            if Instant::now() > limit {
+                return Err(format!("not true of the shared cluster: {why}"));
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+    Ok(())
+}
+
+/// A kubectl command, written with spaces; what it said where it failed.
+fn kubectl(kubeconfig: &str, words: &str) -> Result<(), String> {
     let words: Vec<&str> = ["--kubeconfig", kubeconfig]
         .into_iter()
         .chain(words.split(' '))
         .collect();
-    tool("kubectl", &words).is_ok()
+    tool("kubectl", &words).map(drop)
 }
 
 /// What a program printed; its standard error where it failed.
@@ -229,7 +252,7 @@ fn a_proof_is_a_test_that_is_there() {
         proof(&format!("{here}a_proof_is_a_test_that_is_there")),
         Ok(())
     );
-    assert_eq!(proof("e2e/mnist/mnist.ipynb"), Ok(()));
+    assert_eq!(proof("e2e/digits/digits.ipynb"), Ok(()));
     for missing in ["sandbox", "tool", "nowhere"] {
         assert!(proof(&format!("{here}{missing}")).is_err(), "{missing}");
     }

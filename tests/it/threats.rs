@@ -18,7 +18,7 @@ struct Threat {
     open: &'static str,
 }
 
-const THREATS: [Threat; 16] = [
+const THREATS: [Threat; 20] = [
     Threat {
         feared: "text of a pull request (title, branch, input) reaches a shell",
         defence: "actions pass inputs by `env:` alone; the binary reads the event's JSON itself, and quotes what goes to a host",
@@ -32,11 +32,45 @@ const THREATS: [Threat; 16] = [
     },
     Threat {
         feared: "code of a fork runs where our secrets are",
-        defence: "under `pull_request_target` and `workflow_run` nothing of a fork runs, exit 2, unless `MANIFESTS_E2E_FORK_SHA` names its one whole commit, and that is what is checked out",
+        defence: "under `pull_request_target` and `workflow_run` nothing of a fork runs, exit 2, unless `MANIFESTS_E2E_FORK_SHA` names its one whole commit, and that is what is checked out; under `issue_comment` on a pull request nothing runs in a workspace that was moved to another commit, unless it is that one",
         proofs: &[
             "tests/it/actions/untrusted.rs::code_of_a_fork_is_refused_where_our_secrets_are",
             "tests/it/actions/untrusted.rs::a_fork_is_opted_in_by_one_whole_commit_and_no_other",
+            "tests/it/actions/untrusted.rs::a_comment_runs_what_the_workflow_is_of_or_the_commit_that_was_named",
             "tests/it/actions/untrusted.rs::an_event_that_cannot_be_read_is_refused",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "a stranger's configuration decides what runs where our secrets are",
+        defence: "under `pull_request_target` and `issue_comment` `plan` reads the base's, whatever is checked out, unless `MANIFESTS_E2E_FORK_SHA` names the head; titles and branches go into a file of JSON alone",
+        proofs: &[
+            "tests/it/plan/trust.rs::the_configuration_is_the_bases_where_the_event_has_secrets",
+            "tests/it/plan/trust.rs::text_of_a_pull_request_is_data",
+            "src/plan/subject/tests.rs::what_is_no_commit_and_no_repository_never_becomes_a_word_of_git",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "a comment of a stranger runs something where our secrets are",
+        defence: "`commands` hears only persons whom GitHub says may write, in comments that were just made; of a fork it gives no commit but the head that the comment names in full; its outputs are names that the workflow lists and a SHA of GitHub's; where GitHub does not say, nothing runs",
+        proofs: &[
+            "tests/it/commands.rs::strangers_are_not_heard",
+            "tests/it/commands.rs::bots_edits_code_and_quotes_ask_for_nothing",
+            "tests/it/commands.rs::of_a_fork_only_the_commit_that_was_read_runs",
+            "tests/it/commands.rs::nothing_runs_where_github_does_not_say_who_may",
+            "tests/it/commands.rs::text_of_a_comment_and_of_a_pull_request_gets_nowhere",
+        ],
+        open: "",
+    },
+    Threat {
+        feared: "text of a pod or a pull request acts, or a secret is shown, where a result is published",
+        defence: "on GitHub it stands in blocks of code that it cannot end, cut to what GitHub takes; what looks like a secret, and the secrets of the step's environment, go before anything is sent; a comment that somebody else wrote is never taken for ours",
+        proofs: &[
+            "src/publish/text.rs::text_of_anybody_never_leaves_its_block",
+            "tests/it/publish/comment.rs::text_of_a_pod_is_no_markdown_and_names_nobody",
+            "tests/it/publish/comment.rs::a_comment_that_is_not_ours_is_let_be",
+            "tests/it/publish/commits.rs::text_of_a_pull_request_and_of_a_pod_is_data",
         ],
         open: "",
     },
@@ -68,11 +102,13 @@ const THREATS: [Threat; 16] = [
     },
     Threat {
         feared: "port 22 or the API server is open to the world",
-        defence: "a security group per job, open to the runner's address alone, also when that changes; `/0` is refused; the API server listens on the host's loopback",
+        defence: "a security group per job, open to the runner's address alone, also when that changes; ranges wider than /8 are refused, and an earlier attempt's address goes; the API server listens on the host's loopback",
         proofs: &[
+            "src/provider/ec2/launch/spec.rs::what_cannot_be_is_refused_by_name",
+            "src/provider/ec2/launch/network/tests.rs::an_adopted_group_lets_in_this_attempt_alone",
             "tests/it/provider/provision_ec2.rs::what_cannot_be_is_refused_before_any_request",
             "tests/it/host/faults.rs::sandbox_a_runner_with_a_new_address_is_let_in_and_the_old_one_no_longer",
-            "src/kind.rs::the_template_takes_workers_and_stays_on_the_loopback",
+            "src/kind/tests.rs::the_template_takes_workers_and_stays_on_the_loopback",
             "src/host/tunnel.rs::only_the_port_of_the_server_changes",
         ],
         open: "",
@@ -87,11 +123,20 @@ const THREATS: [Threat; 16] = [
         open: "",
     },
     Threat {
+        feared: "a test that runs on the runner is given our credentials",
+        defence: "it gets a list of variables that may pass, and none with a credential is among them",
+        proofs: &["tests/it/notebook/runner.rs::a_test_gets_what_it_needs_and_no_credential"],
+        open: "it runs as the runner's user, and can read what that user can: run there only what you would run in a step of your own",
+    },
+    Threat {
         feared: "a reader of logs or bundle finds a secret",
-        defence: "Secrets' values are never collected; their literals (raw, base64) and what looks like a secret (PEM, AKIA, JWT) go, and a file that keeps one is left out; each line of a key and every token are masked",
+        defence: "Secrets' values are never collected; their literals go in every encoding of the tests' table, and so does what stands under a secret's name (`password`, `token`, `*_KEY`, …) in any object or log, and what looks like a secret (PEM, AKIA, JWT); names of references (`secretName`, `tokenPath`), numbers and names of objects stay; a file that keeps one is left out; where Secrets cannot be listed, the logs of containers that use them are left out; each line of a key and every token are masked",
         proofs: &[
             "src/logs/redact/tests.rs::a_secret_planted_anywhere_never_survives",
             "src/logs/redact/tests.rs::what_looks_like_a_secret_goes",
+            "src/logs/redact/tests.rs::a_known_secret_goes_in_each_notation_and_keeps_one_mark",
+            "src/logs/redact/tests/objects.rs::what_stands_under_a_secrets_name_is_masked_in_any_object_and_known_for_the_logs",
+            "tests/it/logs/gather_logs/unlisted.rs::a_server_that_does_not_list_secrets_is_said_first_and_no_log_that_may_hold_one_is_taken",
             "src/github/commands.rs::each_line_of_a_key_is_masked_and_nothing_that_is_no_secret",
             "tests/it/logs/gather_logs.rs::sandbox_a_planted_secret_is_nowhere_and_every_log_is_there",
             "tests/it/actions/secrets.rs::sandbox_no_credential_reaches_the_host_the_bundle_or_a_list_of_processes",
@@ -129,7 +174,7 @@ const THREATS: [Threat; 16] = [
     },
     Threat {
         feared: "a tag that somebody wrote leads `reap` astray, or an operator does",
-        defence: "it ends nothing at first sight, nothing of another repository, nothing of a run in progress; dry run by default; its policy reaches only what carries our tag",
+        defence: "it ends nothing at first sight, nothing of another repository, nothing that a job in progress may use; dry run by default; its policy reaches only what carries our tag",
         proofs: &["tests/it/reap.rs::sandbox_what_is_foreign_kept_or_unclear_is_not_touched"],
         open: "",
     },

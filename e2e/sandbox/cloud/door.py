@@ -11,6 +11,7 @@ import sessions
 from machines import LABEL, all_instances, docker, doom
 from moto.ec2.models import ec2_backends
 from permissions import bad_digest, policies, refuse
+from quotas import limits
 from werkzeug.serving import WSGIRequestHandler
 
 skew = threading.local()
@@ -87,6 +88,9 @@ class Door:
         elif path == "/sandbox/policies":
             policies.update(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
             answer = sorted(policies)
+        elif path == "/sandbox/quotas":
+            limits.update(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
+            answer = limits
         elif path == "/sandbox/calls":
             answer = self.calls
         elif path == "/sandbox/leftovers":

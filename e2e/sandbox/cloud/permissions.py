@@ -6,6 +6,7 @@ question for each resource that it touches, each with the tags of the request an
 
 import base64
 import fnmatch
+import json
 import re
 import zlib
 
@@ -141,6 +142,8 @@ def question_of_others(service: str, action: str, form: dict, method: str, path:
         role = iam_backends[ACCOUNT]["aws"].roles
         known = next((one.arn for one in role.values() if one.name == form.get("RoleName")), None)
         return f"iam:{action}", known or f"arn:aws:iam::{ACCOUNT}:role/{form.get('RoleName', '*')}", {}
+    if service == "servicequotas":
+        return f"servicequotas:{action}", f"arn:aws:servicequotas:us-east-1:{ACCOUNT}:ec2/any", {}
     return f"{service}:{action}", "*", {}
 
 
@@ -174,6 +177,8 @@ def error(service: str, status: str, code: str, message: str) -> tuple[str, str,
         return status, "text/xml", f"<Response><Errors>{inner}</Errors><RequestID>sandbox</RequestID></Response>"
     if service == "s3":
         return status, "application/xml", inner
+    if service == "servicequotas":
+        return status, "application/x-amz-json-1.1", json.dumps({"__type": f"{code}Exception", "message": message})
     return status, "text/xml", f"<ErrorResponse>{inner}<RequestId>sandbox</RequestId></ErrorResponse>"
 
 

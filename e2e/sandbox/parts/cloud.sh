@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# AWS: moto behind cloud/, whose instances are containers.
+# AWS: moto behind cloud/, whose instances are containers. Beside it what runs notebooks, for the tests of the driver.
 
 install_cloud() {
-  local want='moto[server,ec2,s3,ssm,sts,iam]==5.2.5 boto3'
+  local want='moto[server,ec2,s3,ssm,sts,iam]==5.2.5 boto3 nbclient nbconvert ipykernel'
   [ -x "$cache/venv/bin/moto_server" ] && made_of moto "$want" && return
-  step 'installing moto'
+  step 'installing moto and nbclient'
   # shellcheck disable=SC2086 # two words
   python3 -m venv "$cache/venv" && "$cache/venv/bin/pip" install -q $want
   mark moto "$want"

@@ -59,7 +59,23 @@ class Parts(unittest.TestCase):
         failed = self.bash("start cloud sh -c 'echo no such image >&2'; await cloud http://127.0.0.1:9/")
         self.assertEqual(failed.returncode, 1)
         self.assertIn("no such image", failed.stderr)
-        self.assertIn("the cloud does not answer", failed.stderr)
+        self.assertIn("the cloud does not answer on http://127.0.0.1:9/ and has ended", failed.stderr)
+
+    def test_what_runs_and_never_answers_is_told_from_what_ended(self):
+        script = "import signal; signal.pause()"
+        failed = self.bash(f"SANDBOX_PATIENCE=1; start cloud python3 -c '{script}' ec2.py; await cloud http://127.0.0.1:9/")
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("the cloud does not answer on http://127.0.0.1:9/ and runs, with a load of", failed.stderr)
+        self.assertEqual(self.bash("halt cloud").returncode, 0)
+
+    def test_what_becomes_its_program_late_is_waited_for(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        serve = f"from http.server import *; HTTPServer(('127.0.0.1', {port}), SimpleHTTPRequestHandler).serve_forever()"
+        (self.cache / "late").write_text(f'sleep 3; exec python3 -c "{serve}" ec2.py')
+        answered = self.bash(f"start cloud sh {self.cache}/late; await cloud http://127.0.0.1:{port}/")
+        self.addCleanup(self.bash, "halt cloud")
+        self.assertEqual((answered.returncode, answered.stderr), (0, ""))
 
     def test_a_product_is_made_again_when_what_it_is_made_of_changes(self):
         self.assertEqual(self.bash("mark kube one; made_of kube one && ! made_of kube two").returncode, 0)

@@ -48,7 +48,9 @@ fn needed(kind: &str) -> BTreeSet<(String, String)> {
 #[tokio::test(start_paused = true)]
 async fn an_aggregated_api_that_is_down_for_a_while_is_asked_again() {
     let (client, looks) = server(5);
-    let discovered = discover(&client, &needed("NetworkPolicy")).await.unwrap();
+    let discovered = discover(&client, &needed("NetworkPolicy"), &BTreeSet::new())
+        .await
+        .unwrap();
     assert_eq!(looks.load(Ordering::SeqCst), 6);
     assert_eq!(discovered.resources[0].kind, "NetworkPolicy");
     assert_eq!(discovered.namespaces["n"]["a"], "b");
@@ -61,7 +63,7 @@ async fn an_aggregated_api_that_is_down_for_a_while_is_asked_again() {
 #[tokio::test(start_paused = true)]
 async fn one_that_stays_down_is_infrastructure_and_no_missing_kind() {
     let (client, looks) = server(usize::MAX);
-    let error = discover(&client, &needed("NetworkPolicy"))
+    let error = discover(&client, &needed("NetworkPolicy"), &BTreeSet::new())
         .await
         .unwrap_err();
     assert!(matches!(error, DiscoverError::Stale { .. }), "{error}");
@@ -73,7 +75,9 @@ async fn one_that_stays_down_is_infrastructure_and_no_missing_kind() {
 #[tokio::test(start_paused = true)]
 async fn one_that_the_set_does_not_need_holds_nothing_up() {
     let (client, looks) = server(usize::MAX);
-    let discovered = discover(&client, &BTreeSet::new()).await.unwrap();
+    let discovered = discover(&client, &BTreeSet::new(), &BTreeSet::new())
+        .await
+        .unwrap();
     assert_eq!(looks.load(Ordering::SeqCst), 1);
     assert!(discovered.stale.contains("projectcalico.org"));
 }
@@ -84,4 +88,30 @@ fn what_a_stale_version_said_last_is_still_there() {
     assert_eq!(stale, ["projectcalico.org/v3"]);
     assert_eq!(kinds[0].resource.plural, "networkpolicy");
     assert!(kinds[0].listable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_that_may_not_be_listed_are_looked_at_one_by_one() {
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let denied = json!({"message": "namespaces is forbidden: User \"u\" cannot list resource \"namespaces\" in API group \"\""});
+        let (code, answer) = match request.uri().path() {
+            "/apis" | "/api" => (200, json!({"items": []})),
+            "/api/v1/namespaces/own" => (
+                200,
+                json!({"metadata": {"name": "own", "labels": {"a": "b"}}}),
+            ),
+            "/api/v1/namespaces/gone" => (404, json!({"message": "not found"})),
+            _ => (403, denied),
+        };
+        let answer = Response::builder()
+            .status(code)
+            .body(Body::from(answer.to_string().into_bytes()));
+        async move { Ok::<_, tower::BoxError>(answer.unwrap()) }
+    });
+    let client = Client::new(service, "default");
+    let within = ["own", "gone", "hidden"].map(str::to_owned).into();
+    let discovered = discover(&client, &BTreeSet::new(), &within).await.unwrap();
+    let names: Vec<&String> = discovered.namespaces.keys().collect();
+    assert_eq!(names, ["hidden", "own"]);
+    assert_eq!(discovered.namespaces["own"]["a"], "b");
 }

@@ -219,3 +219,19 @@ fn a_right_that_is_missing_is_told_from_a_policy_whatever_the_verb() {
         assert_eq!(classify(&refused, &Given::default()), Class::Forbidden);
     }
 }
+
+#[test]
+fn a_value_of_the_wrong_type_is_no_change_of_an_older_object() {
+    let change = "Job.batch \"j\" is invalid: spec.template: Invalid value: x: field is immutable";
+    assert!(is_immutable(change));
+    let wrong = "failed to create typed patch object (n/c; /v1, Kind=ConfigMap): .immutable: expected boolean, got \
+                 &value.valueUnstructured{Value:\"it is immutable\"}";
+    assert!(!is_immutable(wrong));
+}
+
+#[test]
+fn a_value_that_fits_its_schema_and_not_its_type_is_wrong_for_good() {
+    let text = "failed to convert new object (n/store; apps/v1, Kind=Deployment) to proper version: unable to convert unstructured \
+                object to apps/v1, Kind=Deployment: quantities must match the regular expression '^([+-]?[0-9.]+)$'";
+    assert_eq!(class(500, text), Class::Invalid);
+}

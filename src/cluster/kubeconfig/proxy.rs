@@ -21,15 +21,14 @@ pub(super) fn of_kubeconfig(kubeconfig: &Kubeconfig, context: &str) -> Option<St
 
 /// The environment's proxy for a server; none where it is not meant for that server, or is no URL.
 pub(super) fn of_environment(server: &Uri, env: &Environment) -> Option<Uri> {
-    let either = |upper: &str, lower: &str| env.get(upper).or_else(|| env.get(lower));
-    let proxy =
-        either("HTTPS_PROXY", "https_proxy").or_else(|| either("ALL_PROXY", "all_proxy"))?;
+    let (_, proxy) = env.https_proxy()?;
     if server.host().is_some_and(is_this_machine) {
         return None;
     }
+    let no_proxy = env.get("NO_PROXY").or_else(|| env.get("no_proxy"));
     let matcher = Matcher::builder()
         .https(proxy)
-        .no(either("NO_PROXY", "no_proxy").unwrap_or_default())
+        .no(no_proxy.unwrap_or_default())
         .build();
     matcher.intercept(server)?;
     // With the name and password that it may hold, which the match has taken out.

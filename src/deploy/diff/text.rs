@@ -1,12 +1,14 @@
 //! Two states of an object as a unified diff of YAML, without what only the server writes, without secrets.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
 use similar::TextDiff;
 
-use crate::api::ObjectId;
+use crate::{api::ObjectId, yaml};
 
+/// A definition of megabytes may take minutes to be compared well. After so long it is compared coarsely.
+const LONGEST: Duration = Duration::from_secs(2);
 /// What `kubectl apply` keeps beside an object: all of it again, a Secret's values too.
 const APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -19,17 +21,15 @@ pub(super) fn diff(id: &ObjectId, live: &Value, wanted: &Value) -> Option<String
     if id.is("", "Secret") {
         mask(&mut live, &mut wanted);
     }
-    let (live, wanted) = (yaml(&live), yaml(&wanted));
-    let diff = TextDiff::from_lines(&live, &wanted);
+    let (live, wanted) = (yaml::write(&live), yaml::write(&wanted));
+    let diff = TextDiff::configure()
+        .timeout(LONGEST)
+        .diff_lines(&live, &wanted);
     let text = diff
         .unified_diff()
         .header(&format!("{id} (live)"), &format!("{id} (wanted)"))
         .to_string();
     Some(text)
-}
-
-fn yaml(value: &Value) -> String {
-    serde_yaml::to_string(value).expect("a value can be written")
 }
 
 /// An object without what a server adds to each on its own.

@@ -20,7 +20,7 @@ async fn registry() -> String {
 
 fn pod(name: &str, image: &str, policy: &str) -> String {
     format!(
-        "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: n}}, spec: {{containers: \
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: 'n'}}, spec: {{containers: \
          [{{image: '{image}', imagePullPolicy: {policy}}}]}}}}\n---\n"
     )
 }

@@ -127,8 +127,8 @@ fn remaining(server: Server, (from, to): (u64, u64), left: u32) -> Server {
     server.says((from, to), (Method::GET, "n"), (200, live))
 }
 
-const IN_NAMESPACE: &str = "{apiVersion: v1, kind: Namespace, metadata: {name: n}}\n---\n\
-                            {apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: n}}";
+const IN_NAMESPACE: &str = "{apiVersion: v1, kind: Namespace, metadata: {name: 'n'}}\n---\n\
+                            {apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: 'n'}}";
 
 #[tokio::test(start_paused = true)]
 async fn what_is_in_a_namespace_that_is_being_deleted_waits_for_the_next() {
@@ -154,7 +154,7 @@ async fn a_namespace_that_goes_and_is_not_of_the_set_is_named() {
     let mut live = namespace("old", "1", "Terminating");
     live["metadata"]["deletionTimestamp"] = json!(DELETED);
     let server = Server::new().lists("namespaces", vec![vec![live]]);
-    let member = CONFIG.replace("name: c", "name: c, namespace: n");
+    let member = CONFIG.replace("name: c", "name: c, namespace: 'n'");
     let (result, took, server) = server.deploy(&member, "45m").await;
     let error = result.unwrap_err();
     assert_eq!(error.exit(), Exit::TestFailed);

@@ -31,9 +31,17 @@ fn calls(webhook: &str, service: &str, namespace: &str, end: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn an_object_that_does_not_fit_its_definition_is_given_up_after_a_minute() {
     let set = format!("{WIDGET}\n---\n{DEFINITION}\n---\n{CONFIG}");
-    for waits in [true, false] {
+    // No older one can be served where it was not there before: it is 201, then.
+    for (waits, code, seconds) in [
+        (true, 200, 60..=64),
+        (false, 200, 60..=64),
+        (true, 201, 0..=2),
+    ] {
         let patch = (Method::PATCH, "w");
-        let mut server = with_definition().says((0, 10_000), patch, (500, message(TYPO)));
+        let definition = (Method::PATCH, "widgets.a.example");
+        let mut server = with_definition()
+            .says((0, 10_000), patch, (500, message(TYPO)))
+            .says((0, 10_000), definition, (code, established("u", "2")));
         server.waits = waits;
         let (result, took, _) = server.deploy(&set, "45m").await;
         let error = result.unwrap_err();
@@ -44,7 +52,7 @@ async fn an_object_that_does_not_fit_its_definition_is_given_up_after_a_minute()
         );
         let hint = error.hint().unwrap();
         assert!(hint.contains("definition of its kind"), "{hint}");
-        assert!((60..=64).contains(&took), "{took}");
+        assert!(seconds.contains(&took), "{code}: {took}");
     }
 }
 
@@ -181,7 +189,7 @@ async fn what_only_others_can_end_is_over_when_nothing_moves() {
     let end = "no endpoints available for service \"hook\"";
     for (code, body) in [
         (500, calls("w.example", "hook", "other", end)),
-        (500, message("something is odd")),
+        (500, message("etcdserver: leader changed")),
     ] {
         let said = body["message"].as_str().unwrap().to_owned();
         let server = Server::new().says((0, 10_000), (Method::PATCH, "c"), (code, body));
@@ -190,10 +198,29 @@ async fn what_only_others_can_end_is_over_when_nothing_moves() {
         assert_eq!(error.exit(), Exit::TestFailed);
         assert_eq!(
             error.to_string(),
-            format!("nothing moved for 8m: ConfigMap default/c: {said}")
+            format!("nothing moved for 5m: ConfigMap default/c: {said}")
         );
-        assert!((480..=490).contains(&took), "{took}");
+        assert!((300..=310).contains(&took), "{took}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_alone_the_server_stumbles_over_is_given_up_after_a_minute() {
+    let said = "unsupported role reference kind: \"role\"";
+    let server = || Server::new().says((0, 10_000), (Method::PATCH, "c"), (500, message(said)));
+    let (result, took, _) = server().deploy(CONFIG, "45m").await;
+    let error = result.unwrap_err();
+    assert_eq!(error.exit(), Exit::TestFailed);
+    assert_eq!(
+        error.to_string(),
+        format!("the cluster refused ConfigMap default/c: {said}")
+    );
+    assert!((60..=75).contains(&took), "{took}");
+    // A server that answers nothing well is in trouble itself.
+    let mut server = server();
+    server.faults = vec![(1, 100_000, Fault::Says(500))];
+    let error = server.deploy(CONFIG, "45m").await.0.unwrap_err();
+    assert_eq!(error.exit(), Exit::Infrastructure);
 }
 
 #[tokio::test(start_paused = true)]

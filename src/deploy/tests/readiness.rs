@@ -303,7 +303,7 @@ async fn a_node_that_may_be_added_is_given_more_time() {
         "message": "0/1 nodes are available: 1 Insufficient cpu.", "lastTransitionTime": "2026-01-01T00:00:00Z"}]});
     let mut pod = pod("a-1", unscheduled);
     pod["metadata"]["ownerReferences"] = json!([{"controller": true, "uid": "rs"}]);
-    for (grows, seconds) in [(false, 480..=485), (true, 1200..=1205)] {
+    for (grows, seconds) in [(false, 300..=305), (true, 1200..=1205)] {
         let mut server = Server::new()
             .lists("deployments", vec![vec![deployment(0)]])
             .lists("replicasets", vec![vec![set.clone()]])
@@ -312,5 +312,22 @@ async fn a_node_that_may_be_added_is_given_more_time() {
         let (result, took, _) = server.deploy(DEPLOYMENT, "45m").await;
         assert_eq!(result.unwrap_err().exit(), Exit::TestFailed);
         assert!(seconds.contains(&took), "{took}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_set_that_no_node_takes_is_ready_and_that_is_said() {
+    let set = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: d}, spec: {template: {spec: {containers: []}}}}";
+    for (nodes, said) in [
+        (0, Some("no node is as its pods want one, so it has none")),
+        (1, None),
+    ] {
+        let counts = json!({"observedGeneration": 1, "desiredNumberScheduled": nodes, "numberReady": nodes, "updatedNumberScheduled": nodes});
+        let live = json!({"metadata": {"name": "d", "namespace": "default", "uid": "u", "generation": 1, "resourceVersion": "2"},
+            "spec": {}, "status": counts});
+        let server = Server::new().lists("daemonsets", vec![vec![live]]);
+        let (result, _, journal) = server.deploy_all(set, "45m").await;
+        result.unwrap();
+        assert_eq!(journal.objects[0].assumed.as_deref(), said);
     }
 }

@@ -36,6 +36,7 @@ pub(super) struct Says {
 }
 
 /// A server, and what it will do when; times are seconds since its begin.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(super) struct Server {
     begun: Instant,
     pub(super) faults: Vec<(u64, u64, Fault)>,
@@ -57,8 +58,17 @@ pub(super) struct Server {
     pub(super) waits_for_namespaces: bool,
     /// Whether nodes may be added.
     pub(super) grows: bool,
+    /// Whether what cannot be changed is made anew.
+    pub(super) recreates: bool,
+    /// From when on, and how long, the list of a kind takes after it was made, by plural.
+    pub(super) slow: Vec<(u64, u64, &'static str)>,
+    /// How many seconds its clock is ahead of ours.
+    pub(super) ahead: i64,
+    /// What it warns of beside each answer to what is applied.
+    pub(super) warning: Option<&'static str>,
     /// When each object was sent, by name.
     pub(super) sent: Mutex<Vec<(u64, String)>>,
+    deleted: Mutex<Vec<String>>,
 }
 
 impl Server {
@@ -75,7 +85,12 @@ impl Server {
             ready_when: ready::ReadyWhen::default(),
             waits_for_namespaces: false,
             grows: false,
+            recreates: false,
+            slow: Vec::new(),
+            ahead: 0,
+            warning: None,
             sent: Mutex::default(),
+            deleted: Mutex::default(),
         }
     }
 
@@ -109,6 +124,11 @@ impl Server {
         of_it.map(|(at, _)| *at).collect()
     }
 
+    /// What was deleted, by name.
+    pub(super) fn deleted(&self) -> Vec<String> {
+        self.deleted.lock().unwrap().clone()
+    }
+
     fn seconds(&self) -> u64 {
         self.begun.elapsed().as_secs()
     }
@@ -119,6 +139,20 @@ impl Server {
     }
 
     async fn answer(&self, request: Request<Body>) -> Result<Response<Answered>, tower::BoxError> {
+        let is_applied = request.method() == Method::PATCH;
+        let mut answer = self.respond(request).await?;
+        let date = Timestamp::now() + jiff::SignedDuration::from_secs(self.ahead);
+        let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        answer.headers_mut().insert("Date", date.parse()?);
+        if let Some(warning) = self.warning.filter(|_| is_applied) {
+            answer
+                .headers_mut()
+                .insert("Warning", format!("299 - \"{warning}\"").parse()?);
+        }
+        Ok(answer)
+    }
+
+    async fn respond(&self, request: Request<Body>) -> Result<Response<Answered>, tower::BoxError> {
         let now = self.seconds();
         let fault = self.faults.iter().find(|(a, b, _)| (*a..*b).contains(&now));
         match fault {
@@ -137,6 +171,9 @@ impl Server {
         if request.method() == Method::PATCH && !query.contains("dryRun") {
             let mut sent = self.sent.lock().unwrap();
             sent.push((self.seconds(), name.clone()));
+        }
+        if request.method() == Method::DELETE {
+            self.deleted.lock().unwrap().push(name.clone());
         }
         let said = self.says.iter().find(|it| {
             let now = self.seconds();
@@ -175,19 +212,30 @@ impl Server {
                 told.chain(stream::pending()),
             )));
         }
+        let list = self.listed(&name);
+        let slow = self
+            .slow
+            .iter()
+            .find(|(from, _, it)| *it == name && now >= *from);
+        if let Some((_, span, _)) = slow {
+            self.until(now + span).await;
+        }
+        Ok(Response::new(list.to_string().into()))
+    }
+
+    fn listed(&self, name: &str) -> Value {
         let mut lists = self.lists.lock().unwrap();
         let become_so = self.becomes.as_ref();
         let become_so = become_so.filter(|(at, _)| name == "deployments" && self.seconds() >= *at);
         let items = match become_so {
             Some((_, now)) => vec![now.clone()],
-            None => match lists.get_mut(name.as_str()) {
+            None => match lists.get_mut(name) {
                 Some(lists) if lists.len() > 1 => lists.remove(0),
                 Some(lists) => lists[0].clone(),
                 None => Vec::new(),
             },
         };
-        let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items});
-        Ok(Response::new(list.to_string().into()))
+        json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items})
     }
 
     /// Deploys a set there; how it ended, after how many seconds, and what was done.
@@ -225,6 +273,7 @@ impl Server {
         let mut plan = plan(set).with_ready_when(&server.ready_when);
         plan.waits_for_namespaces = server.waits_for_namespaces;
         plan.grows = server.grows;
+        plan.recreates = server.recreates;
         let limit: Limit = limit.parse().unwrap();
         let (waits, deadline) = (server.waits, Deadline::after(limit));
         let (journal, result) = carry_out(&client, &plan, Known::new(), waits, deadline).await;

@@ -9,7 +9,7 @@ use crate::{
 fn knowing(secret: &str) -> Arc<Redactor> {
     let mut secrets = Secrets::default();
     secrets.add(secret.as_bytes());
-    Arc::new(Redactor::new(Marker::random(), &secrets, &BTreeSet::new()))
+    Arc::new(Redactor::new(Marker::random(), &secrets, BTreeSet::new()))
 }
 
 fn read(path: &Path, name: &str) -> String {
@@ -34,26 +34,26 @@ async fn files_are_clean_and_the_manifest_tells_what_is_there_and_what_is_not() 
     let redactor = knowing("hunter2-hunter2");
     bundle
         .add_text(
-            "a/system:x.yaml",
+            "a/System:x.yaml",
             "key: hunter2-hunter2".to_owned(),
             &redactor,
         )
         .await;
     bundle
-        .add_text("a/system-x.yaml", "other".to_owned(), &redactor)
+        .add_text("a/system:x.yaml", "other".to_owned(), &redactor)
         .await;
     bundle.missing(Gap {
         file: "kind/".into(),
         error: "no kind".into(),
     });
     let (path, entries) = bundle.finish(soon()).await.unwrap();
-    assert!(read(&path, "a/system-x.yaml").starts_with("key: <redacted len=15 id="));
+    assert!(read(&path, "a/System:x.yaml").starts_with("key: <redacted len=15 id="));
     let manifest: serde_json::Value = serde_json::from_str(&read(&path, "MANIFEST.json")).unwrap();
     assert_eq!(manifest["files"].as_array().unwrap().len(), 3);
     assert_eq!(entries.len(), 3);
     let first = entries
         .iter()
-        .find(|entry| entry.file == "a/system-x.yaml")
+        .find(|entry| entry.file == "a/System:x.yaml")
         .unwrap();
     assert_eq!(first.redactions, 1);
     assert!(

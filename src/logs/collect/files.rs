@@ -1,23 +1,23 @@
 //! What this job left on the runner: the stages' record, what was deployed, reports and the executed notebook.
 //!
-//! Files are taken by name; a kubeconfig, a key, or anything else of the state directory never is.
+//! Files are taken by name; a kubeconfig, a key, or anything else of the state directory never is, nor what other jobs left
+//! there.
 
 use std::{
     fs,
-    io::Read as _,
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use super::containers::{Clip, Clipped};
+use super::clip::{self, Clipped};
 use crate::{
     logs::{
         redact::{Redactor, structure},
         snapshot::Object,
     },
     record::Record,
+    yaml,
 };
 
 /// Larger files are no results of ours.
@@ -48,24 +48,17 @@ fn walk(state: &Path, below: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// By its ending, or by the name that a stage of ours gives it: no key and no kubeconfig has one of these.
 fn is_result(path: &Path) -> bool {
+    // Of other jobs, on a machine where the directory is shared, and of this stage.
+    if path.starts_with("runs") || path.starts_with("gathered") {
+        return false;
+    }
     let name = path
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default()
         .to_ascii_lowercase();
-    let kept_apart = [
-        "kubeconfig",
-        "key",
-        "id_",
-        "secret",
-        "token",
-        "credential",
-        "record",
-    ];
-    if kept_apart.iter().any(|word| name.contains(word)) || path.starts_with("gathered") {
-        return false;
-    }
     let extension = path.extension().and_then(|extension| extension.to_str());
     match extension {
         Some("ipynb" | "xml" | "log" | "tsv") => true,
@@ -80,11 +73,10 @@ fn is_result(path: &Path) -> bool {
 /// # Errors
 /// Why it cannot be read; then it must not be taken.
 pub fn objects(path: &Path) -> Result<Vec<Object>, String> {
-    let text = String::from_utf8(read(path)?.bytes).map_err(|error| error.to_string())?;
+    let text = yaml::decode(read(path)?.bytes).map_err(|fault| fault.to_string())?;
     let mut objects = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(&text) {
-        let value = Value::deserialize(document).map_err(|error| error.to_string())?;
-        match value {
+    for document in yaml::documents(&text) {
+        match document.read().map_err(|faults| faults[0].to_string())? {
             Value::Null => {}
             value => objects.push(Object::of(value).ok_or("a document in it is no object")?),
         }
@@ -98,7 +90,7 @@ pub fn rendered(objects: Vec<Object>, redactor: &Redactor) -> String {
     for mut object in objects {
         structure::scrub(&mut object, redactor);
         text.push_str("---\n");
-        text.push_str(&yaml(&object.value));
+        text.push_str(&yaml::write(&object.value));
     }
     text
 }
@@ -110,21 +102,15 @@ pub fn rendered(objects: Vec<Object>, redactor: &Redactor) -> String {
 pub fn read(path: &Path) -> Result<Clipped, String> {
     let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
     if path.extension().is_some_and(|extension| extension == "log") {
-        let mut file = fs::File::open(path).map_err(|error| error.to_string())?;
-        let mut clip = Clip::new(super::containers::HEAD, super::containers::TAIL);
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match file.read(&mut buffer).map_err(|error| error.to_string())? {
-                0 => return Ok(clip.finish()),
-                read => clip.push(&buffer[..read]),
-            }
-        }
+        let file = fs::File::open(path).map_err(|error| error.to_string())?;
+        return clip::read(file, super::containers::HEAD, super::containers::TAIL)
+            .map_err(|error| error.to_string());
     }
     if size > LARGEST {
         return Err(format!("it has {} MiB", size / 1024 / 1024));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    Ok(Clipped { bytes, left_out: 0 })
+    Ok(Clipped::whole(bytes))
 }
 
 /// How the stages went, without the ways to the host.
@@ -147,11 +133,6 @@ pub fn stages(record: &Record) -> String {
     format!("{text:#}\n")
 }
 
-/// A value as YAML.
-pub fn yaml(value: &Value) -> String {
-    serde_yaml::to_string(value).unwrap_or_else(|_| value.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +152,10 @@ mod tests {
             "gathered/old-report.json",
             "tunnel.log",
             "kind.yaml",
+            "tests/tokenizer/grid_search_key.ipynb",
+            "runs/1234/rendered.yaml",
+            "runs/1234/tunnel.log",
+            "record-1.json",
         ] {
             let path = dir.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -187,6 +172,7 @@ mod tests {
                 "notebook/executed.ipynb",
                 "notebook/junit.xml",
                 "rendered.yaml",
+                "tests/tokenizer/grid_search_key.ipynb",
                 "tunnel.log"
             ]
         );

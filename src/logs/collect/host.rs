@@ -10,10 +10,10 @@ use std::{
 
 use futures::{StreamExt as _, stream};
 
-use super::containers::{Clip, Clipped};
+use super::clip::{self, Clipped};
 use crate::{
     host::{Command, Host},
-    limits::Deadline,
+    limits::{Deadline, Limit},
     logs::{layout, snapshot::Gap},
     record::HostKind,
     report::{Explain as _, one_line},
@@ -29,6 +29,9 @@ const HEAD: usize = 1024 * 1024;
 const TAIL: usize = 16 * 1024 * 1024;
 /// Bytes of all files of the nodes together.
 const BUDGET: u64 = 512 * 1024 * 1024;
+
+/// The fact that tells how long pods had to wait for their CPU.
+pub const CPU_STAT: &str = "cpu-stat";
 
 /// A file for the bundle.
 pub type Found = Result<(String, Clipped), Gap>;
@@ -67,10 +70,6 @@ impl Site<'_> {
                 "uname -a; uptime; cat /proc/loadavg; cat /etc/os-release".to_owned(),
             ),
             (
-                "dmesg",
-                "dmesg -T 2>/dev/null | tail -n 4000 | grep . || dmesg | tail -n 4000".to_owned(),
-            ),
-            (
                 "df",
                 "df -h -x overlay -x tmpfs; echo; df -i -x overlay -x tmpfs".to_owned(),
             ),
@@ -83,16 +82,32 @@ impl Site<'_> {
                 "sysctl fs.inotify fs.file-nr fs.file-max kernel.pid_max vm.max_map_count; true"
                     .to_owned(),
             ),
-            (
-                "docker-ps",
-                format!(
-                    "docker ps -a --no-trunc {ours}--format 'table {{{{.Names}}}}\\t{{{{.Image}}}}\\t{{{{.Status}}}}\\t{{{{.RunningFor}}}}'"
-                ),
-            ),
-            ("docker-info", "docker info 2>&1".to_owned()),
-            ("docker-df", "docker system df".to_owned()),
         ];
+        // A machine that has no cluster of this job is somebody's own: what runs there is not ours to tell.
+        if self.kind == HostKind::Ssh || self.cluster.is_some() {
+            facts.extend([
+                (
+                    "dmesg",
+                    "dmesg -T 2>/dev/null | tail -n 4000 | grep . || dmesg | tail -n 4000".to_owned(),
+                ),
+                (
+                    "docker-ps",
+                    format!(
+                        "docker ps -a --no-trunc {ours}--format 'table {{{{.Names}}}}\\t{{{{.Image}}}}\\t{{{{.Status}}}}\\t{{{{.RunningFor}}}}'"
+                    ),
+                ),
+                ("docker-info", "docker info 2>&1".to_owned()),
+                ("docker-df", "docker system df".to_owned()),
+            ]);
+        }
         if let Some(cluster) = self.cluster {
+            // How long pods had to wait for their CPU: no API tells it.
+            facts.push((
+                CPU_STAT,
+                format!(
+                    "for node in $(docker ps -q --filter label=io.x-k8s.kind.cluster={cluster}); do docker exec $node sh -c 'cd /sys/fs/cgroup && find . -path \"*pod*\" -name cpu.stat | while read -r f; do echo \"== $f\"; grep -E \"^(nr|throttled)_\" \"$f\"; done'; done; true"
+                ),
+            ));
             // The last resort for a node that is stopped: it answers no `exec`.
             facts.push((
                 "nodes",
@@ -143,13 +158,7 @@ pub async fn facts(site: Site<'_>, deadline: Deadline) -> Vec<Found> {
             if output.status != 0 {
                 text = format!("{text}[exit code {}] {}\n", output.status, output.stderr);
             }
-            Ok((
-                file.clone(),
-                Clipped {
-                    bytes: text.into_bytes(),
-                    left_out: 0,
-                },
-            ))
+            Ok((file.clone(), Clipped::whole(text)))
         })
         .buffer_unordered(AT_ONCE)
         .collect()
@@ -173,8 +182,26 @@ pub async fn export(
     let Some(cluster) = site.cluster else {
         return Err(gap("no KinD cluster of this job is known".to_owned()));
     };
-    // A stopped node must not hold the others back: kind gives up on it by the time limit.
-    let limit = deadline.remaining().as_secs().saturating_sub(2).max(1);
+    let directory = format!("/tmp/manifests-e2e-logs-{:016x}", rand::random::<u64>());
+    let exported = bring(site, &directory, kind, cluster, archive, deadline).await;
+    // Also where the script was ended: what it wrote holds secrets.
+    let removal = site.command(format!("rm -rf {directory}"));
+    let soon = Deadline::after(Limit::secs(5));
+    drop(soon.bound(site.host.run(&removal, soon)).await);
+    exported.map_err(gap)
+}
+
+async fn bring(
+    site: Site<'_>,
+    directory: &str,
+    kind: &str,
+    cluster: &str,
+    archive: &Path,
+    deadline: Deadline,
+) -> Result<(), String> {
+    // A node that is stopped or hangs holds kind back: it has half the time, the rest is for what came until then.
+    let seconds = deadline.remaining().as_secs();
+    let (limit, packing) = ((seconds / 2).max(1), (seconds / 4).max(1));
     let script = format!(
         r#"set -e
 umask 077
@@ -182,42 +209,42 @@ read -r kind
 read -r cluster
 # Where install-kind leaves it on a host, whoever root is there.
 command -v "$kind" >/dev/null || kind=$(ls -t {{"$HOME",/home/*,/root}}/.cache/manifests-e2e/bin/kind-* 2>/dev/null | head -n 1)
-d=$(mktemp -d)
-trap 'rm -rf "$d"' EXIT
+d={directory}
+mkdir "$d"
 timeout -k 2 {limit} "$kind" export logs "$d/logs" --name "$cluster" >"$d/said" 2>&1 || said=$?
 # Copies of `pods`; binary logs, in which no secret could be found.
 rm -rf "$d"/logs/*/containers "$d"/logs/*/journal
 if [ -z "$(ls -A "$d/logs" 2>/dev/null)" ]; then cat "$d/said" >&2; exit "${{said:-1}}"; fi
 cp "$d/said" "$d/logs/kind-export.txt"
-a=$(mktemp /tmp/kind-logs-XXXXXX.tgz)
-tar -C "$d/logs" -cf - . | gzip -1 >"$a"
-chmod 644 "$a"
-printf %s "$a""#
+[ -z "$said" ] || echo "kind export logs ended with $said" >>"$d/logs/kind-export.txt"
+# What was packed when its time is up is read as far as it goes; the rest is told as missing.
+timeout -k 1 {packing} tar -C "$d/logs" -cf - . | gzip -1 >"$d/logs.tgz" || true
+# Who fetches it is not root.
+[ -z "$SUDO_UID" ] || chown -R "$SUDO_UID" "$d"
+printf ok"#
     );
     // Names come in by standard input: a shell would take a path with a space for two.
     let command = site.command(script).stdin(format!("{kind}\n{cluster}\n"));
     let output = deadline
         .bound(site.host.run(&command, deadline))
         .await
-        .map_err(|passed| gap(passed.to_string()))?
-        .map_err(|error| gap(one_line(&error.to_string())))?;
-    let remote = output.stdout.trim();
-    if output.status != 0 || !remote.starts_with("/tmp/kind-logs-") {
-        return Err(gap(format!(
+        .map_err(|passed| passed.to_string())?
+        .map_err(|error| one_line(&error.to_string()))?;
+    if output.status != 0 || output.stdout.trim() != "ok" {
+        return Err(format!(
             "kind export logs failed (exit code {}): {}",
             output.status,
             one_line(&output.stderr)
-        )));
+        ));
     }
-    let fetched = deadline
-        .bound(site.host.get(remote, archive, deadline))
+    deadline
+        .bound(
+            site.host
+                .get(&format!("{directory}/logs.tgz"), archive, deadline),
+        )
         .await
-        .map_err(|passed| gap(passed.to_string()))
-        .and_then(|got| got.map_err(|error| gap(describe(&error))));
-    let removal = site.command(format!("rm -f {remote}"));
-    let soon = deadline.within(Duration::from_secs(5));
-    drop(soon.bound(site.host.run(&removal, soon)).await);
-    fetched
+        .map_err(|passed| passed.to_string())
+        .and_then(|got| got.map_err(|error| describe(&error)))
 }
 
 fn describe(error: &crate::host::HostError) -> String {
@@ -248,7 +275,13 @@ pub fn unpack(archive: &Path, mut take: impl FnMut(Found)) -> io::Result<()> {
             }));
             continue;
         }
-        let clipped = clip(&mut entry)?;
+        let (file, clipped) = match unpacked(file, &mut entry) {
+            Ok(found) => found,
+            Err(gap) => {
+                take(Err(gap));
+                continue;
+            }
+        };
         if clipped.bytes.is_empty() {
             continue;
         }
@@ -265,6 +298,22 @@ pub fn unpack(archive: &Path, mut take: impl FnMut(Found)) -> io::Result<()> {
     Ok(())
 }
 
+/// A file of the archive; one that the kubelet has rotated is compressed.
+fn unpacked(file: String, entry: &mut impl Read) -> Result<(String, Clipped), Gap> {
+    let broken = |file: &str, error: io::Error| Gap {
+        file: file.to_owned(),
+        error: format!("it cannot be read: {error}"),
+    };
+    let Some(name) = file.strip_suffix(".gz").map(str::to_owned) else {
+        let clipped = clip::read(entry, HEAD, TAIL).map_err(|error| broken(&file, error))?;
+        return Ok((file, clipped));
+    };
+    let clipped = clip::read(flate2::read::MultiGzDecoder::new(entry), HEAD, TAIL);
+    clipped
+        .map(|clipped| (name, clipped))
+        .map_err(|error| broken(&file, error))
+}
+
 /// Compressed or not text at all.
 fn is_binary(bytes: &[u8]) -> bool {
     const XZ: &[u8] = b"\xfd7zXZ";
@@ -272,13 +321,56 @@ fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(XZ) || bytes.starts_with(GZIP) || bytes[..bytes.len().min(4096)].contains(&0)
 }
 
-fn clip(entry: &mut impl Read) -> io::Result<Clipped> {
-    let mut clip = Clip::new(HEAD, TAIL);
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match entry.read(&mut buffer)? {
-            0 => return Ok(clip.finish()),
-            read => clip.push(&buffer[..read]),
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn rotated_logs_are_unpacked_and_a_broken_one_costs_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kind.tgz");
+        let gzip = |bytes: &[u8]| {
+            let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packer.write_all(bytes).unwrap();
+            packer.finish().unwrap()
+        };
+        let mut archive = tar::Builder::new(Vec::new());
+        let rotated = gzip(b"rotated line\n");
+        for (name, content) in [
+            (
+                "node/pods/n_p_1/c/0.log.20260822-100000.gz",
+                rotated.as_slice(),
+            ),
+            ("node/pods/n_p_1/c/0.log.20260822-110000.gz", b"no archive"),
+            ("node/pods/n_p_1/c/0.log", b"line\n"),
+            ("node/some.bin", b"a\0b"),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, name, content).unwrap();
         }
+        std::fs::write(&path, gzip(&archive.into_inner().unwrap())).unwrap();
+        let mut found = Vec::new();
+        unpack(&path, |file| {
+            found.push(match file {
+                Ok((file, clipped)) => {
+                    format!("{file}: {}", String::from_utf8(clipped.bytes).unwrap())
+                }
+                Err(gap) => format!("{} gap", gap.file),
+            });
+        })
+        .unwrap();
+        assert_eq!(
+            found,
+            [
+                "kind/node/pods/n_p_1/c/0.log.20260822-100000: rotated line\n",
+                "kind/node/pods/n_p_1/c/0.log.20260822-110000.gz gap",
+                "kind/node/pods/n_p_1/c/0.log: line\n",
+                "kind/node/some.bin gap",
+            ]
+        );
     }
 }

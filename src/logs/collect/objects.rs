@@ -17,6 +17,8 @@ use crate::{
 
 /// Objects in one answer.
 const PAGE: usize = 250;
+/// Secrets in one answer: a release of Helm may have a megabyte.
+const SECRETS_PAGE: usize = 50;
 const JSON: &str = "application/json";
 
 /// Fills the snapshot with all objects. What has come stays there when this future is dropped.
@@ -61,20 +63,23 @@ pub async fn collect(server: &Server, snapshot: &Mutex<Snapshot>) {
     // Where time runs out, what matters most is there.
     kinds.sort_by_key(|kind| importance(&kind.kind));
     stream::iter(&kinds)
-        .map(|kind| async move { (kind, list_all(server, kind).await) })
-        .buffer_unordered(CONCURRENCY)
-        .for_each(|(kind, (objects, error))| {
-            let mut snapshot = snapshot.lock().expect("nobody panics while holding it");
-            snapshot.objects.extend(objects);
-            if let Some(error) = error {
-                snapshot.gaps.push(Gap {
+        .map(async |kind| {
+            let ended = list_all(server, kind, snapshot).await;
+            with(&|snapshot| match &ended {
+                Ok(()) => snapshot.secrets_listed |= is_secret(kind),
+                Err(error) => snapshot.gaps.push(Gap {
                     file: layout::kind(&context, &kind.api_version(), &kind.kind),
                     error: error.to_string(),
-                });
-            }
-            futures::future::ready(())
+                }),
+            });
         })
+        .buffer_unordered(CONCURRENCY)
+        .collect::<()>()
         .await;
+}
+
+fn is_secret(kind: &Resource) -> bool {
+    kind.group.is_empty() && kind.kind == "Secret"
 }
 
 /// The kinds to list, each in the version that the server prefers, and the groups that are not up.
@@ -114,15 +119,19 @@ fn importance(kind: &str) -> usize {
         .unwrap_or(FIRST.len())
 }
 
-/// All objects of a kind, page by page; after an error those that came before it.
-async fn list_all(server: &Server, kind: &Resource) -> (Vec<Object>, Option<RequestError>) {
+/// Puts all objects of a kind into the snapshot, page by page: those that have come stay, whatever becomes of the rest.
+async fn list_all(
+    server: &Server,
+    kind: &Resource,
+    snapshot: &Mutex<Snapshot>,
+) -> Result<(), RequestError> {
     let api_version = kind.api_version();
-    let mut objects = Vec::new();
+    let limit = if is_secret(kind) { SECRETS_PAGE } else { PAGE };
     let mut next = String::new();
     let mut restarted = false;
     loop {
         let path = format!(
-            "{}?limit={PAGE}&continue={}",
+            "{}?limit={limit}&continue={}",
             kind.path(None, None),
             url::form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>()
         );
@@ -131,30 +140,46 @@ async fn list_all(server: &Server, kind: &Resource) -> (Vec<Object>, Option<Requ
             // The list became too old between two pages: from the start, once.
             Err(error) if error.is_expired() && !restarted => {
                 restarted = true;
-                objects.clear();
                 next.clear();
+                let is_other =
+                    |object: &Object| object.kind != kind.kind || object.api_version != api_version;
+                snapshot
+                    .lock()
+                    .expect("nobody panics while holding it")
+                    .objects
+                    .retain(is_other);
                 continue;
             }
-            Err(error) => return (objects, Some(error)),
+            Err(error) => return Err(error),
         };
         let items = page
             .get_mut("items")
             .and_then(Value::as_array_mut)
             .map(std::mem::take)
             .unwrap_or_default();
-        objects.extend(items.into_iter().map(|mut value| {
+        let objects = items.into_iter().map(|mut value| {
             // Items of a list do not say what they are.
             value["apiVersion"] = api_version.clone().into();
             value["kind"] = kind.kind.clone().into();
+            // Who wrote which field is half of an object, and nobody reads it.
+            if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+                metadata.remove("managedFields");
+            }
             Object {
                 api_version: api_version.clone(),
                 kind: kind.kind.clone(),
                 value,
+                file: String::new(),
             }
-        }));
+        });
+        snapshot
+            .lock()
+            .expect("nobody panics while holding it")
+            .objects
+            .extend(objects);
         text(&page, "/metadata/continue").clone_into(&mut next);
         if next.is_empty() {
-            return (objects, None);
+            return Ok(());
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::{
+    collections::HashSet,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -16,8 +17,8 @@ use axum::{
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::{containers::Clip, objects::served_kinds, *};
-use crate::logs::snapshot::Snapshot;
+use super::{objects::served_kinds, *};
+use crate::logs::snapshot::{Object, Snapshot};
 
 /// A server that speaks HTTP on this machine, and a client of it.
 async fn server(router: Router) -> Server {
@@ -146,7 +147,9 @@ async fn one_containers_refusal_does_not_cost_the_others_their_logs() {
             "containerStatuses": [running("proxy", 0), running("app", 2), {"name": "late", "restartCount": 0, "state": {"waiting": {"reason": "ImagePullBackOff"}}}],
             "initContainerStatuses": [running("init", 0)], "ephemeralContainerStatuses": [running("debug", 0)]},
     })));
-    let found: Vec<_> = containers::collect(&server, &snapshot).collect().await;
+    let found: Vec<_> = containers::collect(&server, &snapshot, &HashSet::new())
+        .collect()
+        .await;
     let (mut logs, mut gaps) = (Vec::new(), Vec::new());
     for found in found {
         match found {
@@ -200,20 +203,144 @@ fn each_kind_is_listed_once_in_the_preferred_version() {
     assert_eq!(stale, ["a.b/v1beta1"]);
 }
 
-#[test]
-fn a_long_log_keeps_whole_lines_of_both_ends() {
-    let mut clip = Clip::new(25, 25);
-    for line in 0..100 {
-        clip.push(format!("line {line:04}\n").as_bytes());
-    }
-    let clipped = clip.finish();
-    let text = String::from_utf8(clipped.bytes).unwrap();
-    assert_eq!(
-        text,
-        "line 0000\nline 0001\n[… 960 bytes left out …]\nline 0098\nline 0099\n"
+#[tokio::test]
+async fn pages_that_came_stay_when_the_rest_does_not() {
+    let page = async |Query(query): Query<std::collections::HashMap<String, String>>| {
+        if !query["continue"].is_empty() {
+            return std::future::pending::<Response>().await;
+        }
+        let item = json!({"metadata": {"name": "one", "managedFields": [{"manager": "x"}]}});
+        Json(json!({"metadata": {"continue": "next"}, "items": [item]})).into_response()
+    };
+    let router = Router::new()
+        .route(
+            "/api",
+            get(|| async { Json(discovery(&[("pods", "Pod"), ("secrets", "Secret")])) }),
+        )
+        .route("/api/v1/pods", get(page))
+        .route("/api/v1/secrets", get(|| async { status(403) }));
+    let server = server(router).await;
+    let snapshot = Mutex::new(Snapshot::empty("test"));
+    // Time is up before the second page is given up.
+    let short = Duration::from_millis(400);
+    drop(tokio::time::timeout(short, objects::collect(&server, &snapshot)).await);
+    let snapshot = snapshot.into_inner().unwrap();
+    let names: Vec<_> = snapshot.objects.iter().map(Object::name).collect();
+    assert_eq!(names, ["one"]);
+    assert!(
+        snapshot.objects[0]
+            .value
+            .pointer("/metadata/managedFields")
+            .is_none()
     );
-    assert_eq!(clipped.left_out, 960);
-    let mut short = Clip::new(25, 25);
-    short.push(b"all of it");
-    assert_eq!(short.finish().bytes, b"all of it");
+    assert!(!snapshot.secrets_listed);
+}
+
+#[tokio::test]
+async fn what_is_slow_is_read_to_its_end_and_what_falls_silent_is_kept_so_far() {
+    let slow = async || {
+        let pieces = futures::stream::unfold(0, async |piece| {
+            wait::pause(Duration::from_millis(250)).await;
+            let line = std::io::Result::Ok(format!("line {piece}\n"));
+            (piece < 5).then_some((line, piece + 1))
+        });
+        axum::body::Body::from_stream(pieces).into_response()
+    };
+    let silent = async || {
+        let pieces = futures::stream::once(async { std::io::Result::Ok("first line\nhalf a") })
+            .chain(futures::stream::pending());
+        axum::body::Body::from_stream(pieces).into_response()
+    };
+    let router = Router::new()
+        .route("/api/v1/namespaces/n/pods/slow/log", get(slow))
+        .route("/api/v1/namespaces/n/pods/silent/log", get(silent));
+    let server = server(router).await;
+    let mut snapshot = Snapshot::empty("test");
+    snapshot
+        .objects
+        .extend(["slow", "silent"].map(|name| running_on(name, "a")));
+    let found: Vec<_> = containers::collect(&server, &snapshot, &HashSet::new())
+        .collect()
+        .await;
+    let mut logs: Vec<_> = found
+        .into_iter()
+        .map(|found| {
+            found
+                .map(|(key, log)| (key.pod, String::from_utf8(log.bytes).unwrap()))
+                .unwrap()
+        })
+        .collect();
+    logs.sort();
+    assert_eq!(
+        logs[0].1,
+        "first line\n[… the rest is missing: no answer within 0.7s …]\n"
+    );
+    assert_eq!(logs[1].1, "line 0\nline 1\nline 2\nline 3\nline 4\n");
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_answer_is_not_asked_for_each_of_its_logs() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let hangs = async move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        std::future::pending::<Response>().await
+    };
+    let mut router = Router::new();
+    let mut snapshot = Snapshot::empty("test");
+    for number in 0..60 {
+        let name = format!("p{number}");
+        let node = if number % 4 == 0 { "well" } else { "hung" };
+        let path = format!("/api/v1/namespaces/n/pods/{name}/log");
+        router = match node {
+            "well" => router.route(&path, get(|| async { "fine\n" })),
+            _ => router.route(&path, get(hangs.clone())),
+        };
+        snapshot.objects.push(running_on(&name, node));
+    }
+    let server = server(router).await;
+    let started = tokio::time::Instant::now();
+    let found: Vec<_> = containers::collect(&server, &snapshot, &HashSet::new())
+        .collect()
+        .await;
+    assert!(
+        started.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        started.elapsed()
+    );
+    assert!(asked.load(Ordering::SeqCst) < 2 * CONCURRENCY);
+    assert_eq!(found.iter().filter(|found| found.is_ok()).count(), 15);
+    let said = found
+        .iter()
+        .filter_map(|found| found.as_ref().err())
+        .filter(|gap| gap.error == "its node hung does not answer");
+    assert!(said.count() > 20);
+}
+
+#[test]
+fn containers_that_use_secrets_are_known() {
+    let mut snapshot = Snapshot::empty("test");
+    snapshot.objects.extend(Object::of(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "n"}, "spec": {
+        "volumes": [{"name": "s", "secret": {"secretName": "x"}}, {"name": "t", "projected": {"sources": [{"serviceAccountToken": {}}]}}],
+        "containers": [
+            {"name": "env", "env": [{"name": "P", "valueFrom": {"secretKeyRef": {"name": "x", "key": "p"}}}]},
+            {"name": "from", "envFrom": [{"secretRef": {"name": "x"}}]},
+            {"name": "mount", "volumeMounts": [{"name": "s", "mountPath": "/s"}]},
+            {"name": "none", "volumeMounts": [{"name": "t", "mountPath": "/t"}]},
+        ]}})));
+    let mut found: Vec<_> = containers::with_secrets(&snapshot)
+        .into_iter()
+        .map(|key| key.container)
+        .collect();
+    found.sort();
+    assert_eq!(found, ["env", "from", "mount"]);
+}
+
+fn running_on(name: &str, node: &str) -> Object {
+    Object::of(json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "n"},
+        "spec": {"nodeName": node, "containers": [{"name": "c"}]},
+        "status": {"containerStatuses": [{"name": "c", "restartCount": 0, "state": {"running": {}}}]},
+    }))
+    .unwrap()
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Writer;
-use crate::logs::snapshot::{Container, Object, Snapshot, containers, list, text};
+use crate::logs::snapshot::{Container, Log, Object, Snapshot, containers, list, text};
 
 /// A pod's state in a few words: its phase, or why its containers wait.
 pub fn state(pod: &Object) -> String {
@@ -47,13 +47,14 @@ pub(super) fn describe(out: &mut Writer, snapshot: &Snapshot, pod: &Object) {
         out.heading(0, &format!("{} {}", container.role, container.name));
         describe_container(out, &container);
         for previous in [true, false] {
-            let tail = snapshot.tail(pod, container.name, previous);
+            let log = snapshot.log(pod, container.name, previous);
+            let tail = log.map_or(&[][..], Log::tail);
             let failed = container.has_previous() || terminated_badly(&container);
             if failed && !tail.is_empty() {
                 let which = if previous { "previous" } else { "current" };
                 out.heading(2, &format!("Last lines of the {which} log"));
                 for line in tail.iter().rev().take(12).rev() {
-                    out.line(4, line);
+                    out.line(4, &line.text);
                 }
             }
         }

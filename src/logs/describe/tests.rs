@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::logs::snapshot::LogKey;
+use crate::logs::snapshot::{Log, LogKey};
 
 #[test]
 fn a_crashing_pod_tells_why() {
@@ -28,14 +28,14 @@ fn a_crashing_pod_tells_why() {
     .unwrap();
     let mut snapshot = Snapshot::empty("test");
     snapshot.taken = "2026-01-02T03:05:00Z".parse().unwrap();
-    snapshot.tails.insert(
+    snapshot.logs.insert(
         LogKey {
             namespace: "kubeflow".into(),
             pod: "db-0".into(),
             container: "db".into(),
             previous: true,
         },
-        vec!["panic: no disk".into()],
+        Log::of("", "panic: no disk".lines()),
     );
     snapshot.objects.push(event);
     insta::assert_snapshot!(describe(&snapshot, &pod));

@@ -1,7 +1,11 @@
+mod cases;
+mod healthy;
+mod trees;
+
 use serde_json::{Value, json};
 
 use super::*;
-use crate::logs::snapshot::LogKey;
+use crate::logs::snapshot::{Log, LogKey, Object};
 
 fn snapshot(objects: Vec<Value>) -> Snapshot {
     let mut snapshot = Snapshot::empty("test");
@@ -142,9 +146,9 @@ fn each_clear_case_is_told() {
                 "ReplicaSet",
                 "web-1",
                 "FailedCreate",
-                "Error creating: pods \"x\" is forbidden: exceeded quota: q",
+                "Error creating: pods \"x\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2",
             )],
-            "Deployment n/web: the API server refuses its pods: Error creating: pods \"x\" is forbidden: exceeded quota: q",
+            "Deployment n/web and 1 more: quota n/q is used up: requested pods=1, used pods=2, allowed pods=2",
         ),
         (
             vec![
@@ -156,7 +160,7 @@ fn each_clear_case_is_told() {
                     "Readiness probe failed: HTTP probe failed with statuscode: 503",
                 ),
             ],
-            "Deployment n/web: container c runs but is not ready: Readiness probe failed: HTTP probe failed with statuscode: 503",
+            "Deployment n/web: the readiness probe of container c fails: the container says that it is not well: HTTP probe failed with statuscode: 503",
         ),
         (
             vec![
@@ -188,23 +192,25 @@ fn a_crash_is_told_by_the_log_of_the_run_that_crashed() {
         container: "c".into(),
         previous: true,
     };
-    snapshot.tails.insert(
-        key,
-        vec![
-            "starting".into(),
-            "Error: no table users".into(),
-            "bye".into(),
-        ],
-    );
+    let log = Log::of("p.log", "starting\nError: no table users\nbye".lines());
+    snapshot.logs.insert(key, log);
     let findings = diagnose(&snapshot);
     assert_eq!(
         findings[0].line(),
         "Deployment n/web: container c ended 5 times, last with exit code 2: Error: no table users"
     );
-    assert_eq!(
-        findings[0].evidence,
-        ["starting", "Error: no table users", "bye"]
-    );
+    let shown: Vec<_> = findings[0]
+        .evidence
+        .iter()
+        .map(|it| (it.line, it.text.as_str()))
+        .collect();
+    let expected = [
+        (Some(1), "starting"),
+        (Some(2), "Error: no table users"),
+        (Some(3), "bye"),
+    ];
+    assert_eq!(shown, expected);
+    assert_eq!(findings[0].evidence[0].path.as_deref(), Some("p.log"));
 }
 
 #[test]

@@ -2,22 +2,17 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use jiff::Timestamp;
+use serde_json::Value;
 
-use super::{GatherRequest, Results};
+use super::{GatherRequest, results::Results};
 use crate::{
     logs::{
-        redact::{
-            Marker, Redactor,
-            harvest::{Secrets, is_secret_name},
-        },
-        snapshot::{Snapshot, containers},
+        redact::{Marker, Redactor, harvest::Secrets, names::is_secret_name},
+        snapshot::{Log, Object, Snapshot, containers},
     },
     record::Record,
 };
 
-/// Lines of a log that describe and report may show.
-const TAIL_LINES: usize = 40;
 /// A shorter value of our own environment is a setting rather than a secret.
 const SHORTEST_OF_OURS: usize = 12;
 
@@ -32,8 +27,10 @@ pub(super) fn redactor(
         .iter()
         .filter_map(|(_, objects)| objects.as_ref()?.as_ref().ok())
         .flatten();
-    for object in snapshot.objects.iter().chain(rendered) {
-        secrets.add_object(object);
+    let objects = || snapshot.objects.iter().chain(rendered.clone());
+    let names = names(objects());
+    for object in objects() {
+        secrets.add_object(object, &names);
     }
     for (name, value) in wanted.env.iter() {
         if value.len() >= SHORTEST_OF_OURS && is_secret_name(name) {
@@ -65,15 +62,17 @@ pub(super) fn redactor(
     if let Some(text) = key.and_then(|key| std::fs::read(key).ok()) {
         secrets.add(&text);
     }
-    Redactor::new(Marker::random(), &secrets, &names(snapshot))
+    Redactor::new(Marker::random(), &secrets, names)
 }
 
 /// Names of objects: a Secret that holds one of them as a value (a user, a bucket, a host) must not garble all text.
-fn names(snapshot: &Snapshot) -> BTreeSet<String> {
+pub(super) fn names<'a>(objects: impl Iterator<Item = &'a Object>) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for object in &snapshot.objects {
+    for object in objects {
         names.insert(object.name().to_owned());
         names.extend(object.namespace().map(str::to_owned));
+        names.insert(object.kind.clone());
+        words(&object.value, &mut names);
         if object.kind == "Pod" {
             let containers = containers(object);
             names.extend(containers.iter().map(|container| container.name.to_owned()));
@@ -82,27 +81,30 @@ fn names(snapshot: &Snapshot) -> BTreeSet<String> {
     names
 }
 
-/// The last lines of a log without their timestamps and secrets.
-pub(super) fn tail(log: &[u8], redactor: &Redactor) -> Vec<String> {
-    let from = log
-        .iter()
-        .enumerate()
-        .rev()
-        .filter(|(_, byte)| **byte == b'\n')
-        .nth(TAIL_LINES)
-        .map_or(0, |(at, _)| at + 1);
-    let text = redactor.text(&String::from_utf8_lossy(&log[from..]));
-    let line = |line: &str| {
-        let line = line
-            .split_once(' ')
-            .filter(|(time, _)| time.parse::<Timestamp>().is_ok())
-            .map_or(line, |(_, line)| line);
-        line.chars().take(400).collect::<String>()
-    };
-    text.lines()
-        .map(line)
-        .filter(|line| !line.trim().is_empty())
-        .collect()
+/// Words of the API in which an object says how it is: a cause is found by them.
+fn words(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(word)
+                        if matches!(key.as_str(), "reason" | "type" | "phase" | "kind") =>
+                    {
+                        names.insert(word.clone());
+                    }
+                    value => words(value, names),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| words(item, names)),
+        _ => {}
+    }
+}
+
+/// What is kept of a log, without its secrets.
+pub(super) fn log(file: &str, log: &[u8], redactor: &Redactor) -> Log {
+    let text = String::from_utf8_lossy(log);
+    Log::of(file, text.lines()).reworded(|text| redactor.text(text))
 }
 
 pub(super) fn without_secrets(record: &Record, redactor: &Redactor) -> Record {

@@ -1,38 +1,23 @@
 //! Rows of the report, each with what its line of the page shows.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::SHOWN;
+use super::{SHOWN, room};
 use crate::{
+    api::is_builtin,
     logs::{
         describe::{age, pod_state},
         snapshot::{Gap, Object, Snapshot, containers, event_time, healthy, text},
     },
     notebook::job::{MANAGED_BY, TEST},
-    record::StageRecord,
+    ready::ReadyWhen,
     report::one_line,
+    status::{self, Found},
 };
-
-/// A stage on the time axis of all of them.
-#[derive(Debug, Serialize)]
-pub struct StageRow {
-    /// Its name.
-    pub name: String,
-    /// `passed`, `failed (1)`, `cut short`.
-    pub result: String,
-    /// `good`, `bad`, `open`.
-    pub tone: &'static str,
-    /// How long it took.
-    pub took: String,
-    /// Where its bar begins, in percent of the whole.
-    pub from: u32,
-    /// How long its bar is, in percent of the whole; at least 1.
-    pub width: u32,
-    /// Its one-line cause.
-    pub cause: String,
-}
 
 /// A workload and what its pods do.
 #[derive(Debug, Serialize)]
@@ -45,6 +30,17 @@ pub struct WorkloadRow {
     pub ready: String,
     /// Its pods that are not ready: name and state.
     pub pods: Vec<(String, String)>,
+}
+
+/// A custom resource that is not ready.
+#[derive(Debug, Serialize)]
+pub struct CustomRow {
+    /// Kind, namespace and name.
+    pub object: String,
+    /// `waiting`, `stuck`, `failed`.
+    pub state: &'static str,
+    /// What is missing.
+    pub why: String,
 }
 
 /// A warning.
@@ -90,50 +86,6 @@ pub struct GapRow {
     pub more: usize,
 }
 
-fn bounds(stages: &[&StageRecord], now: Timestamp) -> Option<(Timestamp, Timestamp)> {
-    let from = stages.iter().map(|stage| stage.started).min()?;
-    let to = stages
-        .iter()
-        .map(|stage| stage.ended.unwrap_or(now))
-        .max()?;
-    Some((from, to))
-}
-
-pub(super) fn took(stages: &[&StageRecord], now: Timestamp) -> String {
-    bounds(stages, now).map_or(String::new(), |(from, to)| age(from, to))
-}
-
-pub(super) fn stages(stages: &[&StageRecord], now: Timestamp) -> Vec<StageRow> {
-    let Some((from, to)) = bounds(stages, now) else {
-        return Vec::new();
-    };
-    let whole = (to.as_millisecond() - from.as_millisecond()).max(1);
-    let percent = |span: i64| u32::try_from((span * 100 / whole).clamp(0, 100)).unwrap_or(0);
-    let row = |stage: &&StageRecord| {
-        let ended = stage.ended.unwrap_or(now);
-        let (result, tone) = match stage.exit {
-            Some(0) => ("passed".to_owned(), "good"),
-            Some(124) => ("time limit (124)".to_owned(), "bad"),
-            Some(130) => ("cancelled (130)".to_owned(), "bad"),
-            Some(exit) => (format!("failed ({exit})"), "bad"),
-            None => ("cut short".to_owned(), "open"),
-        };
-        let start = percent(stage.started.as_millisecond() - from.as_millisecond()).min(99);
-        StageRow {
-            name: stage.stage.clone(),
-            result,
-            tone,
-            took: age(stage.started, ended),
-            from: start,
-            width: percent(ended.as_millisecond() - stage.started.as_millisecond())
-                .max(1)
-                .min(100 - start),
-            cause: stage.cause.clone(),
-        }
-    };
-    stages.iter().map(row).collect()
-}
-
 /// Workloads that are not ready, and how many workloads there are.
 pub(super) fn workloads(snapshot: &Snapshot) -> (Vec<WorkloadRow>, usize) {
     const KINDS: [(&str, &str); 4] = [
@@ -142,18 +94,18 @@ pub(super) fn workloads(snapshot: &Snapshot) -> (Vec<WorkloadRow>, usize) {
         ("apps", "DaemonSet"),
         ("batch", "Job"),
     ];
+    let all = Pods::of(snapshot);
     let mut count = 0;
     let mut rows = Vec::new();
     for (group, kind) in KINDS {
         for workload in snapshot.of_kind(group, kind) {
             count += 1;
-            if let Some(ready) = lacking(workload).filter(|_| !is_own_and_done(snapshot, workload))
-            {
+            if let Some(ready) = lacking(workload).filter(|_| !all.is_own_and_done(workload)) {
                 rows.push(WorkloadRow {
                     kind: kind.to_owned(),
                     name: workload.path(),
                     ready,
-                    pods: pods_of(snapshot, workload),
+                    pods: all.unhealthy(workload),
                 });
             }
         }
@@ -166,7 +118,7 @@ pub(super) fn workloads(snapshot: &Snapshot) -> (Vec<WorkloadRow>, usize) {
                 kind: "Pod".to_owned(),
                 name: pod.path(),
                 ready: "0/1".to_owned(),
-                pods: vec![(pod.name().to_owned(), pod_state(pod))],
+                pods: vec![(pod.name().to_owned(), room::sentence(&pod_state(pod)))],
             });
         }
     }
@@ -195,45 +147,90 @@ fn lacking(workload: &Object) -> Option<String> {
     (ready < wanted).then(|| format!("{ready}/{wanted}"))
 }
 
-/// Whether it is the Job of a test of ours that passed: its pod stays a moment longer than the test, for the results.
-fn is_own_and_done(snapshot: &Snapshot, job: &Object) -> bool {
-    let (key, value) = MANAGED_BY;
-    let label = format!("/metadata/labels/{}", key.replace('/', "~1"));
-    job.text(&label) == value
-        && below(snapshot, job).any(|pod| {
-            containers(pod).iter().any(|container| {
-                let code = container.status.pointer("/state/terminated/exitCode");
-                container.name == TEST && code == Some(&Value::from(0))
-            })
-        })
-}
+/// The pods of workloads, by namespace, kind and name of the workload.
+pub(super) struct Pods<'a>(HashMap<(Option<&'a str>, &'a str, &'a str), Vec<&'a Object>>);
 
-/// The pods of a workload.
-fn below<'a>(snapshot: &'a Snapshot, workload: &'a Object) -> impl Iterator<Item = &'a Object> {
-    let below = move |pod: &&Object| {
-        let Some((kind, name)) = pod.controller() else {
-            return false;
-        };
-        if pod.namespace() != workload.namespace() {
-            return false;
+impl<'a> Pods<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        // Between a Deployment and its pods there is a ReplicaSet.
+        let sets: HashMap<_, _> = snapshot
+            .of_kind("apps", "ReplicaSet")
+            .filter_map(|set| Some(((set.namespace(), set.name()), set.controller()?)))
+            .collect();
+        let mut pods: HashMap<_, Vec<&Object>> = HashMap::new();
+        for pod in snapshot.pods() {
+            let (Some((kind, name)), space) = (pod.controller(), pod.namespace()) else {
+                continue;
+            };
+            pods.entry((space, kind, name)).or_default().push(pod);
+            if kind == "ReplicaSet"
+                && let Some((kind, name)) = sets.get(&(space, name))
+            {
+                pods.entry((space, *kind, *name)).or_default().push(pod);
+            }
         }
-        (kind == workload.kind && name == workload.name())
-            || (kind == "ReplicaSet"
-                && snapshot.of_kind("apps", "ReplicaSet").any(|set| {
-                    set.name() == name
-                        && set.namespace() == workload.namespace()
-                        && set.controller() == Some((workload.kind.as_str(), workload.name()))
-                }))
-    };
-    snapshot.pods().filter(below)
+        Self(pods)
+    }
+
+    /// The pods of a workload.
+    pub(super) fn below<'b>(&'b self, workload: &'b Object) -> &'b [&'b Object] {
+        let key = (
+            workload.namespace(),
+            workload.kind.as_str(),
+            workload.name(),
+        );
+        self.0.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those that are not as they should be, with what they do.
+    fn unhealthy(&self, workload: &Object) -> Vec<(String, String)> {
+        let pods = self.below(workload).iter().filter(|pod| !healthy(pod));
+        pods.take(8)
+            .map(|pod| (pod.name().to_owned(), room::sentence(&pod_state(pod))))
+            .collect()
+    }
+
+    /// Whether it is the Job of a test of ours that passed: its pod stays a moment longer than the test, for the results.
+    fn is_own_and_done(&self, job: &Object) -> bool {
+        let (key, value) = MANAGED_BY;
+        let label = format!("/metadata/labels/{}", key.replace('/', "~1"));
+        job.text(&label) == value
+            && self.below(job).iter().any(|pod| {
+                containers(pod).iter().any(|container| {
+                    let code = container.status.pointer("/state/terminated/exitCode");
+                    container.name == TEST && code == Some(&Value::from(0))
+                })
+            })
+    }
 }
 
-/// The pods of a workload that are not as they should be, with what they do.
-fn pods_of(snapshot: &Snapshot, workload: &Object) -> Vec<(String, String)> {
-    below(snapshot, workload)
-        .filter(|pod| !healthy(pod))
-        .take(8)
-        .map(|pod| (pod.name().to_owned(), pod_state(pod)))
+/// Custom resources that are not ready, by the rules of `deploy-manifests`: one without any status counts as ready there.
+pub(super) fn custom(snapshot: &Snapshot) -> Vec<CustomRow> {
+    let is_custom = |object: &&Object| {
+        let group = object.api_version.rsplit_once('/');
+        let status = object.value.pointer("/status").and_then(Value::as_object);
+        group.is_some_and(|(group, _)| !is_builtin(group))
+            && status.is_some_and(|it| !it.is_empty())
+    };
+    let found = |object: &Object| Found {
+        source: String::new(),
+        value: object.value.clone(),
+    };
+    let all: Vec<Found> = snapshot
+        .objects
+        .iter()
+        .filter(is_custom)
+        .map(found)
+        .collect();
+    let judged = status::judge(&all, &ReadyWhen::default());
+    judged
+        .into_iter()
+        .filter(|it| !it.state.is_ready() && it.state.state() != "suspended")
+        .map(|it| CustomRow {
+            state: it.state.state(),
+            why: room::sentence(&it.why),
+            object: it.object,
+        })
         .collect()
 }
 
@@ -246,31 +243,39 @@ pub(super) fn events(snapshot: &Snapshot) -> Vec<EventRow> {
     warnings
         .iter()
         .take(SHOWN)
-        .map(|event| {
-            let namespace = event.text("/involvedObject/namespace");
-            let name = event.text("/involvedObject/name");
-            EventRow {
-                ago: event_time(event)
-                    .parse::<Timestamp>()
-                    .map_or(String::new(), |at| age(at, snapshot.taken)),
-                object: format!(
-                    "{} {}{}{name}",
-                    event.text("/involvedObject/kind"),
-                    namespace,
-                    if namespace.is_empty() { "" } else { "/" }
-                ),
-                reason: event.text("/reason").to_owned(),
-                message: one_line(event.text("/message")),
-                count: event
-                    .number("/count")
-                    .or_else(|| event.number("/series/count"))
-                    .unwrap_or(1),
-            }
+        .map(|event| EventRow {
+            ago: event_time(event)
+                .parse::<Timestamp>()
+                .map_or(String::new(), |at| age(at, snapshot.taken)),
+            object: involved(event),
+            reason: event.text("/reason").to_owned(),
+            message: room::sentence(&one_line(event.text("/message"))),
+            count: count(event),
         })
         .collect()
 }
 
+/// Whom an event is about: `Pod namespace/name`.
+pub(super) fn involved(event: &Object) -> String {
+    let part = |name: &str| event.text(&format!("/involvedObject/{name}"));
+    let (kind, namespace, name) = (part("kind"), part("namespace"), part("name"));
+    let slash = if namespace.is_empty() { "" } else { "/" };
+    format!("{kind} {namespace}{slash}{name}")
+}
+
+/// How often an event was seen.
+pub(super) fn count(event: &Object) -> i64 {
+    event
+        .number("/count")
+        .or_else(|| event.number("/series/count"))
+        .unwrap_or(1)
+}
+
 pub(super) fn nodes(snapshot: &Snapshot) -> Vec<NodeRow> {
+    let mut pods: HashMap<&str, usize> = HashMap::new();
+    for pod in snapshot.pods() {
+        *pods.entry(pod.text("/spec/nodeName")).or_default() += 1;
+    }
     let row = |node: &Object| {
         let mut wrong: Vec<_> = node
             .list("/status/conditions")
@@ -299,12 +304,7 @@ pub(super) fn nodes(snapshot: &Snapshot) -> Vec<NodeRow> {
                 gib(&capacity("memory")),
                 capacity("pods")
             ),
-            pods: snapshot
-                .pods()
-                .filter(|pod| {
-                    pod.value.pointer("/spec/nodeName") == Some(&Value::from(node.name()))
-                })
-                .count(),
+            pods: pods.get(node.name()).copied().unwrap_or(0),
         }
     };
     snapshot.of_kind("", "Node").map(row).collect()
@@ -328,7 +328,8 @@ fn gib(quantity: &str) -> String {
 pub(super) fn gaps(gaps: &[Gap]) -> Vec<GapRow> {
     let mut rows: Vec<GapRow> = Vec::new();
     for gap in gaps {
-        if let Some(row) = rows.iter_mut().find(|row| row.error == gap.error) {
+        let error = room::sentence(&gap.error);
+        if let Some(row) = rows.iter_mut().find(|row| row.error == error) {
             if row.files.len() < 8 {
                 row.files.push(gap.file.clone());
             } else {
@@ -336,7 +337,7 @@ pub(super) fn gaps(gaps: &[Gap]) -> Vec<GapRow> {
             }
         } else if rows.len() < SHOWN {
             rows.push(GapRow {
-                error: gap.error.clone(),
+                error,
                 files: vec![gap.file.clone()],
                 more: 0,
             });

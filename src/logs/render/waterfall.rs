@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::SHOWN;
+use super::{SHOWN, room};
 use crate::limits::humane;
 
 /// An object that was ready as fast is counted, not drawn.
@@ -43,6 +43,9 @@ pub struct Row {
     pub took: String,
     /// What was missing in the end.
     pub missing: String,
+    /// When it was accepted and ready, since the begin.
+    #[serde(skip)]
+    pub times: String,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +59,16 @@ struct Entry {
 }
 
 impl Waterfall {
+    /// Whether one was never ready.
+    pub fn has_failed(&self) -> bool {
+        self.rows.iter().any(|row| row.tone == "bad")
+    }
+
+    /// Whether some of those that took time had no room.
+    pub fn is_all_slow(&self) -> bool {
+        self.rows.len() == SHOWN
+    }
+
     /// The picture of a report; none where there is no object in it.
     pub(super) fn of(report: &Value) -> Option<Self> {
         let entries = report.pointer("/deployment/objects")?;
@@ -89,12 +102,13 @@ impl Waterfall {
                 waiting: share(end(&entry).unwrap_or(whole).saturating_sub(accepted)),
                 tone: if end(&entry).is_some() { "good" } else { "bad" },
                 took: if entry.sent.is_some() {
-                    format!("{:.1} s", Duration::from_millis(span(&entry)).as_secs_f64())
+                    humane(Duration::from_millis(span(&entry)))
                 } else {
                     "not sent".to_owned()
                 },
+                times: times(&entry),
                 object: entry.object,
-                missing: entry.missing,
+                missing: room::sentence(&entry.missing),
             }
         };
         let rows: Vec<Row> = slow.into_iter().map(row).collect();
@@ -106,6 +120,20 @@ impl Waterfall {
             ticks: (0..=4).map(tick).collect(),
         })
     }
+}
+
+/// When an object was sent, accepted and ready, in words.
+fn times(entry: &Entry) -> String {
+    let at = |what: &str, moment: Option<u64>| {
+        let moment = Duration::from_millis(moment?);
+        Some(format!("{what} after {}", humane(moment)))
+    };
+    let times = [
+        at("sent", entry.sent),
+        at("accepted", entry.accepted),
+        at("ready", entry.ready),
+    ];
+    times.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -137,7 +165,7 @@ mod tests {
         );
         let web = &told.rows[1];
         assert_eq!((web.sent, web.accepting, web.waiting), (100, 50, 450));
-        assert_eq!((web.tone, web.took.as_str()), ("good", "5.0 s"));
+        assert_eq!((web.tone, web.took.as_str()), ("good", "5s"));
         let bad = &told.rows[0];
         assert_eq!(
             (bad.tone, bad.sent + bad.accepting + bad.waiting),

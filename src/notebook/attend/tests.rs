@@ -78,3 +78,36 @@ async fn a_log_whose_end_does_not_come_is_shown_as_far_as_it_came() {
     assert_eq!(error.exit(), Exit::TestFailed);
     assert_eq!(error.details(), ["| the reason"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_a_log_that_comes_too_slowly_the_end_is_shown() {
+    let client = server(|request| {
+        let path = request.uri().path();
+        let query = request.uri().query().unwrap_or_default();
+        if path.ends_with("/log") && query.contains("tailLines=") {
+            return Answer::Is(json!("LAST"));
+        }
+        if path.ends_with("/log") {
+            return Answer::Drips("2026-01-01T00:00:01.1Z a\n");
+        }
+        if is_watch(request) {
+            return Answer::Streams("");
+        }
+        Answer::Is(there_is(path, &json!({"terminated": {"exitCode": 7}})))
+    });
+    let begun = Instant::now();
+    let deadline = Deadline::after(Limit::secs(600));
+    let attended = to_its_end(&client, &job(), "suite", Kind::Sh, deadline).await;
+    let (verdict, _) = attended.unwrap();
+    let details = verdict.error.unwrap().details();
+    assert_eq!(details.last().unwrap(), "| \"LAST\"");
+    assert!(
+        details.iter().any(|line| line.contains("left out here")),
+        "{details:?}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(40),
+        "{:?}",
+        begun.elapsed()
+    );
+}

@@ -86,3 +86,43 @@ async fn events_that_do_not_come_keep_no_test_from_being_followed() {
     assert_eq!(ended.unwrap().code, 7);
     assert!(begun.elapsed() < Duration::from_secs(30));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_warning_is_named_when_the_time_is_up() {
+    let event = |reason: &str, at: &str, message: &str| json!({"metadata": {"name": reason}, "involvedObject": {}, "reason": reason, "message": message, "lastTimestamp": at});
+    let client = server(move |request| {
+        let path = request.uri().path();
+        if is_watch(request) {
+            return Answer::Streams("");
+        }
+        if path.ends_with("/events") {
+            let items = [
+                event(
+                    "FailedCreatePodSandBox",
+                    "2026-01-01T00:09:00Z",
+                    "no network",
+                ),
+                event(
+                    "FailedMount",
+                    "2026-01-01T00:01:00Z",
+                    "secret \"s\" not found",
+                ),
+            ];
+            return Answer::Is(json!({"metadata": {"resourceVersion": "1"}, "items": items}));
+        }
+        Answer::Is(there_is(
+            path,
+            &json!({"waiting": {"reason": "ContainerCreating"}}),
+        ))
+    });
+    let (progress, _receiver) = watch::channel(Progress::default());
+    let deadline = Deadline::after(Limit::secs(60));
+    let error = until_ended(&client, &job(), deadline, &progress)
+        .await
+        .unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.ends_with("the last warning: FailedCreatePodSandBox: no network"),
+        "{error}"
+    );
+}

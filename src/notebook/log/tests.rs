@@ -33,6 +33,25 @@ fn a_stream_that_breaks_loses_and_repeats_nothing() {
 }
 
 #[test]
+fn a_stream_that_goes_on_in_another_file_says_so() {
+    let mut seen = Seen::default();
+    taken(
+        &mut seen,
+        &[
+            "2026-01-01T00:00:01.100000000Z a",
+            "2026-01-01T00:00:01.200000000Z b",
+        ],
+    );
+    taken(
+        &mut seen,
+        &["2026-01-01T00:00:01.200000000Z b", "2026-01-01T00:00:02Z c"],
+    );
+    assert!(!seen.has_gap);
+    assert_eq!(taken(&mut seen, &["2026-01-01T00:00:09Z z"]), ["z"]);
+    assert!(seen.has_gap);
+}
+
+#[test]
 fn the_rest_of_a_long_line_goes_where_its_begin_went() {
     let mut seen = Seen::default();
     let mut read = |again: bool| {
@@ -63,17 +82,32 @@ fn a_test_cannot_speak_to_the_runner() {
 }
 
 #[test]
-fn what_is_kept_is_the_last_and_has_a_bound() {
+fn what_is_kept_is_the_last_has_a_bound_and_says_what_it_lacks() {
     let kept = Kept::default();
     for number in 0..KEPT + 10 {
-        kept.push(number.to_string());
+        kept.tell(number.to_string());
     }
-    assert_eq!(kept.lines().len(), KEPT);
-    assert_eq!(kept.lines()[0], "10");
+    let lines = kept.lines();
+    assert_eq!(lines.len(), KEPT + 1);
+    assert_eq!(
+        lines[..2],
+        ["[manifests-e2e: 10 earlier lines are left out here]", "10"]
+    );
     for _ in 0..6 {
-        kept.push("x".repeat(KEPT_BYTES / 4));
+        kept.tell("x".repeat(KEPT_BYTES / 4));
     }
-    assert_eq!(kept.lines().len(), 4);
+    assert_eq!(kept.lines().len(), 5);
+}
+
+#[test]
+fn beyond_a_bound_lines_are_counted_and_no_longer_shown() {
+    let kept = Kept::default();
+    for _ in 0..10 {
+        kept.tell("x".repeat(SHOWN_BYTES / 8));
+    }
+    assert_eq!(kept.last().unseen, 3);
+    kept.tell_end();
+    assert_eq!(kept.last().unseen, 0);
 }
 
 /// Follows what a server streams, each answer being the next of these; an answer that is not the last goes on for ever.

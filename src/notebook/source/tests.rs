@@ -12,7 +12,7 @@ fn code(source: &str) -> Value {
 }
 
 fn read(text: &str) -> Result<Source, SourceError> {
-    Source::notebook("x", "x.ipynb", text, &Pairs::default())
+    Source::notebook("x", "x.ipynb", text.as_bytes(), &Pairs::default())
 }
 
 fn sent(source: &Source) -> Value {
@@ -48,8 +48,39 @@ fn a_cell_goes_by_its_number_and_heading_or_first_line() {
 }
 
 #[test]
+fn a_cell_without_code_is_no_case_and_one_that_is_skipped_is_one() {
+    let mut skipped = code("1/0");
+    skipped["metadata"]["tags"] = json!(["skip-execution"]);
+    let cells = json!([code("# only words\n"), skipped, code("%%bash\n# all\ntrue")]);
+    let sent = sent(&read(&notebook(&cells)).unwrap());
+    let ours: Vec<&Value> = (0..3)
+        .map(|it| &sent["cells"][it]["metadata"][METADATA])
+        .collect();
+    assert_eq!(ours[0], &Value::Null);
+    assert_eq!(
+        ours[1],
+        &json!({"name": "cell 2 of 3: 1/0", "skipped": true})
+    );
+    assert_eq!(ours[2]["name"], "cell 3 of 3: %%bash");
+    let hashes = |language: &str| {
+        let metadata = json!({ "language_info": { "name": language } });
+        let cells = [code("#include <cassert>")];
+        let text = json!({ "nbformat": 4, "metadata": metadata, "cells": cells }).to_string();
+        read(&text).is_ok()
+    };
+    assert!(!hashes("R") && hashes("C++17"));
+}
+
+#[test]
 fn old_outputs_are_not_sent() {
-    let sent = sent(&read(&notebook(&json!([code("1")]))).unwrap());
+    let mut saved: Value = serde_json::from_str(&notebook(&json!([code("1")]))).unwrap();
+    saved["metadata"]["widgets"] = json!({ "application/vnd.jupyter.widget-state+json": {} });
+    let sent = sent(&read(&saved.to_string()).unwrap());
+    assert_eq!(
+        sent["metadata"],
+        json!({}),
+        "the state of widgets is an output"
+    );
     assert_eq!(sent["cells"][0]["outputs"], json!([]));
     assert_eq!(sent["cells"][0]["execution_count"], Value::Null);
 }
@@ -68,6 +99,17 @@ fn what_could_not_fail_is_refused() {
             notebook(&json!([{"cell_type": "code"}])),
             "cell 1 has no type or source",
         ),
+        (
+            json!({"nbformat": 4, "metadata": {"kernelspec": "python3"}, "cells": []}).to_string(),
+            "its `kernelspec` is no object",
+        ),
+        (
+            notebook(
+                &json!([{"cell_type": "code", "source": "1", "metadata": {"tags": "raises-exception"}}]),
+            ),
+            "the `tags` of cell 1 are no list of words",
+        ),
+        (notebook(&json!([code("# nothing")])), "no code to run"),
         (notebook(&json!([])), "no code to run"),
         (notebook(&json!([code(" \n")])), "no code to run"),
     ] {

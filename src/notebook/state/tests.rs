@@ -123,6 +123,53 @@ fn an_image_that_is_not_there_is_given_up_sooner_than_a_slow_registry() {
     );
 }
 
+fn waits_for(pod: Option<&Pod>, job: &Job, warnings: &[&str]) -> String {
+    let warnings: Vec<String> = warnings.iter().map(|it| (*it).to_owned()).collect();
+    match judge(pod, Some(job), false, &warnings) {
+        State::Waiting(what) => what,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_holds_a_test_back_is_said() {
+    let suspended = |labels: &Value| {
+        let object = json!({ "metadata": { "name": "j", "labels": labels }, "spec": { "suspend": true, "template": {} } });
+        waits_for(None, &serde_json::from_value(object).unwrap(), &[])
+    };
+    let kueue = suspended(&json!({ "kueue.x-k8s.io/queue-name": "gpus" }));
+    assert!(
+        kueue.contains("suspended: Kueue") && kueue.contains("queue gpus"),
+        "{kueue}"
+    );
+    assert!(suspended(&json!({})).contains("not by us"));
+    let mut held = pod(&json!({ "phase": "Pending", "conditions": [
+        { "type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "Scheduling is blocked" } ] }));
+    let gates = serde_json::from_value(json!([{ "name": "example.com/budget" }])).unwrap();
+    held.spec.as_mut().unwrap().scheduling_gates = gates;
+    let words = waits_for(Some(&held), &job(&json!({})), &[]);
+    assert!(
+        words.contains("held back by the scheduling gate example.com/budget"),
+        "{words}"
+    );
+}
+
+#[test]
+fn what_was_warned_of_last_is_what_a_pod_waits_for() {
+    let scheduled = pod(
+        &json!({ "phase": "Pending", "conditions": [{ "type": "PodScheduled", "status": "True" }] }),
+    );
+    let warnings = [
+        "FailedMount: secret \"a\" not found",
+        "FailedCreatePodSandBox: no network",
+    ];
+    let words = waits_for(Some(&scheduled), &job(&json!({})), &warnings);
+    assert!(
+        words.ends_with("; the last warning: FailedCreatePodSandBox: no network"),
+        "{words}"
+    );
+}
+
 #[test]
 fn what_the_controller_may_not_create_is_told() {
     let there = job(&json!({}));

@@ -49,6 +49,26 @@ fn code_0_is_a_pass_only_with_cases_that_passed() {
 }
 
 #[test]
+fn skipped_cells_alone_are_no_pass_and_all_that_failed_are_counted() {
+    let mut skipped = notebook(&["completed"]);
+    skipped["cells"][0]["metadata"]["manifests-e2e"]["skipped"] = json!("not here");
+    let verdict = of_notebook(&ended(0, "Completed", ""), Ok(Some(skipped.clone())));
+    assert_eq!(exit(&verdict), Exit::Infrastructure);
+    let mut three = notebook(&["failed", "completed", "failed"]);
+    for cell in three["cells"].as_array_mut().unwrap() {
+        if cell["metadata"]["papermill"]["status"] == "failed" {
+            cell["metadata"]["manifests-e2e"]["error"] = json!({ "ename": "E", "evalue": "v" });
+        }
+    }
+    let verdict = of_notebook(&ended(1, "Error", ""), Ok(Some(three)));
+    let error = verdict.error.unwrap().to_string();
+    assert!(
+        error.contains("a failed cell: E: v (one more case failed)"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_failed_test_stays_one_when_its_results_are_lost() {
     let ended = ended(1, "Error", "cell 3: ZeroDivisionError");
     for fetched in [Ok(None), Err(NotebookError::Fetch("gone".to_owned()))] {
@@ -116,6 +136,41 @@ fn at_the_limit_the_running_cell_is_named() {
         error.to_string(),
         "the test was not done within 1m 30s: a running cell was running"
     );
+    assert_eq!(error.details(), ["| x"], "its code is quoted");
+}
+
+#[test]
+fn a_test_without_cases_is_one_case_that_was_not_judged() {
+    let verdict = TestVerdict::of(NotebookError::Lost("Evicted: low on memory".to_owned()));
+    let dir = tempfile::tempdir().unwrap();
+    let kept = keep(&verdict, "suite", dir.path());
+    let xml = fs::read_to_string(kept.junit.unwrap()).unwrap();
+    assert!(
+        xml.contains(r#"tests="1" skipped="0" failures="0" errors="1""#),
+        "{xml}"
+    );
+    assert!(xml.contains("was lost: Evicted: low on memory"), "{xml}");
+    assert!(kept.summary.contains("| ⚠️ | suite |"), "{}", kept.summary);
+}
+
+#[test]
+fn results_that_could_not_be_saved_are_no_failed_test_and_no_pass() {
+    let ended = ended(3, "Error", "cannot save: No space left on device");
+    let error = of_notebook(&ended, Ok(Some(notebook(&["completed"]))))
+        .error
+        .unwrap();
+    assert_eq!(error.exit(), Exit::Infrastructure);
+    assert!(error.to_string().contains("No space left"), "{error}");
+}
+
+#[test]
+fn a_cell_that_is_skipped_is_neither_a_pass_nor_a_failure() {
+    let mut notebook = notebook(&["completed", "pending"]);
+    notebook["cells"][1]["metadata"]["manifests-e2e"]["skipped"] = true.into();
+    let of = |notebook| exit(&of_notebook(&ended(0, "Completed", ""), Ok(Some(notebook))));
+    assert_eq!(of(notebook.clone()), Exit::Passed);
+    notebook["cells"].as_array_mut().unwrap().remove(0);
+    assert_eq!(of(notebook), Exit::Infrastructure, "nothing passed");
 }
 
 #[test]

@@ -7,7 +7,9 @@ mod ssh_access;
 pub(crate) use self::{
     client::{DEFAULT_REGION, Ec2Api, NoCapacityRetry, region},
     session::SessionLifetime,
-    ssh_access::{Cidr, SshSource, authorize, keep_authorized, own_address},
+    ssh_access::{
+        Cidr, SshSource, authorize, is_silent, keep_authorized, own_address, revoke_ingress,
+    },
 };
 pub(crate) use self::{
     session::{Access, SessionError},

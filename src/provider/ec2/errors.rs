@@ -4,6 +4,8 @@
 
 mod hints;
 
+pub(crate) use self::hints::death;
+
 use std::future::Future;
 
 use aws_credential_types::provider::error::CredentialsError;
@@ -92,6 +94,8 @@ pub(crate) enum Ec2Error {
         url: String,
         /// What came of it.
         reason: String,
+        /// The variable that names a proxy, where one does.
+        proxy: Option<&'static str>,
     },
     /// No candidate was left.
     #[error("no instance type has capacity in {region}{}", after(*rounds))]
@@ -234,16 +238,19 @@ impl Explain for Ec2Error {
             Self::NoImage { .. } => {
                 "set `ubuntu` to a release such as 24.04, or name an image by `ami`".to_owned()
             }
-            Self::OwnAddress { .. } => {
-                "set `ssh-cidr` to the address that this machine reaches AWS from, such as 203.0.113.7/32"
-                    .to_owned()
+            Self::OwnAddress { proxy, .. } => {
+                let remedy = "set `ssh-cidr` to the address that this machine's SSH comes from, such as 203.0.113.7/32";
+                match proxy {
+                    Some(name) => format!("SSH does not go through {name}, so neither does this; {remedy}"),
+                    None => remedy.to_owned(),
+                }
             }
             Self::NoCapacity { .. } => {
                 "name more types by `instance-types`, or another `region`; `capacity-rounds` and `timeout` say how long to try"
                     .to_owned()
             }
             Self::QuotaReached(it) => hints::quota(it),
-            Self::Died { code, region, .. } => return hints::death(code, region),
+            Self::Died { code, region, .. } => return death(code, region),
             Self::NotEverywhere { .. } => {
                 "set `region` to the one that the host was launched in, or allow ec2:DescribeRegions".to_owned()
             }
@@ -344,7 +351,15 @@ where
         if let Some(session) = error.downcast_ref::<SessionError>() {
             return session.clone().into();
         }
-        no_credentials |= error.is::<CredentialsError>();
+        // A provider that did not answer in time, or failed, may do better the next time.
+        let told = error.downcast_ref::<CredentialsError>();
+        no_credentials |= matches!(
+            told,
+            Some(
+                CredentialsError::CredentialsNotLoaded(_)
+                    | CredentialsError::InvalidConfiguration(_)
+            )
+        );
         cause = error.source();
     }
     let reason = causes(error);

@@ -6,7 +6,9 @@
 mod adopt;
 pub(crate) mod attempts;
 mod cloud_init;
+mod console;
 mod image;
+mod loss;
 mod network;
 mod plan;
 mod ready;
@@ -18,8 +20,10 @@ use std::time::Duration;
 
 pub(crate) use self::{
     cloud_init::LaunchKeys,
+    console::console,
     image::{ChosenImage, choose},
-    network::{Subnet, callers, subnets},
+    loss::reason_of_loss,
+    network::{Subnet, callers, subnets, without_public_ip},
     request::{Candidate, HOST_KEY, LOGIN_KEY, LaunchRequest, LaunchSession, candidates},
     spec::LaunchSpec,
 };
@@ -73,6 +77,9 @@ pub(crate) async fn launch(
     )
     .map_err(untouched)?;
     tracing::info!("image {} ({})", image.id, image.name);
+    if let Some(warning) = without_public_ip(spec, &subnets) {
+        tracing::warn!("{warning}; where it is elsewhere, set `public-ip` to yes");
+    }
 
     let site = LaunchSite {
         ec2,
@@ -129,7 +136,7 @@ async fn launch_on(
     let mut search = CandidateSearch::new(&launch, candidates);
     let (launched, host) = loop {
         let launched = search.next(store, deadline).await?;
-        match ready::up(&launch, &launched.id, store, access, deadline).await {
+        match ready::up(&launch, &launched, store, access, deadline).await {
             Ok(host) => break (launched, host),
             Err(StartFailure::Died(death))
                 if search.may_replace(&launched, &death, store, deadline)? => {}

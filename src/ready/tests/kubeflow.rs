@@ -124,7 +124,7 @@ fn a_profile_is_ready_when_its_namespace_can_be_worked_in() {
 #[test]
 fn a_notebook_is_ready_with_its_replica() {
     expect(
-        "apiVersion: kubeflow.org/v1\nkind: Notebook\nmetadata: {name: a, namespace: n, generation: 1}\nspec: {template: {spec: {containers: [{name: a, image: jupyter:1}]}}}",
+        "apiVersion: kubeflow.org/v1\nkind: Notebook\nmetadata: {name: a, namespace: 'n', generation: 1}\nspec: {template: {spec: {containers: [{name: a, image: jupyter:1}]}}}",
         &[
             (
                 "{readyReplicas: 1, containerState: {running: {startedAt: '2026-01-01T11:59:00Z'}}, conditions: [{type: Running, status: 'True'}, {type: Ready, status: 'True'}]}",
@@ -148,7 +148,7 @@ fn a_notebook_is_ready_with_its_replica() {
 #[test]
 fn an_inference_service_is_ready_by_exactly_that_condition() {
     expect(
-        "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: a, namespace: n, generation: 1}\nspec: {predictor: {model: {modelFormat: {name: sklearn}}}}",
+        "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: a, namespace: 'n', generation: 1}\nspec: {predictor: {model: {modelFormat: {name: sklearn}}}}",
         &[
             (
                 "{observedGeneration: 1, conditions: [{type: IngressReady, status: 'True'}, {type: PredictorReady, status: 'True'}, {type: Ready, status: 'True'}], modelStatus: {transitionStatus: UpToDate, states: {activeModelState: Loaded, targetModelState: Loaded}}}",
@@ -187,7 +187,7 @@ fn an_inference_service_is_ready_by_exactly_that_condition() {
 #[test]
 fn a_knative_service_may_be_unready_for_two_minutes() {
     expect(
-        "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a, namespace: n, generation: 2}\nspec: {template: {}}",
+        "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a, namespace: 'n', generation: 2}\nspec: {template: {}}",
         &[
             (
                 "{observedGeneration: 2, conditions: [{type: ConfigurationsReady, status: 'True'}, {type: Ready, status: 'True'}]}",
@@ -217,7 +217,7 @@ fn a_knative_service_may_be_unready_for_two_minutes() {
 fn an_experiment_and_its_trials_are_over_when_they_succeed_or_fail() {
     let ran = "{type: Created, status: 'True', reason: ExperimentCreated}, {type: Running, status: 'False', reason: ExperimentRunning}";
     expect(
-        "apiVersion: kubeflow.org/v1beta1\nkind: Experiment\nmetadata: {name: a, namespace: n, generation: 1}\nspec: {}",
+        "apiVersion: kubeflow.org/v1beta1\nkind: Experiment\nmetadata: {name: a, namespace: 'n', generation: 1}\nspec: {}",
         &[
             (
                 &format!(
@@ -237,7 +237,7 @@ fn an_experiment_and_its_trials_are_over_when_they_succeed_or_fail() {
         ],
     );
     expect(
-        "apiVersion: kubeflow.org/v1beta1\nkind: Trial\nmetadata: {name: a, namespace: n, generation: 1}\nspec: {}",
+        "apiVersion: kubeflow.org/v1beta1\nkind: Trial\nmetadata: {name: a, namespace: 'n', generation: 1}\nspec: {}",
         &[
             (
                 "{conditions: [{type: Succeeded, status: 'True', reason: TrialSucceeded}]}",
@@ -280,7 +280,7 @@ fn a_job_that_trains_is_over_when_it_succeeds_or_fails() {
     ] {
         expect(
             &format!(
-                "apiVersion: kubeflow.org/v1\nkind: {kind}\nmetadata: {{name: a, namespace: n, generation: 1}}\nspec: {{}}"
+                "apiVersion: kubeflow.org/v1\nkind: {kind}\nmetadata: {{name: a, namespace: 'n', generation: 1}}\nspec: {{}}"
             ),
             &[
                 (
@@ -302,7 +302,7 @@ fn a_job_that_trains_is_over_when_it_succeeds_or_fails() {
         );
     }
     expect(
-        "apiVersion: trainer.kubeflow.org/v1alpha1\nkind: TrainJob\nmetadata: {name: a, namespace: n, generation: 1}\nspec: {runtimeRef: {name: torch-distributed}}",
+        "apiVersion: trainer.kubeflow.org/v1alpha1\nkind: TrainJob\nmetadata: {name: a, namespace: 'n', generation: 1}\nspec: {runtimeRef: {name: torch-distributed}}",
         &[
             (
                 "{conditions: [{type: Suspended, status: 'False', reason: Resumed}, {type: Complete, status: 'True', reason: AllJobsCompleted, message: jobset completed successfully}]}",
@@ -327,7 +327,7 @@ fn a_job_that_trains_is_over_when_it_succeeds_or_fails() {
         ],
     );
     expect(
-        "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nmetadata: {name: a, namespace: n, generation: 1}\nspec: {}",
+        "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nmetadata: {name: a, namespace: 'n', generation: 1}\nspec: {}",
         &[
             (
                 "{conditions: [{type: Completed, status: 'True', reason: AllJobsCompleted}], terminalState: Completed}",
@@ -347,7 +347,7 @@ fn a_job_that_trains_is_over_when_it_succeeds_or_fails() {
         ],
     );
     expect(
-        "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata: {name: a, namespace: n, generation: 1}\nspec: {}",
+        "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nmetadata: {name: a, namespace: 'n', generation: 1}\nspec: {}",
         &[
             ("{applicationState: {state: COMPLETED}}", Is::Ready, ""),
             (

@@ -11,23 +11,23 @@ use crate::set::{
 };
 
 const SET: &str = "
-{apiVersion: v1, kind: Namespace, metadata: {name: n}}
+{apiVersion: v1, kind: Namespace, metadata: {name: 'n'}}
 ---
-{apiVersion: v1, kind: Service, metadata: {name: hook, namespace: n}, spec: {selector: {app: hook}}}
+{apiVersion: v1, kind: Service, metadata: {name: hook, namespace: 'n'}, spec: {selector: {app: hook}}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: hook, namespace: n}
+metadata: {name: hook, namespace: 'n'}
 spec: {template: {metadata: {labels: {app: hook}}, spec: {containers: [{}]}}}
 ---
-{apiVersion: a.example/v1, kind: Widget, metadata: {name: 'w<&\">', namespace: n}}
+{apiVersion: a.example/v1, kind: Widget, metadata: {name: 'w<&\">', namespace: 'n'}}
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata: {name: hook}
 webhooks:
 - name: hook.example
-  clientConfig: {service: {namespace: n, name: hook}}
+  clientConfig: {service: {namespace: 'n', name: hook}}
   rules: [{operations: [CREATE], apiGroups: [a.example], apiVersions: ['*'], resources: ['*']}]
 ";
 

@@ -1,11 +1,13 @@
 //! Kinds that nobody serves: given up by Kubernetes, or defined neither by the set nor on the server.
 
+mod remedy;
+
 use std::collections::BTreeMap;
 
 use crate::{
     api::is_builtin,
     set::{
-        lint::{LintFinding, Rule, Severity},
+        lint::{LintFinding, Rule, Set, Severity},
         objects::Object,
         served::Served,
     },
@@ -72,16 +74,6 @@ const GONE: [(&str, &str, &[&str], u32); 33] = [
     ("flowcontrol.apiserver.k8s.io", "v1beta3", &[], 31),
 ];
 
-/// Kinds that went without another in their place, and what does their work now.
-const WITHOUT_HEIR: [(&str, &str); 3] = [
-    (
-        "PodSecurityPolicy",
-        "Pod Security admission does its work: label the namespaces",
-    ),
-    ("PodPreset", "a mutating webhook does its work"),
-    ("AuditSink", "the server's own audit webhook does its work"),
-];
-
 /// Puts each object where its kind lives: into a namespace, or into none.
 ///
 /// `default` is the namespace of objects that name none.
@@ -98,28 +90,50 @@ pub fn settle(objects: &mut [Object], served: &Served, default: &str) {
     }
 }
 
-/// Each kind that neither a server of this version nor the set serves.
-pub fn check(objects: &[Object], served: &Served, version: &str) -> Vec<LintFinding> {
-    let unserved = unserved(objects, served).into_values();
-    let tell = |objects: Vec<&Object>| LintFinding {
-        severity: Severity::Fatal,
-        rule: Rule::Kind,
-        object: objects[0].id.to_string(),
-        message: format!(
-            "Kubernetes {version} has no {} {}, and no definition of the set makes it ({})",
-            objects[0].api_version(),
-            objects[0].id.kind,
-            named(&objects)
-        ),
-        remedy: remedy(objects[0], served),
+/// Each kind that neither a server of this version nor the set serves. One that comes later is waited for.
+pub fn check(set: &Set<'_>, version: &str) -> Vec<LintFinding> {
+    let unserved = unserved(set).into_values();
+    let tell = |places: Vec<usize>| {
+        let objects: Vec<&Object> = places.iter().map(|at| &set.objects[*at]).collect();
+        let (first, all) = (objects[0], named(&objects));
+        let what = format!("{} {}", first.api_version(), first.id.kind);
+        let finding = |severity: Severity, message: String, remedy: String| LintFinding {
+            severity,
+            rule: Rule::Kind,
+            object: first.id.to_string(),
+            message,
+            remedy,
+        };
+        let Some(makers) = set.late.get(&places[0]) else {
+            return finding(
+                Severity::Fatal,
+                format!(
+                    "Kubernetes {version} has no {what}, and no definition of the set makes it ({all})"
+                ),
+                remedy::of(first, set),
+            );
+        };
+        let maker = match makers[..] {
+            [] => "its annotation says that it comes later".to_owned(),
+            [maker] => format!("{} may make it", set.objects[maker].id),
+            [..] => "an operator of the set may make it".to_owned(),
+        };
+        let message = format!(
+            "Kubernetes {version} has no {what} yet ({all}): it is waited for, since {maker}"
+        );
+        finding(Severity::Warning, message, String::new())
     };
     unserved.map(tell).collect()
 }
 
 /// What the set alone tells: APIs that newer servers do not have, and kinds that a server has to bring.
-pub fn check_without_server(objects: &[Object], served: &Served) -> Vec<LintFinding> {
-    let unserved = unserved(objects, served).into_values();
-    let tell = |objects: Vec<&Object>| {
+pub fn check_without_server(set: &Set<'_>) -> Vec<LintFinding> {
+    let unserved = unserved(set).into_values();
+    let tell = |places: Vec<usize>| {
+        if set.late.contains_key(&places[0]) {
+            return None;
+        }
+        let objects: Vec<&Object> = places.iter().map(|at| &set.objects[*at]).collect();
         let (first, all) = (objects[0], named(&objects));
         let what = format!("{} {}", first.api_version(), first.id.kind);
         let (message, remedy) = if let Some(last) = last_with(first) {
@@ -147,14 +161,15 @@ pub fn check_without_server(objects: &[Object], served: &Served) -> Vec<LintFind
     unserved.filter_map(tell).collect()
 }
 
-fn unserved<'a>(
-    objects: &'a [Object],
-    served: &Served,
-) -> BTreeMap<(String, &'a str), Vec<&'a Object>> {
-    let mut unserved: BTreeMap<(String, &str), Vec<&Object>> = BTreeMap::new();
-    for object in objects.iter().filter(|object| served.of(object).is_none()) {
-        let key = (object.api_version(), object.id.kind.as_str());
-        unserved.entry(key).or_default().push(object);
+/// The places of the objects that are not served, by API version and kind, and whether they come later.
+fn unserved<'a>(set: &Set<'a>) -> BTreeMap<(String, &'a str, bool), Vec<usize>> {
+    let mut unserved: BTreeMap<(String, &str, bool), Vec<usize>> = BTreeMap::new();
+    for (at, object) in set.objects.iter().enumerate() {
+        if set.served.of(object).is_none() {
+            let comes = set.late.contains_key(&at);
+            let key = (object.api_version(), object.id.kind.as_str(), comes);
+            unserved.entry(key).or_default().push(at);
+        }
     }
     unserved
 }
@@ -179,39 +194,13 @@ fn last_with(object: &Object) -> Option<u32> {
         .map(|(.., last)| *last)
 }
 
-fn remedy(object: &Object, served: &Served) -> String {
-    let kind = &object.id.kind;
-    let gone = last_with(object);
-    let others: Vec<String> = served
-        .groups_of(kind)
-        .iter()
-        .map(|it| {
-            if it.group.is_empty() {
-                it.version.clone()
-            } else {
-                format!("{}/{}", it.group, it.version)
-            }
-        })
-        .collect();
-    let heir = WITHOUT_HEIR.iter().find(|(known, _)| known == kind);
-    let what = match (heir, gone) {
-        (Some((_, now)), Some(_)) => format!("leave it out: {now}"),
-        _ if !others.is_empty() => format!("{kind} is served as {}", others.join(", ")),
-        _ if is_builtin(&object.id.group) => {
-            "take a Kubernetes that has it, or switch its API on".to_owned()
-        }
-        _ => "add its CustomResourceDefinition to the manifests".to_owned(),
-    };
-    match gone {
-        Some(last) => format!("Kubernetes 1.{last} was the last with it; {what}"),
-        None => what,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::Resource, set::objects};
+    use crate::{
+        api::Resource,
+        set::{facts::Facts, late, objects},
+    };
 
     fn served() -> Served {
         let mut served = Served::default();
@@ -231,6 +220,41 @@ mod tests {
         served
     }
 
+    fn look(objects: &[Object], served: &Served, version: Option<&str>) -> Vec<LintFinding> {
+        let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
+        let late = late::find(objects, &facts, served);
+        let set = Set {
+            objects,
+            facts: &facts,
+            served,
+            late: &late,
+        };
+        match version {
+            Some(version) => check(&set, version),
+            None => check_without_server(&set),
+        }
+    }
+
+    #[test]
+    fn a_kind_that_something_of_the_set_makes_is_waited_for() {
+        let text = "
+{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: k}, spec: {crd: {spec: {names: {kind: K}}}}}
+---
+{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: K, metadata: {name: a}}";
+        let objects = objects::read("f.yaml", text).unwrap();
+        let findings = look(&objects, &served(), Some("v1.35.4"));
+        assert_eq!(findings.len(), 2);
+        assert_eq!(findings[0].severity, Severity::Warning);
+        assert_eq!(
+            findings[0].message,
+            "Kubernetes v1.35.4 has no constraints.gatekeeper.sh/v1beta1 K yet (K a, in f.yaml, document 2): it is waited for, \
+             since ConstraintTemplate k may make it"
+        );
+        // Who makes the templates is not in the set.
+        assert_eq!(findings[1].severity, Severity::Fatal);
+        assert_eq!(look(&objects, &served(), None).len(), 1);
+    }
+
     const TEXT: &str = "
 {apiVersion: autoscaling/v2beta2, kind: HorizontalPodAutoscaler, metadata: {name: a, namespace: b}}
 ---
@@ -245,7 +269,7 @@ mod tests {
     #[test]
     fn a_kind_that_nobody_serves_is_refused_with_the_way_out() {
         let objects = objects::read("f.yaml", TEXT).unwrap();
-        let findings = check(&objects, &served(), "v1.35.4");
+        let findings = look(&objects, &served(), Some("v1.35.4"));
         let said: Vec<String> = findings.iter().map(ToString::to_string).collect();
         let nobody = "and no definition of the set makes it";
         assert_eq!(
@@ -267,7 +291,8 @@ mod tests {
                 ),
                 format!(
                     "Kubernetes v1.35.4 has no x.example/v1 Thing, {nobody} (Thing a, in f.yaml, document 2, and 1 more); \
-                     add its CustomResourceDefinition to the manifests"
+                     add its CustomResourceDefinition to the manifests, or annotate the object with \
+                     argocd.argoproj.io/sync-options: SkipDryRunOnMissingResource=true if something makes the kind later"
                 ),
             ]
         );
@@ -277,7 +302,7 @@ mod tests {
     #[test]
     fn without_a_server_nothing_is_refused_for_its_kind() {
         let objects = objects::read("f.yaml", TEXT).unwrap();
-        let findings = check_without_server(&objects, &Served::default());
+        let findings = look(&objects, &Served::default(), None);
         let said: Vec<&str> = findings.iter().map(|it| it.message.as_str()).collect();
         assert_eq!(
             said,
@@ -289,6 +314,33 @@ mod tests {
             ]
         );
         assert!(findings.iter().all(|it| it.severity == Severity::Warning));
+    }
+
+    #[test]
+    fn a_kind_that_is_misspelt_is_told_as_it_is_written() {
+        let text = "
+{apiVersion: v1, kind: service, metadata: {name: a}}
+---
+{apiVersion: autoscaling/v2, kind: HorizontalPodAutosclaer, metadata: {name: a}}
+---
+{apiVersion: x.example/v2, kind: Thing, metadata: {name: a}}
+---
+{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: things.x.example},
+  spec: {group: x.example, scope: Namespaced, names: {kind: Thing, plural: things}, versions: [{name: v1, served: true}, {name: v2, served: false}]}}";
+        let objects = objects::read("f.yaml", text).unwrap();
+        let findings = look(&objects, &served(), Some("v1.35.4"));
+        let remedies: Vec<&str> = findings.iter().map(|it| it.remedy.as_str()).collect();
+        assert_eq!(
+            remedies[1..3],
+            [
+                "HorizontalPodAutoscaler is what autoscaling/v2 has: write it so",
+                "Service is what v1 has: write it so",
+            ]
+        );
+        assert_eq!(
+            remedies[3],
+            "CustomResourceDefinition things.x.example of the set serves v1: serve v2 there too, or write the object for that"
+        );
     }
 
     #[test]

@@ -113,23 +113,23 @@ apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata: {name: a}
 webhooks:
-- {name: w, clientConfig: {service: {namespace: n, name: gone}}}
-- {name: x, failurePolicy: Ignore, clientConfig: {service: {namespace: n, name: gone}}}
-- {name: y, clientConfig: {service: {namespace: n, name: own}}}
+- {name: w, clientConfig: {service: {namespace: 'n', name: gone}}}
+- {name: x, failurePolicy: Ignore, clientConfig: {service: {namespace: 'n', name: gone}}}
+- {name: 'y', clientConfig: {service: {namespace: 'n', name: own}}}
 - {name: z, clientConfig: {url: 'https://elsewhere.example'}}
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingWebhookConfiguration
 metadata: {name: b}
-webhooks: [{name: w, failurePolicy: Ignore, clientConfig: {service: {namespace: n, name: gone}}}]
+webhooks: [{name: w, failurePolicy: Ignore, clientConfig: {service: {namespace: 'n', name: gone}}}]
 ---
-{apiVersion: v1, kind: Service, metadata: {name: own, namespace: n}}
+{apiVersion: v1, kind: Service, metadata: {name: own, namespace: 'n'}}
 ---
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {name: things.x}
 spec: {group: x, scope: Namespaced, names: {kind: Thing, plural: things}, versions: [{name: v1}],
-  conversion: {webhook: {clientConfig: {service: {namespace: n, name: conv}}}}}
+  conversion: {webhook: {clientConfig: {service: {namespace: 'n', name: conv}}}}}
 ";
 
     fn found(text: &str, cluster: Option<&ClusterFacts>) -> Vec<(Severity, String)> {

@@ -1,11 +1,11 @@
 //! Edges that follow from the objects alone: membership, kinds, what pods use.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
-    api::contains,
+    api::{ObjectId, contains},
     set::{
-        facts::{Facts, PodFacts},
+        facts::{Facts, PodFacts, words},
         objects::Object,
         order::{EdgeReason, Existing, Graph, Need, Strength, Until},
     },
@@ -83,6 +83,27 @@ impl<'a> Index<'a> {
         });
         selected.collect()
     }
+
+    fn called_by_name(&self) -> BTreeMap<(String, String), Vec<usize>> {
+        let mut called = BTreeMap::new();
+        for (namespace, services) in &self.services {
+            for at in services {
+                let name = &self.objects[*at].id.name;
+                let backing = self.backing(namespace, name);
+                if !backing.is_empty() {
+                    called.insert(((*namespace).to_owned(), name.clone()), backing);
+                }
+            }
+        }
+        called
+    }
+
+    /// The workloads behind the Service that a word names, as seen from a namespace: `name`, or `name.namespace` and more.
+    fn called(&self, word: &str, here: &str) -> Vec<usize> {
+        let mut parts = word.split('.');
+        let name = parts.next().unwrap_or_default();
+        self.backing(parts.next().unwrap_or(here), name)
+    }
 }
 
 fn need(on: usize, until: Until, strength: Strength, why: EdgeReason) -> Need {
@@ -102,11 +123,13 @@ pub(super) fn derive(index: &Index<'_>, existing: &Existing, soft: bool) -> Grap
         outside: vec![None; index.objects.len()],
         ..Graph::default()
     };
+    graph.called = index.called_by_name();
     let accounts = if soft {
         bindings(index)
     } else {
         HashMap::new()
     };
+    let mut configs = HashMap::new();
     for (at, object) in index.objects.iter().enumerate() {
         let id = &object.id;
         let facts = &index.facts[at];
@@ -130,10 +153,21 @@ pub(super) fn derive(index: &Index<'_>, existing: &Existing, soft: bool) -> Grap
         needs.extend(
             definition.map(|on| need(*on, Until::Ready, Strength::Hard, EdgeReason::Definition)),
         );
+        for other in facts.depends.iter().flatten() {
+            let ObjectId {
+                group,
+                kind,
+                namespace,
+                name,
+            } = other;
+            let on = index.find(group, kind, namespace.as_deref(), name);
+            needs
+                .extend(on.map(|on| need(on, Until::Ready, Strength::Hard, EdgeReason::DependsOn)));
+        }
         if soft {
             if let Some(pod) = &facts.pod {
                 needs.extend(pod_needs(index, at, pod, &accounts));
-                graph.explains[at].extend(mentions(index, at, pod));
+                graph.explains[at].extend(mentions(index, at, pod, &mut configs));
                 for on in claims(index, at, pod) {
                     let explained = |on, why| need(on, Until::Ready, Strength::Soft, why);
                     graph.explains[at].push(explained(on, EdgeReason::Uses));
@@ -232,23 +266,49 @@ fn claims(index: &Index<'_>, at: usize, pod: &PodFacts) -> Vec<usize> {
     names.collect()
 }
 
-/// The workloads behind Services that a pod names in its commands, arguments or environment.
-fn mentions(index: &Index<'_>, at: usize, pod: &PodFacts) -> Vec<Need> {
-    let here = index.objects[at]
-        .id
-        .namespace
-        .as_deref()
-        .unwrap_or_default();
-    let mut found = Vec::new();
-    for word in &pod.words {
-        let mut parts = word.split('.');
-        let name = parts.next().unwrap_or_default();
-        let namespace = parts.next().unwrap_or(here);
-        for on in index.backing(namespace, name) {
-            if on != at {
-                found.push(need(on, Until::Ready, Strength::Soft, EdgeReason::Mention));
-            }
-        }
+/// The words of config maps, by their place in the set.
+type Configs = HashMap<usize, BTreeSet<String>>;
+
+/// The workloads behind Services that a pod names in its commands, arguments or environment, or in a config map of its own.
+fn mentions(index: &Index<'_>, at: usize, pod: &PodFacts, configs: &mut Configs) -> Vec<Need> {
+    let namespace = index.objects[at].id.namespace.as_deref();
+    let used = pod.uses.iter().filter_map(|(kind, name)| {
+        let is_config = *kind == "ConfigMap";
+        is_config.then(|| index.find("", kind, namespace, name))?
+    });
+    let used: Vec<usize> = used.collect();
+    for on in &used {
+        configs
+            .entry(*on)
+            .or_insert_with(|| config_words(index, *on));
     }
-    found
+    let of_configs = used.iter().flat_map(|on| &configs[on]);
+    let backing: BTreeSet<usize> = pod
+        .words
+        .iter()
+        .chain(of_configs)
+        .flat_map(|word| index.called(word, namespace.unwrap_or_default()))
+        .filter(|on| *on != at)
+        .collect();
+    let found = backing
+        .into_iter()
+        .map(|on| need(on, Until::Ready, Strength::Soft, EdgeReason::Mention));
+    found.collect()
+}
+
+/// The words of a config map that name a Service of the set. What is larger than a configuration is not looked at.
+fn config_words(index: &Index<'_>, at: usize) -> BTreeSet<String> {
+    const LARGEST: usize = 256 * 1024;
+    let object = &index.objects[at];
+    if object.body().len() > LARGEST {
+        return BTreeSet::new();
+    }
+    let here = object.id.namespace.as_deref().unwrap_or_default();
+    let value = object.value();
+    let texts = value["data"].as_object().into_iter().flatten();
+    let words = texts.filter_map(|(_, text)| text.as_str()).flat_map(words);
+    words
+        .filter(|word| !index.called(word, here).is_empty())
+        .map(str::to_owned)
+        .collect()
 }

@@ -19,6 +19,12 @@ pub struct Guard {
     pub configuration: usize,
     /// Its name, as errors have it.
     pub webhook: String,
+    /// Whether the server refuses what it cannot ask about.
+    pub fails: bool,
+    /// Whether it changes objects.
+    pub mutates: bool,
+    /// The workloads of the set that serve it.
+    pub backing: Vec<usize>,
     /// Objects that it sees itself.
     pub objects: Vec<usize>,
     /// Workloads whose pods it sees.
@@ -58,6 +64,9 @@ pub(super) fn derive(
             let mut guard = Guard {
                 configuration,
                 webhook: webhook.name.clone(),
+                fails: webhook.fails,
+                mutates: webhook.mutates,
+                backing,
                 objects: Vec::new(),
                 pods: Vec::new(),
             };
@@ -78,13 +87,14 @@ pub(super) fn derive(
                 if !sees_pods(webhook, facts, namespace) || object.id.is("", "Pod") {
                     continue;
                 }
-                if backing.contains(&at) {
+                if guard.backing.contains(&at) {
                     // It would refuse the very pods that serve it.
                     if webhook.fails {
                         let need = edge(at, Strength::Soft, EdgeReason::Before);
                         graph.needs[configuration].push(need);
                     }
-                } else if webhook.mutates {
+                } else if webhook.mutates || webhook.fails {
+                    // Pods that are refused meanwhile are tried again after ever longer pauses.
                     let need = edge(configuration, Strength::Soft, EdgeReason::PodWebhook);
                     graph.needs[at].push(need);
                     guard.pods.push(at);

@@ -15,7 +15,10 @@ fn document() -> impl Strategy<Value = String> {
             let meta = format!("metadata: {{name: o{at}, namespace: n{ns}}}");
             match kind {
                 0 => format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: n{ns}, labels: {{l: l{at}}}}}}}"),
-                1 => format!("{{apiVersion: v1, kind: ConfigMap, {meta}}}"),
+                1 => format!(
+                    "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: o{at}, namespace: n{ns}, annotations: \
+                     {{config.kubernetes.io/depends-on: /namespaces/n{ns}/ConfigMap/o{other}}}}}}}"
+                ),
                 2 => format!("{{apiVersion: v1, kind: Secret, {meta}}}"),
                 3 => format!("{{apiVersion: v1, kind: ServiceAccount, {meta}}}"),
                 4 => format!("{{apiVersion: v1, kind: Service, {meta}, spec: {{selector: {{app: o{at}}}}}}}"),

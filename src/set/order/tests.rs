@@ -49,36 +49,85 @@ fn edges(text: &str) -> Vec<String> {
     edges
 }
 
+#[test]
+fn a_workload_is_explained_by_those_that_it_or_its_configuration_names() {
+    let workload = |name: &str, container: &str| {
+        format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {name}, namespace: 'n'}}, spec: {{template: \
+             {{metadata: {{labels: {{app: {name}}}}}, spec: {{containers: [{{{container}}}]}}}}}}}}"
+        )
+    };
+    let store = "{apiVersion: v1, kind: Service, metadata: {name: store, namespace: 'n'}, spec: {selector: {app: store}}}";
+    let config = "{apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: 'n'}, data: {a.conf: 'upstream http://store.n.svc:80/;'}}";
+    for container in [
+        "env: [{name: A, value: 'tcp://store:80'}]",
+        "envFrom: [{configMapRef: {name: c}}]",
+    ] {
+        let front = workload("front", container);
+        let (objects, graph) =
+            graph(&[&front, store, config, &workload("store", "")].join("\n---\n"));
+        let explains: Vec<(usize, EdgeReason)> =
+            graph.explains[0].iter().map(|it| (it.on, it.why)).collect();
+        assert_eq!(objects[3].id.name, "store");
+        assert_eq!(explains, [(3, EdgeReason::Mention)], "{container}");
+    }
+}
+
+#[test]
+fn what_its_user_says_goes_first_and_a_circle_of_it_is_broken() {
+    let config = |name: &str, on: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}, namespace: 'n', annotations: \
+             {{config.kubernetes.io/depends-on: '{on}'}}}}}}"
+        )
+    };
+    let one = [config("a", "/namespaces/n/ConfigMap/b"), config("b", "")].join("\n---\n");
+    assert_eq!(
+        edges(&one),
+        ["ConfigMap n/a → ConfigMap n/b (Hard Ready DependsOn)"]
+    );
+    let both = [
+        config("a", "/namespaces/n/ConfigMap/b"),
+        config("b", "/namespaces/n/ConfigMap/a"),
+    ]
+    .join("\n---\n");
+    assert_eq!(edges(&both).len(), 1);
+    let objects = objects::read("x", &both).unwrap();
+    let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
+    let legacy = Graph::legacy(&objects, &facts, &Existing::default());
+    assert_eq!(legacy.needs.iter().flatten().count(), 1);
+}
+
 const WEBHOOK: &str = "
-{apiVersion: v1, kind: Service, metadata: {name: hook, namespace: n}, spec: {selector: {app: hook}}}
+{apiVersion: v1, kind: Service, metadata: {name: hook, namespace: 'n'}, spec: {selector: {app: hook}}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: hook, namespace: n}
+metadata: {name: hook, namespace: 'n'}
 spec: {template: {metadata: {labels: {app: hook}}, spec: {serviceAccountName: sa, containers: []}}}
 ---
-{apiVersion: v1, kind: ServiceAccount, metadata: {name: sa, namespace: n}}
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: sa, namespace: 'n'}}
 ---
-{apiVersion: a.example/v1, kind: Widget, metadata: {name: w, namespace: n}}
+{apiVersion: a.example/v1, kind: Widget, metadata: {name: w, namespace: 'n'}}
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingWebhookConfiguration
 metadata: {name: hook}
 webhooks:
 - name: hook.example
-  clientConfig: {service: {namespace: n, name: hook}}
+  clientConfig: {service: {namespace: 'n', name: hook}}
   rules: [{operations: [CREATE], apiGroups: [GROUPS], apiVersions: ['*'], resources: ['*']}]
 ";
 
 #[test]
 fn an_autoscaler_waits_for_what_it_scales() {
     let text = "
-{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h, namespace: n},
+{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h, namespace: 'n'},
  spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: d}}}
 ---
-{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: d, namespace: n}}
+{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: d, namespace: 'n'}}
 ---
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: n}}
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: 'n'}}
 ";
     let found = edges(text);
     let edge = "HorizontalPodAutoscaler n/h → Deployment n/d (Soft Accepted Refers)";
@@ -98,12 +147,12 @@ fn an_autoscaler_waits_for_what_it_scales() {
 #[test]
 fn members_wait_for_their_namespace_and_resources_for_their_definition() {
     let text = "
-{apiVersion: a.example/v1, kind: Widget, metadata: {name: w, namespace: n}}
+{apiVersion: a.example/v1, kind: Widget, metadata: {name: w, namespace: 'n'}}
 ---
 {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: widgets.a.example},
  spec: {group: a.example, scope: Namespaced, names: {kind: Widget, plural: widgets}, versions: [{name: v1, served: true}]}}
 ---
-{apiVersion: v1, kind: Namespace, metadata: {name: n}}";
+{apiVersion: v1, kind: Namespace, metadata: {name: 'n'}}";
     assert_eq!(
         edges(text),
         [
@@ -156,14 +205,14 @@ kind: MutatingWebhookConfiguration
 metadata: {name: inject}
 webhooks:
 - name: inject.example
-  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: n}}
+  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: 'n'}}
   objectSelector: {matchExpressions: [{key: inject, operator: NotIn, values: ['no']}]}
   rules: [{operations: [CREATE], apiGroups: [''], apiVersions: [v1], resources: [pods]}]
 ---
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: n},
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: 'n'},
  spec: {template: {metadata: {}, spec: {containers: []}}}}
 ---
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: b, namespace: n},
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: b, namespace: 'n'},
  spec: {template: {metadata: {labels: {inject: 'no'}}, spec: {containers: []}}}}
 ---
 {apiVersion: apps/v1, kind: Deployment, metadata: {name: c, namespace: m},
@@ -178,12 +227,12 @@ webhooks:
 fn a_pod_that_names_a_service_is_explained_by_what_serves_it() {
     let (objects, graph) = graph(
         "
-{apiVersion: v1, kind: Service, metadata: {name: db, namespace: n}, spec: {selector: {app: db}}}
+{apiVersion: v1, kind: Service, metadata: {name: db, namespace: 'n'}, spec: {selector: {app: db}}}
 ---
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: db, namespace: n},
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: db, namespace: 'n'},
  spec: {template: {metadata: {labels: {app: db}}, spec: {containers: []}}}}
 ---
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: n},
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: 'n'},
  spec: {template: {metadata: {}, spec: {containers: [{env: [{name: URL, value: 'tcp://db.n.svc:1'}]}]}}}}",
     );
     let names: Vec<_> = graph.explains[2]
@@ -196,17 +245,17 @@ fn a_pod_that_names_a_service_is_explained_by_what_serves_it() {
 #[test]
 fn in_upstreams_order_what_is_refused_holds_up_no_other_kind() {
     let text = "
-{apiVersion: v1, kind: Namespace, metadata: {name: n}}
+{apiVersion: v1, kind: Namespace, metadata: {name: 'n'}}
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: MutatingWebhookConfiguration
 metadata: {name: w}
-webhooks: [{name: w, clientConfig: {service: {namespace: n, name: s}},
+webhooks: [{name: w, clientConfig: {service: {namespace: 'n', name: s}},
   rules: [{operations: [CREATE], apiGroups: [''], apiVersions: ['*'], resources: [services]}]}]
 ---
-{apiVersion: v1, kind: Service, metadata: {name: s, namespace: n}, spec: {selector: {app: a}}}
+{apiVersion: v1, kind: Service, metadata: {name: s, namespace: 'n'}, spec: {selector: {app: a}}}
 ---
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: n}, spec: {template: {metadata: {labels: {app: a}}, spec: {containers: []}}}}";
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, namespace: 'n'}, spec: {template: {metadata: {labels: {app: a}}, spec: {containers: []}}}}";
     let objects = objects::read("x", text).unwrap();
     let facts: Vec<Facts> = objects.iter().map(Facts::of).collect();
     let graph = Graph::legacy(&objects, &facts, &Existing::default());

@@ -31,7 +31,7 @@ const SHORTLY: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`Failure`] with every finding, where one is worse than a warning.
 pub(super) async fn only(
-    objects: Vec<Object>,
+    (objects, found): (Vec<Object>, Vec<LintFinding>),
     args: &DeployArgs,
     kubeconfig: Option<&Path>,
     context: &Context,
@@ -62,8 +62,7 @@ pub(super) async fn only(
     )?;
     let pulled = images(&draft, connected.as_ref(), context).await;
     let count = draft.objects.len();
-    let mut findings = draft.findings;
-    findings.extend(pulled);
+    let mut findings = [found, draft.findings, pulled].concat();
     findings.sort();
     let report = context.store.path(REPORT);
     let text = json!({

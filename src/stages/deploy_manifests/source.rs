@@ -8,7 +8,7 @@ use crate::{
     set::{
         build::{self, Rendered},
         draw::Form,
-        images,
+        hooks, images,
         lint::{LintError, Severity, duplicates},
     },
     stages::Context,
@@ -39,6 +39,7 @@ pub async fn build(args: &DeployArgs, context: &Context) -> Result<Rendered, Fai
         Path::new("kustomize").to_owned()
     };
     let mut rendered = build::render(&sources, &kustomize, &context.env, context.deadline).await?;
+    rendered.findings = hooks::sort_out(&mut rendered.objects);
     if let Some(overrides) = &args.image_overrides {
         images::override_all(&mut rendered.objects, overrides);
     }

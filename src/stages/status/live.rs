@@ -4,10 +4,11 @@ use std::{
     collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::Mutex,
+    time::Duration,
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::Client;
 use serde_json::Value;
 
@@ -16,6 +17,7 @@ use crate::{
     cli::StatusArgs,
     cluster::{
         self,
+        clock::ServerClock,
         discover::discover,
         live::{self, Extent},
         request::Refusal,
@@ -23,7 +25,7 @@ use crate::{
     },
     inputs::Environment,
     limits::Deadline,
-    ready::{self, ClusterView, NO_STATUS, ReadyWhen, StatusSchema, Verdict},
+    ready::{self, ClusterView, NO_STATUS, ReadyWhen, SILENCE, StatusSchema, Verdict},
     record::Store,
     report::{Exit, Failure, Leftover},
     set::{
@@ -42,8 +44,6 @@ use crate::{
 const AT_ONCE: usize = 8;
 /// The pause between two looks.
 const LOOK: Every<'_> = Every::secs(2);
-/// A controller has this long to write the first status of an object.
-const SILENCE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Looks at the objects once, or until all are ready.
 pub(super) async fn look(
@@ -56,9 +56,11 @@ pub(super) async fn look(
     let store = Store::open(env, None)?;
     let objects = objects(&args.paths, env, &store, deadline).await?;
     let connected = cluster::connect(Some(kubeconfig), env, &store, deadline).await?;
-    let client = &connected.client;
+    // Ages are the server's: the clock of this machine may be another.
+    let clock = ServerClock::default();
+    let client = &clock.listening(&connected.client);
     let needed = BTreeSet::new();
-    let discovered = discover(client, &needed).await?;
+    let discovered = discover(client, &needed, &BTreeSet::new()).await?;
     let mut served: Served = discovered.resources.into_iter().collect();
     let mut objects = objects;
     for object in &objects {
@@ -73,6 +75,7 @@ pub(super) async fn look(
     lint::settle(&mut objects, &served, client.default_namespace());
     let eye = Eye {
         client,
+        clock: &clock,
         served: &served,
         objects: &objects,
         rules,
@@ -159,6 +162,7 @@ async fn objects(
 /// What looks at a cluster.
 struct Eye<'a> {
     client: &'a Client,
+    clock: &'a ServerClock,
     served: &'a Served,
     objects: &'a [Object],
     rules: &'a ReadyWhen,
@@ -184,7 +188,7 @@ impl Eye<'_> {
             view.replace(&group_kind, values);
         }
         self.learn_schemas(&view).await;
-        let cluster = ClusterView::new(&view, Timestamp::now());
+        let cluster = ClusterView::new(&view, self.clock.now());
         Ok(self
             .objects
             .iter()
@@ -295,7 +299,10 @@ fn silent(
 ) -> ObjectStatus {
     let created = live["metadata"]["creationTimestamp"].as_str();
     let created: Option<Timestamp> = created.and_then(|text| text.parse().ok());
-    let had_time = created.is_none_or(|created| now.duration_since(created) >= SILENCE);
+    let had_time = created.is_none_or(|created| {
+        // Less than nothing is no time.
+        Duration::try_from(now.duration_since(created)).is_ok_and(|age| age >= SILENCE)
+    });
     match (schema.exists, had_time) {
         (false, _) => status.counted_as_ready(""),
         (true, true) => status.counted_as_ready(NO_STATUS),

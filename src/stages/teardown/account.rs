@@ -17,6 +17,9 @@ use crate::{
     stages::Context,
 };
 
+/// Why something of another job stays.
+const IN_PROGRESS: &str = "its job is in progress";
+
 /// What was proven, to the log and the job summary.
 ///
 /// `now` is the time by the cloud's own clock, where it told it: what was used is counted by one clock alone.
@@ -24,6 +27,7 @@ pub(super) fn report(
     context: &Context,
     found: &[Resource],
     left: &[Resource],
+    in_use: &[Resource],
     now: Option<Timestamp>,
 ) {
     let now = now.unwrap_or_else(Timestamp::now);
@@ -38,6 +42,15 @@ pub(super) fn report(
         tracing::info!("{what}: {state} {used} {cost}");
         let what = escape_markdown(&what);
         let _ = writeln!(rows, "| {what} | {state} | {used} | {cost} |");
+    }
+    for resource in in_use {
+        let what = format!("{} {}", resource.kind, resource.id);
+        tracing::info!("{what}: stays, {IN_PROGRESS}");
+        let _ = writeln!(
+            rows,
+            "| {} | stays, {IN_PROGRESS} | | |",
+            escape_markdown(&what)
+        );
     }
     if rows.is_empty() {
         "| nothing was found | | | |\n".clone_into(&mut rows);
@@ -72,30 +85,39 @@ fn used(resource: &Resource, now: Timestamp) -> (String, String) {
     (format!("{minutes} min"), cost.unwrap_or_default())
 }
 
-/// What is left, as the failure of the stage, with both outputs set.
+/// What is left, as the failure of the stage, with both outputs set. Beside what should be gone: what jobs in progress use.
 pub(super) fn leftovers(
     context: &Context,
     owner: &Owner,
-    left: &[Resource],
+    (left, in_use): (&[Resource], &[Resource]),
     refused: Option<Failure>,
     terminated: &[&str],
 ) -> Failure {
-    let mut failure = Failure::new(
-        Exit::Leftovers,
-        format!("{} resources of {} are left", left.len(), describe(owner)),
-    )
-    .hint(if left.iter().any(|one| one.region.is_some()) {
+    let cause = if left.is_empty() {
+        let count = in_use.len();
+        format!(
+            "{count} resources of {} stay: their jobs are in progress",
+            describe(owner)
+        )
+    } else {
+        format!("{} resources of {} are left", left.len(), describe(owner))
+    };
+    let mut failure = Failure::new(Exit::Leftovers, cause).hint(if left.is_empty() {
+        "run `teardown` again once these jobs are over; each removes its own by `scope: job`"
+    } else if left.iter().any(|one| one.region.is_some()) {
         "run `teardown` again; what it may not remove is removed in the AWS console"
     } else {
         "run `teardown` again; what Docker cannot remove is gone after a restart of this machine"
     })
     .leaving(Leftover::Tagged);
     failure.details = left.iter().map(ToString::to_string).collect();
+    let used_ones = in_use.iter().map(|one| format!("{one}: {IN_PROGRESS}"));
+    failure.details.extend(used_ones);
     if let Some(refused) = refused {
         failure.details.push(refused.line());
         failure.details.extend(refused.details);
     }
-    context.tell("leftovers", left.iter().map(|one| &one.id));
+    context.tell("leftovers", left.iter().chain(in_use).map(|one| &one.id));
     context.tell("terminated", terminated);
     failure
 }

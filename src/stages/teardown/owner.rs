@@ -3,7 +3,7 @@
 use super::account::describe;
 use crate::{
     cli::{Scope, TeardownArgs},
-    provider::{Owner, Provider, Resource},
+    provider::{OtherJobs, Owner, Provider, Resource},
     report::{Exit, Failure, Leftover},
     run::{Execution, Run, TAG_JOB},
     stages::{Context, Stage},
@@ -44,9 +44,21 @@ pub(super) fn owner(args: &TeardownArgs, context: &Context, known: bool) -> Resu
         Some(shown) if shown.key.is_some() => shown.job_name(),
         _ => context.run().job.clone(),
     };
+    if args.scope == Scope::Job {
+        return Ok(Owner {
+            run,
+            job: Some(job),
+            others: None,
+        });
+    }
+    // What cannot be asked must not keep a teardown from its work.
+    let others = OtherJobs::of(&context.env, context.run()).unwrap_or_else(|error| {
+        tracing::warn!("{error}: whether other jobs are in progress is not known");
+        None
+    });
     Ok(Owner {
-        run,
-        job: (args.scope == Scope::Job).then_some(job),
+        others,
+        ..Owner::run(run)
     })
 }
 

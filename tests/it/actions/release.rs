@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what does not hold here fails the test")]
 
+mod ends;
 mod pages;
 
 use std::{
@@ -91,6 +92,10 @@ impl Clone {
     }
 
     fn command(&self, program: &str, words: &[&str]) -> Output {
+        self.prepared(program, words).output().unwrap()
+    }
+
+    fn prepared(&self, program: &str, words: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(words).current_dir(self.path(""));
         for name in [
@@ -108,9 +113,8 @@ impl Clone {
         command
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_CONFIG_SYSTEM", "/dev/null")
-            .env("TMPDIR", self.dir.path())
-            .output()
-            .unwrap()
+            .env("TMPDIR", self.dir.path());
+        command
     }
 
     fn git(&self, words: &[&str]) -> String {
@@ -297,6 +301,7 @@ fn what_is_no_release_is_refused_and_changes_nothing() {
     refused(&[], "which version?");
     refused(&["1.2"], "is no version");
     refused(&["0.2.0-dev"], "is no version");
+    refused(&["1.99999999999999999999.0"], "is no version");
     refused(&["0.1.0"], "is older than 0.1.1-dev");
     clone.git(&["tag", "v0.1.1"]);
     refused(&["0.1.1"], "there is a tag v0.1.1");

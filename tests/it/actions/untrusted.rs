@@ -194,6 +194,40 @@ fn a_fork_is_opted_in_by_one_whole_commit_and_no_other() {
 }
 
 #[test]
+fn a_comment_runs_what_the_workflow_is_of_or_the_commit_that_was_named() {
+    let ours = "0000000000000000000000000000000000000000";
+    let commented = |event: &str, more: &[(&str, &str)]| under(event, Stage::ProvisionEc2, more);
+    let fork = ("CHECKOUT", HEAD);
+    for (event, more, code) in [
+        ("issue_comment-pull", &[][..], 0),
+        ("issue_comment-pull", &[("CHECKOUT", ours)], 0),
+        ("issue_comment-pull", &[fork], 2),
+        (
+            "issue_comment-pull",
+            &[("CHECKOUT", "ref: refs/heads/pull")],
+            2,
+        ),
+        (
+            "issue_comment-pull",
+            &[fork, ("MANIFESTS_E2E_FORK_SHA", HEAD)],
+            0,
+        ),
+        (
+            "issue_comment-pull",
+            &[fork, ("MANIFESTS_E2E_FORK_SHA", ours)],
+            2,
+        ),
+        ("issue_comment-issue", &[fork], 0),
+    ] {
+        let (exit, said) = commented(event, more);
+        assert_eq!(exit, Some(code), "{event} {more:?}: {said}");
+        assert_eq!(said.contains("on a pull request"), code == 2, "{said}");
+    }
+    let (_, said) = under("issue_comment-pull", Stage::Teardown, &[fork]);
+    assert!(!said.contains("on a pull request"), "{said}");
+}
+
+#[test]
 fn an_event_that_cannot_be_read_is_refused() {
     for (text, words) in [
         ("", "cannot be told"),

@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use manifests_e2e::{
     inputs::Environment,
@@ -137,9 +141,20 @@ async fn sandbox_what_cannot_be_is_said_before_anything_is_made() {
     };
     let dir = tempfile::tempdir().unwrap();
     let (run, provider) = job(dir.path()).await;
+    let mounts = |name: &str, path: &str| {
+        let text = format!("nodes:\n- extraMounts: [{{hostPath: {path}, containerPath: /x}}]\n");
+        configuration(dir.path(), name, &text)
+    };
+    let (tilde, absent) = (mounts("tilde", "~/x"), mounts("absent", "/absent/x"));
     for (arguments, exit, said) in [
+        (&["--config", &tilde][..], 2, "the nodes cannot mount ~/x"),
         (
-            &["--kubernetes-version", "1.20", "--node-image="][..],
+            &["--config", &absent],
+            2,
+            "the nodes cannot mount /absent/x: it is not there",
+        ),
+        (
+            &["--kubernetes-version", "1.20", "--node-image="],
             2,
             "no node image is known for v1.20",
         ),
@@ -163,6 +178,66 @@ async fn sandbox_what_cannot_be_is_said_before_anything_is_made() {
         assert!(!stderr.contains("left behind"), "{stderr}");
     }
     assert_eq!(provider.find(&Owner::job(&run), soon()).await.unwrap(), []);
+}
+
+/// A KinD configuration in a file; its path.
+fn configuration(dir: &Path, name: &str, text: &str) -> String {
+    let file = dir.join(name);
+    let head = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n";
+    std::fs::write(&file, format!("{head}{text}")).unwrap();
+    file.display().to_string()
+}
+
+/// Both of the settings that a containerd of today refuses together.
+const MIRRORS: &str = r#"containerdConfigPatches:
+- |-
+  [plugins."io.containerd.grpc.v1.cri".registry.mirrors."localhost:5001"]
+    endpoint = ["http://kind-registry:5000"]
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "/etc/containerd/certs.d"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sandbox_what_a_configuration_leaves_out_is_not_waited_for_and_what_it_breaks_is_named() {
+    let Some(_turn) = support::sandbox(support::Lane::Machine) else {
+        return;
+    };
+    let begun = Instant::now();
+    let make = async |name: &str, text: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let (run, provider) = job(dir.path()).await;
+        let file = configuration(dir.path(), "kind.yaml", text);
+        let mut installing = command(dir.path(), &["--cluster", name, "--config", &file]);
+        let output = tokio::task::spawn_blocking(move || installing.output().unwrap());
+        let output = output.await.unwrap();
+        let owner = Owner::run(&run.id);
+        provider.destroy(&owner, None, soon()).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let ((bare, bare_said), (broken, broken_said)) = tokio::join!(
+        make("bare", "name: named\nnetworking: {kubeProxyMode: none}\n"),
+        make("broken", MIRRORS),
+    );
+
+    assert_eq!(bare, Some(0), "{bare_said}");
+    assert!(
+        bare_said.contains("the cluster has no kube-proxy"),
+        "{bare_said}"
+    );
+    assert!(bare_said.contains("the name named in the configuration is not used"));
+    assert_eq!(broken, Some(3), "{broken_said}");
+    let sentence = "`mirrors` cannot be set when `config_path` is provided";
+    let line = broken_said.lines().find(|line| line.starts_with("error:"));
+    assert!(
+        line.is_some_and(|line| line.contains(sentence)),
+        "{broken_said}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(110),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 /// A container as kind leaves it of a node, but with nothing in it.

@@ -128,33 +128,42 @@ async fn sandbox_webhooks_that_come_late_or_with_a_bad_certificate_are_waited_fo
     assert!(denied.took < Duration::from_secs(45), "{:?}", denied.took);
 }
 
-/// Makes a namespace with the pod's own token, after a while.
+/// Makes an object with the pod's own token, after a while.
 const MAKER: &str = r#"
-import json, pathlib, ssl, time, urllib.request
+import json, os, pathlib, ssl, time, urllib.request
 account = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
 tls = ssl.create_default_context(cafile=account / "ca.crt")
 time.sleep(15)
 headers = {"Authorization": "Bearer " + (account / "token").read_text(), "Content-Type": "application/json"}
-body = json.dumps({"metadata": {"name": "set-made-by-another"}}).encode()
-urllib.request.urlopen(urllib.request.Request("https://kubernetes.default.svc/api/v1/namespaces", body, headers), context=tls).read()
+url = "https://kubernetes.default.svc" + os.environ["TO"]
+urllib.request.urlopen(urllib.request.Request(url, os.environ["BODY"].encode(), headers), context=tls).read()
 "#;
 
-fn with_a_maker() -> Set {
-    let name = "set-maker";
+/// A Job that makes an object of a kind that its role names, and what needs that object.
+fn with_a_maker(name: &str, made: &Value, (group, plural): (&str, &str), member: Value) -> Set {
     let rbac = "rbac.authorization.k8s.io";
+    let mut maker = python(MAKER);
+    let api_version = made["apiVersion"].as_str().unwrap();
+    let root = if group.is_empty() { "api" } else { "apis" };
+    maker["env"] = json!([{"name": "TO", "value": format!("/{root}/{api_version}/{plural}")}, {"name": "BODY", "value": made.to_string()}]);
     let objects = vec![
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "member", "namespace": "set-made-by-another"}}),
+        member,
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "maker", "namespace": name},
-            "spec": {"template": {"spec": {"serviceAccountName": "maker", "restartPolicy": "OnFailure", "containers": [python(MAKER)]}}}}),
+            "spec": {"template": {"spec": {"serviceAccountName": "maker", "restartPolicy": "OnFailure", "containers": [maker]}}}}),
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "maker", "namespace": name}}),
         json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRole", "metadata": {"name": name},
-            "rules": [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["create"]}]}),
+            "rules": [{"apiGroups": [group], "resources": [plural], "verbs": ["create"]}]}),
         json!({"apiVersion": format!("{rbac}/v1"), "kind": "ClusterRoleBinding", "metadata": {"name": name},
             "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": name},
             "subjects": [{"kind": "ServiceAccount", "name": "maker", "namespace": name}]}),
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
     ];
-    Set::new(name, objects).and_namespace("set-made-by-another")
+    let kind = if group.is_empty() {
+        "Namespace"
+    } else {
+        "CustomResourceDefinition"
+    };
+    Set::new(name, objects).and_made(kind, made["metadata"]["name"].as_str().unwrap())
 }
 
 /// An application that gives up at once as long as its database, half a minute slow, does not answer.
@@ -186,14 +195,33 @@ async fn sandbox_what_another_makes_or_has_to_be_up_for_is_waited_for() {
     let Some(_turn) = sandbox(Lane::Cluster) else {
         return;
     };
-    let (maker, database) = (with_a_maker(), with_a_database());
-    let (maker, database) = tokio::join!(
+    let maker = with_a_maker(
+        "set-maker",
+        &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "set-made-by-another"}}),
+        ("", "namespaces"),
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "member", "namespace": "set-made-by-another"}}),
+    );
+    // An operator that brings its definitions along.
+    let operator = with_a_maker(
+        "set-operator",
+        &definition("set-operator.example", "Widget", "widgets"),
+        ("apiextensions.k8s.io", "customresourcedefinitions"),
+        json!({"apiVersion": "set-operator.example/v1", "kind": "Widget", "metadata": {"name": "member", "namespace": "set-operator"}}),
+    );
+    let database = with_a_database();
+    let (maker, operator, database) = tokio::join!(
         maker.deploy(cluster(), "3m"),
+        operator.deploy(cluster(), "3m"),
         database.deploy(cluster(), "4m"),
     );
-    passed(&maker);
-    let member = maker.object("ConfigMap set-made-by-another/member");
-    assert!(member["accepted"].as_u64().unwrap() > 15_000, "{member}");
+    for (deployed, member) in [
+        (&maker, "ConfigMap set-made-by-another/member"),
+        (&operator, "Widget set-operator/member"),
+    ] {
+        passed(deployed);
+        let member = deployed.object(member);
+        assert!(member["accepted"].as_u64().unwrap() > 15_000, "{member}");
+    }
     passed(&database);
     let ready = |name: &str| database.object(name)["ready"].as_u64().unwrap();
     let application = ready("Deployment set-database/application");

@@ -2,6 +2,8 @@
 //!
 //! `e2e/faults` stands for its walks through all of the chain.
 
+mod end;
+
 /// A fault and what is to come of it.
 pub(super) struct Row {
     pub(super) fault: &'static str,
@@ -26,7 +28,12 @@ const fn row(
     }
 }
 
-pub(super) const ROWS: [Row; 37] = [
+/// All of them.
+pub(super) fn all() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(&end::ROWS)
+}
+
+static ROWS: [Row; 32] = [
     row(
         "RequestLimitExceeded, Throttling, 5xx",
         "asked again with backoff until the deadline, then exit 3",
@@ -156,7 +163,7 @@ pub(super) const ROWS: [Row; 37] = [
         "it ends early, with the events",
         &[
             "tests/it/deploy/sets.rs::sandbox_what_cannot_come_is_named_with_all_that_waits_for_it",
-            "src/deploy/tests.rs::when_nothing_moves_it_ends_once_all_that_blocks_will_hardly_come",
+            "src/deploy/tests.rs::it_ends_once_what_blocks_will_hardly_come",
         ],
         "",
     ),
@@ -165,7 +172,7 @@ pub(super) const ROWS: [Row; 37] = [
         "image and limit are named; mirrors help",
         &[
             "src/logs/diagnose/tests.rs::each_clear_case_is_told",
-            "src/kind.rs::mirrors_are_told_per_registry",
+            "src/kind/tests.rs::mirrors_are_told_per_registry",
         ],
         "",
     ),
@@ -194,6 +201,18 @@ pub(super) const ROWS: [Row; 37] = [
         "",
     ),
     row(
+        "a test on the runner hangs, leaves daemons, or is left by a stage that is cancelled or killed",
+        "whatever it has started ends with it",
+        &[
+            "tests/it/notebook/runner.rs::what_a_test_has_started_ends_with_it_and_does_not_keep_the_stage",
+            "tests/it/notebook/runner.rs::at_the_limit_the_whole_test_ends_and_what_it_said_is_kept",
+            "tests/it/notebook/runner.rs::a_stage_that_is_cancelled_ends_its_test",
+            "tests/it/notebook/runner.rs::a_stage_that_is_killed_ends_its_test_all_the_same",
+            "tests/it/notebook/runner/notebooks.rs::sandbox_a_kernel_here_ends_with_a_stage_that_is_killed",
+        ],
+        "",
+    ),
+    row(
         "SIGKILL, a lost runner",
         "teardown elsewhere, the host's own timer, reap",
         &[
@@ -201,6 +220,7 @@ pub(super) const ROWS: [Row; 37] = [
             "tests/it/provider/teardown.rs::sandbox_a_launch_that_was_killed_is_found_from_an_empty_directory",
             "tests/it/provider/end.rs::sandbox_a_host_without_runner_ends_by_itself_and_after_a_reboot_too",
             "tests/it/reap.rs::sandbox_a_host_whose_runner_was_lost_is_marked_then_ended",
+            "tests/it/reap/local.rs::a_process_that_is_killed_after_any_change_leaves_what_reap_finds",
         ],
         "",
     ),
@@ -332,62 +352,10 @@ pub(super) const ROWS: [Row; 37] = [
         "an artifact that is huge, or whose names no upload takes",
         "cut to whole lines, renamed, what is missing listed; a failed copy changes no verdict",
         &[
-            "src/logs/layout.rs::any_path_can_be_uploaded_and_stays_inside",
-            "src/logs/collect/tests.rs::a_long_log_keeps_whole_lines_of_both_ends",
+            "src/logs/layout.rs::any_path_can_be_unpacked_and_stays_inside",
+            "src/logs/collect/clip.rs::a_long_log_keeps_whole_lines_of_both_ends",
             "src/logs/bundle/tests.rs::files_are_clean_and_the_manifest_tells_what_is_there_and_what_is_not",
-            "tests/it/logs/gather_logs.rs::sandbox_a_copy_goes_to_s3",
-        ],
-        "",
-    ),
-    row(
-        "a part of the logs cannot be had",
-        "a bundle of the rest that says what is missing",
-        &[
-            "tests/it/logs/gather_logs.rs::a_server_that_hangs_costs_its_answers_and_not_the_bundle",
-            "tests/it/logs/gather_logs.rs::a_dead_server_or_no_cluster_at_all_still_gives_a_bundle",
-            "src/logs/collect/tests.rs::a_failing_or_hanging_kind_is_a_gap_and_the_rest_is_there",
-        ],
-        "",
-    ),
-    row(
-        "the API server hangs while a test runs",
-        "asked again after 10 s, lost after 90 s; at the limit the results are kept before the Job is deleted",
-        &[
-            "src/notebook/follow/tests.rs::an_answer_that_is_lost_is_asked_for_again",
-            "src/notebook/follow/tests.rs::a_server_that_hangs_is_silent_and_not_waited_for_until_the_limit",
-            "src/notebook/place/tests.rs::a_server_that_hangs_before_the_test_is_named_with_what_was_asked_of_it",
-        ],
-        "",
-    ),
-    row(
-        "what is found cannot be written: results, bundle",
-        "no failure is replaced, no pass is made, and a bundle changes no verdict of the chain",
-        &[
-            "src/stages/tests.rs::a_full_disk_replaces_no_failure_and_makes_no_pass",
-            "src/stages/run.rs::logs_that_cannot_be_gathered_change_no_verdict_and_what_is_left_behind_does",
-        ],
-        "",
-    ),
-    row(
-        "the runner's address changes",
-        "port 22 is opened to the new one and closed to the old",
-        &[
-            "tests/it/host/faults.rs::sandbox_a_runner_with_a_new_address_is_let_in_and_the_old_one_no_longer",
-        ],
-        "",
-    ),
-    row(
-        "GitHub's API answers 403 or 429",
-        "nothing is taken for over; no verdict depends on it",
-        &["tests/it/reap.rs::sandbox_what_is_foreign_kept_or_unclear_is_not_touched"],
-        "",
-    ),
-    row(
-        "reap meets a run that goes on",
-        "marked, looked at again, and let be",
-        &[
-            "tests/it/reap.rs::sandbox_a_run_that_goes_on_after_all_loses_its_mark",
-            "src/reap/tests.rs::nothing_ends_that_was_not_marked_or_whose_run_is_in_progress",
+            "tests/it/logs/gather_logs/bucket.rs::sandbox_a_copy_goes_to_s3",
         ],
         "",
     ),

@@ -11,14 +11,20 @@ use super::{
 
 #[test]
 fn tokens_of_one_repository_alone_open_the_role() {
-    let trust = policy(&[
+    let words = [
         "--trust",
         "--account=123456789012",
         "--repository=o/r",
         "--repository-id=2",
         "--owner-id=1",
         "--environment=e2e",
-    ]);
+    ];
+    let trust = policy(&words);
+    // STS has another name in China, and the token is asked for by it.
+    let there = policy(&[&words[..], &["--region=cn-north-1"]].concat());
+    let claims = &there["Statement"][0]["Condition"]["StringEquals"];
+    let audience = &claims["token.actions.githubusercontent.com:aud"];
+    assert_eq!(audience, "sts.amazonaws.com.cn");
     assert_eq!(
         trust["Statement"][0]["Principal"]["Federated"],
         "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"

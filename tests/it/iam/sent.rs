@@ -22,10 +22,19 @@ pub(crate) const SENT: [(Stage, &[&str]); 6] = [
             "provider/ec2/launch/adopt.rs",
             "provider/ec2/launch/request.rs",
             "provider/ec2/launch/ready.rs",
+            "provider/ec2/launch/console.rs",
             "provider/ec2/end/find.rs",
+            "logs/s3.rs",
         ],
     ),
-    (Stage::GatherLogs, &["logs/s3.rs"]),
+    (
+        Stage::GatherLogs,
+        &[
+            "logs/s3.rs",
+            "logs/s3/read.rs",
+            "provider/ec2/launch/console.rs",
+        ],
+    ),
     (
         Stage::Teardown,
         &[
@@ -107,7 +116,8 @@ pub(crate) fn service(path: &Path) -> Option<&'static str> {
     }) {
         return Some("ec2");
     }
-    (path.file_name()? == "s3.rs").then_some("s3")
+    let is_s3 = |part: &std::ffi::OsStr| part == "s3.rs" || part == "s3";
+    path.iter().any(is_s3).then_some("s3")
 }
 
 pub(crate) fn camel(name: &str) -> String {
@@ -186,7 +196,17 @@ pub(crate) fn sent(stage: Stage, call: &str) -> Vec<Request> {
                 &format!("arn:aws:iam::123456789012:role/{role}"),
             )]
         }
+        ("servicequotas:GetServiceQuota", _) => {
+            let quota = "arn:aws:servicequotas:eu-west-1:123456789012:ec2/L-1216C47A";
+            vec![Request::new(call, quota)]
+        }
         ("s3:PutObject", _) => vec![Request::new(call, "arn:aws:s3:::logs/e2e/bundle.zip")],
+        ("s3:GetObject", _) => [
+            "last-passed/o_r/job/branch.txt",
+            "logs/job/7/artifacts/report.json",
+        ]
+        .map(|key| Request::new(call, &format!("arn:aws:s3:::logs/e2e/{key}")))
+        .into(),
         (look, _) if look.starts_with("ec2:Describe") => {
             vec![Request::new(call, "*").with("aws:RequestedRegion", &["eu-west-1"])]
         }

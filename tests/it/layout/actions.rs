@@ -7,11 +7,13 @@ use std::{collections::BTreeMap, fmt::Write as _, fs};
 use clap::{Command, CommandFactory as _};
 use manifests_e2e::{cli::Cli, inputs::variable, stages::Stage};
 
+use self::face::face;
 use super::{
     inputs::{self, Input, subcommand},
     root,
 };
 
+mod face;
 pub(super) mod translated;
 
 const UPLOAD: &str = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a # v7.0.1";
@@ -39,7 +41,6 @@ fn with_binary(mut inputs: Vec<(String, Input)>) -> Vec<(String, Input)> {
 
 /// Names the binary; no option of it.
 pub(super) const BINARY: &str = "binary";
-
 /// An output of an action.
 #[derive(Clone, Debug)]
 pub(super) struct Output {
@@ -167,7 +168,7 @@ impl Action {
         outputs.push(("failure".to_owned(), output("run", "failure", failure)));
         let same = inputs.iter().map(|(name, _)| (name.clone(), name.clone()));
         // A job that is cancelled cancels the steps within an action, too, unless they say this themselves.
-        let ends = matches!(stage, Stage::GatherLogs | Stage::Teardown);
+        let ends = matches!(stage, Stage::GatherLogs | Stage::Teardown | Stage::Publish);
         let mut steps = Run {
             id: "run",
             condition: ends.then_some("always()"),
@@ -291,7 +292,11 @@ impl Action {
     /// Every action that there is.
     pub(super) fn all() -> Vec<Self> {
         let stages = Stage::ALL.map(Self::of);
-        let others = [Self::of_the_chain(), translated::create_cluster()];
+        let others = [
+            Self::of_the_chain(),
+            translated::create_cluster(),
+            translated::run_notebook(),
+        ];
         stages.into_iter().chain(others).collect()
     }
 
@@ -348,21 +353,6 @@ fn about(command: &Command) -> String {
         .expect("every command says what it does")
         .to_string();
     format!("{}.", about.trim_end_matches('.'))
-}
-
-/// How the marketplace shows it.
-const fn face(stage: Stage) -> (&'static str, &'static str) {
-    match stage {
-        Stage::ProvisionEc2 => ("Provision EC2", "server"),
-        Stage::InstallKind => ("Install KinD", "box"),
-        Stage::DeployManifests => ("Deploy manifests", "layers"),
-        Stage::RunMnistNotebookJob => ("Run notebook Job", "book-open"),
-        Stage::GatherLogs => ("Gather logs", "archive"),
-        Stage::Teardown => ("Tear down", "trash-2"),
-        Stage::Extend => ("Extend", "clock"),
-        Stage::Reap => ("Reap", "wind"),
-        Stage::Doctor => ("Doctor", "heart"),
-    }
 }
 
 /// A text as YAML on one line, quoted where it has to be.

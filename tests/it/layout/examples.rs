@@ -18,7 +18,7 @@ use manifests_e2e::{
 use serde_yaml::Value;
 
 use super::{
-    actions::{Action, BINARY, translated::CREATE_CLUSTER},
+    actions::{Action, BINARY, translated::option_of},
     inputs::Input,
     root, text,
 };
@@ -152,12 +152,10 @@ fn words(action: &str, with: &[(String, String)]) -> Vec<String> {
     let command = match folder {
         "" => "run",
         "actions/create-cluster" => Stage::InstallKind.name(),
+        "actions/run-notebook" => Stage::RunMnistNotebookJob.name(),
         folder => folder.trim_start_matches("actions/"),
     };
-    let option = |name: &str| {
-        let translated = CREATE_CLUSTER.iter().find(|(theirs, _)| *theirs == name);
-        translated.map_or(Some(name.to_owned()), |(_, ours)| ours.map(str::to_owned))
-    };
+    let option = |name: &str| option_of(folder, name);
     // What only a run knows is left out, and what `run.sh` reads itself.
     let known = with
         .iter()

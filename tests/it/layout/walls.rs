@@ -10,11 +10,20 @@ use std::{
 use super::root;
 
 /// What a room of the cluster's side may name beside itself, and whether kube is among it.
-const CLUSTERS_SIDE: [(&str, &[&str], bool); 10] = [
+const CLUSTERS_SIDE: [(&str, &[&str], bool); 11] = [
     ("api", &[], false),
+    ("yaml", &[], false),
     (
         "set",
-        &["api", "http_client", "inputs", "limits", "report", "wait"],
+        &[
+            "api",
+            "http_client",
+            "inputs",
+            "limits",
+            "report",
+            "wait",
+            "yaml",
+        ],
         false,
     ),
     (
@@ -33,7 +42,7 @@ const CLUSTERS_SIDE: [(&str, &[&str], bool); 10] = [
     ("ready", &["api", "cluster", "pod", "report"], false),
     (
         "status",
-        &["api", "cluster", "ready", "report", "set"],
+        &["api", "cluster", "ready", "report", "set", "yaml"],
         false,
     ),
     ("diagnose", &["logs", "ready", "status"], false),
@@ -41,15 +50,15 @@ const CLUSTERS_SIDE: [(&str, &[&str], bool); 10] = [
         "deploy",
         &[
             "api", "cluster", "limits", "pod", "progress", "ready", "registry", "report", "set",
-            "wait",
+            "wait", "yaml",
         ],
         true,
     ),
-    ("kind", &["host", "limits", "report", "wait"], true),
+    ("kind", &["host", "limits", "report", "wait", "yaml"], true),
 ];
 
 /// What a room of the host's side may name beside itself.
-const HOSTS_SIDE: [(&str, &[&str]); 7] = [
+const HOSTS_SIDE: [(&str, &[&str]); 10] = [
     ("http_client", &[]),
     (
         "host",
@@ -83,6 +92,18 @@ const HOSTS_SIDE: [(&str, &[&str]); 7] = [
         ],
     ),
     ("reap", &["github", "limits", "provider", "report", "run"]),
+    (
+        "plan",
+        &["github", "inputs", "limits", "report", "run", "yaml"],
+    ),
+    (
+        "publish",
+        &[
+            "github", "inputs", "limits", "logs", "record", "report", "run", "stages", "status",
+            "wait", "yaml",
+        ],
+    ),
+    ("commands", &["github", "inputs", "limits", "report"]),
     ("iam", &["cli", "inputs", "logs", "report", "run", "stages"]),
     (
         "doctor",

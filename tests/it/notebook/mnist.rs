@@ -129,6 +129,11 @@ fn what_can_be_no_test_is_refused_before_the_cluster_is_asked() {
             "Python keeps this word",
         ),
         ("INPUT_TIMEOUT", "45".to_owned(), "has no unit"),
+        (
+            "INPUT_POD_PATCH",
+            "spec: {nodeSelecter: {gpu: a}}".to_owned(),
+            "a pod has no `spec.nodeSelecter`",
+        ),
     ] {
         let run = Run::against(&nowhere, &[(input, &value)]);
         run.ends_with(2);
@@ -299,5 +304,38 @@ fn sandbox_what_keeps_a_test_from_beginning_is_no_failure_of_it() {
             .contains("pip could not install"),
         "{}",
         requirement.log
+    );
+}
+
+#[test]
+fn sandbox_the_pod_is_patched_and_a_kernel_without_memory_says_so() {
+    let Some(_turn) = support::sandbox(support::Lane::Cluster) else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let notebook = dir.path().join("memory.ipynb");
+    let cells = ["import os\nassert os.environ['WHO'] == 'patched'", "x = bytearray(2 << 30)"].map(|source| {
+        serde_json::json!({ "cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": source })
+    });
+    let text =
+        serde_json::json!({ "nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells });
+    fs::write(&notebook, text.to_string()).unwrap();
+    let patch = "\
+spec:
+  containers:
+  - name: test
+    resources: {limits: {memory: 400Mi}}
+    env: [{name: WHO, value: patched}]
+";
+    let run = Run::of(&[
+        ("INPUT_NOTEBOOK", notebook.to_str().unwrap()),
+        ("INPUT_POD_PATCH", patch),
+    ]);
+    run.ends_with(1);
+    // The kernel alone is killed, or the whole container: the kubelet decides.
+    let failure = run.output("failure");
+    assert!(
+        failure.starts_with("cell 2 of 2") && failure.contains("OOMKilled"),
+        "{failure}"
     );
 }

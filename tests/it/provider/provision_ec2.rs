@@ -19,7 +19,7 @@ fn what_cannot_be_is_refused_before_any_request() {
         ("--region=us-east-1.example.org", "region: "),
         (
             "--ssh-cidr=0.0.0.0/0",
-            "ssh-cidr: `0.0.0.0/0` opens port 22 to the whole world",
+            "ssh-cidr: `0.0.0.0/0` opens port 22 to a large part of the world",
         ),
         ("--instance-types=large", "instance-types: `large`"),
         ("--ttl=3", "has no unit"),

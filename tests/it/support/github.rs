@@ -1,9 +1,12 @@
-//! GitHub's REST API as far as `reap` and `doctor` ask it, on a port of this machine, in the documented shape.
+//! GitHub's REST API as far as `reap`, `teardown` and `doctor` ask it, on a port of this machine, in the documented shape. What
+//! is also written to is [`forge`].
 
 #![expect(
     clippy::unwrap_used,
     reason = "helpers of tests: what fails here fails the test"
 )]
+
+pub(crate) mod forge;
 
 use std::{
     collections::BTreeMap,
@@ -57,6 +60,7 @@ pub(crate) enum Answer {
 pub(crate) struct GitHub {
     pub(crate) url: String,
     runs: Runs,
+    jobs: Runs,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -73,7 +77,7 @@ impl GitHub {
             .enable_all()
             .build()
             .unwrap();
-        let runs = Runs::default();
+        let (runs, jobs) = (Runs::default(), Runs::default());
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
             .unwrap();
@@ -85,13 +89,30 @@ impl GitHub {
                 get(run),
             )
             .with_state(Arc::clone(&runs))
+            .merge(
+                Router::new()
+                    .route(
+                        "/api/v3/repos/{owner}/{repository}/actions/jobs/{id}",
+                        get(job),
+                    )
+                    .with_state(Arc::clone(&jobs)),
+            )
             .merge(repositories(about));
         runtime.spawn(async move { axum::serve(listener, router).await });
         Self {
             url,
             runs,
+            jobs,
             _runtime: runtime,
         }
+    }
+
+    /// What it answers about a job from now on; its attempt is not looked at.
+    pub(crate) fn says_of_job(&self, id: &str, answer: Answer) {
+        self.jobs
+            .lock()
+            .unwrap()
+            .insert(id.parse().unwrap(), answer);
     }
 
     /// What it answers about a run from now on.
@@ -133,6 +154,24 @@ fn repositories(about: Repository) -> Router {
         )
         // Releases, which are asked for by their head alone.
         .route("/downloads/{*path}", get(async || ""))
+}
+
+async fn job(
+    State(jobs): State<Runs>,
+    Path((_, _, id)): Path<(String, String, u64)>,
+) -> (StatusCode, Json<Value>) {
+    let answer = jobs.lock().unwrap().get(&id).copied();
+    match answer {
+        Some(Answer::Run(status, _)) => (
+            StatusCode::OK,
+            Json(json!({"id": id, "run_id": 42, "status": status})),
+        ),
+        Some(Answer::Error(status)) => {
+            let message = json!({"message": "set by a test"});
+            (StatusCode::from_u16(status).unwrap(), Json(message))
+        }
+        None => (StatusCode::NOT_FOUND, Json(json!({"message": "Not Found"}))),
+    }
 }
 
 async fn run(

@@ -10,14 +10,14 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::it::support::{binary, cluster};
+use crate::it::support::{binary, cluster, shared_cluster};
 
 /// Objects, and the cluster-wide ones among them that have to go afterwards.
 pub(crate) struct Set {
     dir: tempfile::TempDir,
     objects: Vec<Value>,
-    /// Namespaces that are made by others.
-    made: Vec<String>,
+    /// What others make, by kind and name.
+    made: Vec<(&'static str, String)>,
 }
 
 /// How a deployment ended.
@@ -62,9 +62,9 @@ impl Set {
         set
     }
 
-    /// Says that a namespace will be made by another.
-    pub(crate) fn and_namespace(mut self, name: &str) -> Self {
-        self.made.push(name.to_owned());
+    /// Says that an object will be made by another.
+    pub(crate) fn and_made(mut self, kind: &'static str, name: &str) -> Self {
+        self.made.push((kind, name.to_owned()));
         self.delete("--wait=true");
         self
     }
@@ -134,15 +134,18 @@ impl Set {
                 kubectl(&[kind, name]);
             }
         }
-        for namespace in &self.made {
-            kubectl(&["Namespace", namespace]);
+        for (kind, name) in &self.made {
+            kubectl(&[kind, name]);
         }
     }
 }
 
 impl Drop for Set {
     fn drop(&mut self) {
-        self.delete("--wait=false");
+        // Without a cluster there is nothing to delete, and a second panic would hide the first.
+        if shared_cluster().is_ok() {
+            self.delete("--wait=false");
+        }
     }
 }
 

@@ -42,6 +42,8 @@ use crate::{
 pub(crate) struct Access {
     env: Environment,
     role: Option<String>,
+    /// Where STS is asked; absent: as the environment has it.
+    region: Option<String>,
     cached: Arc<Mutex<Option<CachedCredentials>>>,
 }
 
@@ -61,8 +63,22 @@ impl Access {
         Ok(Self {
             env: env.clone(),
             role: role.map(str::to_owned),
+            region: None,
             cached: Arc::default(),
         })
+    }
+
+    /// The same, with sessions made in that region: credentials are good in one partition, and an account may have all
+    /// other regions closed.
+    #[must_use]
+    pub(crate) fn in_region(mut self, region: &str) -> Self {
+        self.region = Some(region.to_owned()).filter(|region| !region.is_empty());
+        self
+    }
+
+    fn region(&self) -> Option<String> {
+        let usual = || region(None, &self.env).ok().flatten();
+        self.region.clone().or_else(usual)
     }
 
     /// The environment.
@@ -93,7 +109,7 @@ impl Access {
     }
 
     async fn open_now(&self) -> Result<(SdkConfig, SessionLifetime), Ec2Error> {
-        let config = load(region(None, &self.env).ok().flatten()).await;
+        let config = load(self.region()).await;
         let found = config.credentials_provider();
         if let Some((workflow, role)) = self.renewable() {
             let session = RoleSession {
@@ -235,6 +251,14 @@ mod tests {
         assert!(nobody.renewable().is_none());
         let odd = Access::new(&Environment::default(), Some("e2e"));
         assert!(odd.unwrap_err().to_string().starts_with("role-arn: `e2e`"));
+    }
+
+    #[test]
+    fn a_session_is_made_in_the_region_of_the_host() {
+        let access = access(&[("AWS_REGION", "us-east-1")]);
+        assert_eq!(access.region().as_deref(), Some("us-east-1"));
+        let there = access.in_region("us-gov-west-1").region();
+        assert_eq!(there.as_deref(), Some("us-gov-west-1"));
     }
 
     #[test]

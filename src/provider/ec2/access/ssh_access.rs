@@ -85,8 +85,12 @@ impl Cidr {
         if prefix > host.prefix {
             return Err(malformed());
         }
-        if prefix == 0 {
-            return Err(format!("`{text}` opens port 22 to the whole world"));
+        // 10.0.0.0/8 is the widest network of one's own; IPv6 has fc00::/7.
+        let widest = if host.address.is_ipv4() { 8 } else { 7 };
+        if prefix < widest {
+            return Err(format!(
+                "`{text}` opens port 22 to a large part of the world"
+            ));
         }
         Ok(Self { prefix, ..host })
     }
@@ -162,7 +166,8 @@ async fn reauthorize_new_address(
         "this machine has the address {} now, no longer {old}: {group} lets it in",
         now.from
     );
-    let ec2 = Ec2Api::open(access, deadline).await?.region(&region);
+    let access = access.clone().in_region(&region);
+    let ec2 = Ec2Api::open(&access, deadline).await?.region(&region);
     authorize(&ec2, store, &region, &group, &now, deadline).await?;
     if let Err(error) = revoke_ingress(&ec2, &region, &group, &old, deadline).await {
         tracing::warn!("{group} lets {old} in as well: {error}");
@@ -189,7 +194,7 @@ pub(crate) async fn keep_authorized(
 }
 
 /// Whether nothing comes back at all, not even a refusal: a security group drops packets silently.
-async fn is_silent(host: &HostRecord) -> bool {
+pub(crate) async fn is_silent(host: &HostRecord) -> bool {
     host.kind == HostKind::Ssh && probe_ssh(host).await.is_none()
 }
 
@@ -208,6 +213,7 @@ pub(crate) async fn own_address(env: &Environment, deadline: Deadline) -> Result
     let unknown = |reason: String| Ec2Error::OwnAddress {
         url: url.to_owned(),
         reason,
+        proxy: env.https_proxy().map(|(name, _)| name),
     };
     let lookup = async {
         // Not through a proxy: what is asked for is the address that SSH comes from, and SSH takes none.

@@ -68,7 +68,10 @@ pub(crate) async fn destroy(
     let began = Instant::now();
     let what = format!("proof that nothing is left in {region}");
     let waited = wait::until(what, deadline, POLL_INTERVAL, async || {
-        let (seen, unseen) = find_visible(place.ec2, region, query, deadline).await;
+        let (mut seen, unseen) = find_visible(place.ec2, region, query, deadline).await;
+        if let ResourceQuery::Of(owner) = query {
+            seen = owner.part(seen, deadline).await.0;
+        }
         let mut progress = progress.lock().await;
         let whole = progress.take_in(seen, unseen);
         progress.end_what_is_due(&place).await;

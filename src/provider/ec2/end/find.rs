@@ -27,6 +27,9 @@ pub(crate) const VOLUME: &str = "volume";
 pub(crate) const INTERFACE: &str = "network interface";
 pub(crate) const GROUP: &str = "security group";
 
+/// How many values a filter may have (EC2's quota "filter values per request").
+const MAX_VALUES: usize = 200;
+
 /// What is looked for.
 #[derive(Clone, Copy)]
 pub(crate) enum ResourceQuery<'a> {
@@ -39,16 +42,16 @@ pub(crate) enum ResourceQuery<'a> {
 }
 
 impl ResourceQuery<'_> {
-    /// The filters for one kind; `None` where nothing of that kind is looked for.
-    fn filters(&self, kind: &str, id: &str) -> Option<Vec<Filter>> {
+    /// The filters of each request for one kind; none where nothing of that kind is looked for.
+    fn filters(&self, kind: &str, id: &str) -> Vec<Vec<Filter>> {
         match self {
-            Self::Ours => Some(vec![filter("tag-key", [TAG_RUN])]),
+            Self::Ours => vec![vec![filter("tag-key", [TAG_RUN])]],
             Self::Of(owner) => {
                 let mut filters = vec![filter(&format!("tag:{TAG_RUN}"), [&owner.run])];
                 if let Some(job) = &owner.job {
                     filters.push(filter(&format!("tag:{TAG_JOB}"), [job]));
                 }
-                Some(filters)
+                vec![filters]
             }
             Self::These(resources) => {
                 let ids: Vec<&str> = resources
@@ -56,7 +59,10 @@ impl ResourceQuery<'_> {
                     .filter(|resource| resource.kind == kind)
                     .map(|resource| resource.id.as_str())
                     .collect();
-                (!ids.is_empty()).then(|| vec![filter(id, ids)])
+                let parts = ids.chunks(MAX_VALUES);
+                parts
+                    .map(|ids| vec![filter(id, ids.iter().copied())])
+                    .collect()
             }
         }
     }
@@ -119,12 +125,12 @@ async fn instances(
     query: ResourceQuery<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let Some(filters) = query.filters(INSTANCE, "instance-id") else {
-        return Ok(Vec::new());
-    };
-    let request = ec2.describe_instances().set_filters(Some(filters));
-    let pages = request.into_paginator().send().try_collect();
-    let pages = ask("DescribeInstances", region, deadline, pages).await?;
+    let mut pages = Vec::new();
+    for filters in query.filters(INSTANCE, "instance-id") {
+        let request = ec2.describe_instances().set_filters(Some(filters));
+        let some = request.into_paginator().send().try_collect();
+        pages.extend(ask("DescribeInstances", region, deadline, some).await?);
+    }
     let instances = pages
         .into_iter()
         .flat_map(|page| page.reservations.unwrap_or_default())
@@ -155,12 +161,12 @@ async fn volumes(
     query: ResourceQuery<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let Some(filters) = query.filters(VOLUME, "volume-id") else {
-        return Ok(Vec::new());
-    };
-    let request = ec2.describe_volumes().set_filters(Some(filters));
-    let pages = request.into_paginator().send().try_collect();
-    let pages = ask("DescribeVolumes", region, deadline, pages).await?;
+    let mut pages = Vec::new();
+    for filters in query.filters(VOLUME, "volume-id") {
+        let request = ec2.describe_volumes().set_filters(Some(filters));
+        let some = request.into_paginator().send().try_collect();
+        pages.extend(ask("DescribeVolumes", region, deadline, some).await?);
+    }
     let volumes = pages
         .into_iter()
         .flat_map(|page| page.volumes.unwrap_or_default());
@@ -186,12 +192,12 @@ async fn interfaces(
     query: ResourceQuery<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let Some(filters) = query.filters(INTERFACE, "network-interface-id") else {
-        return Ok(Vec::new());
-    };
-    let request = ec2.describe_network_interfaces().set_filters(Some(filters));
-    let pages = request.into_paginator().send().try_collect();
-    let pages = ask("DescribeNetworkInterfaces", region, deadline, pages).await?;
+    let mut pages = Vec::new();
+    for filters in query.filters(INTERFACE, "network-interface-id") {
+        let request = ec2.describe_network_interfaces().set_filters(Some(filters));
+        let some = request.into_paginator().send().try_collect();
+        pages.extend(ask("DescribeNetworkInterfaces", region, deadline, some).await?);
+    }
     let interfaces = pages
         .into_iter()
         .flat_map(|page| page.network_interfaces.unwrap_or_default());
@@ -219,12 +225,12 @@ async fn groups(
     query: ResourceQuery<'_>,
     deadline: Deadline,
 ) -> Result<Vec<Resource>, Ec2Error> {
-    let Some(filters) = query.filters(GROUP, "group-id") else {
-        return Ok(Vec::new());
-    };
-    let request = ec2.describe_security_groups().set_filters(Some(filters));
-    let pages = request.into_paginator().send().try_collect();
-    let pages = ask("DescribeSecurityGroups", region, deadline, pages).await?;
+    let mut pages = Vec::new();
+    for filters in query.filters(GROUP, "group-id") {
+        let request = ec2.describe_security_groups().set_filters(Some(filters));
+        let some = request.into_paginator().send().try_collect();
+        pages.extend(ask("DescribeSecurityGroups", region, deadline, some).await?);
+    }
     let groups = pages
         .into_iter()
         .flat_map(|page| page.security_groups.unwrap_or_default());
@@ -256,4 +262,44 @@ pub(crate) fn living(found: Vec<Resource>) -> impl Iterator<Item = String> {
         .into_iter()
         .filter(|resource| resource.kind == INSTANCE && resource.state != "shutting-down")
         .map(|resource| resource.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{limits::Limit, provider::ec2::fake};
+
+    #[tokio::test]
+    async fn what_is_looked_for_by_id_is_asked_for_in_parts_that_ec2_takes() {
+        let volumes: Vec<Resource> = (0..450)
+            .map(|number| Resource {
+                kind: VOLUME,
+                id: format!("vol-{number}"),
+                ..Resource::default()
+            })
+            .collect();
+        let ec2 = fake::client(|_, form| {
+            let ids = form.split('&').filter(|part| part.contains("=vol-"));
+            let ids: Vec<&str> = ids
+                .filter_map(|part| Some(part.split_once('=')?.1))
+                .collect();
+            if ids.len() > 200 {
+                return Err((400, "FilterLimitExceeded"));
+            }
+            let items = ids
+                .iter()
+                .map(|id| format!("<item><volumeId>{id}</volumeId></item>"));
+            Ok(format!(
+                "<volumeSet>{}</volumeSet>",
+                items.collect::<Vec<_>>().concat()
+            ))
+        });
+        let (query, deadline) = (
+            ResourceQuery::These(&volumes),
+            Deadline::after(Limit::secs(20)),
+        );
+        let found = find(&ec2, "us-east-1", query, deadline).await.unwrap();
+        let ids = |all: &[Resource]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&found), ids(&volumes));
+    }
 }

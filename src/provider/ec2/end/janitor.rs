@@ -14,7 +14,7 @@ use crate::{
         errors::{Ec2Error, ask},
         tags_of,
     },
-    provider::{BadInput, Resource},
+    provider::{BadInput, Resource, TaggedResources, refused},
     report::Failure,
     run::TAG_CANDIDATE,
 };
@@ -24,15 +24,6 @@ use crate::{
 pub(crate) struct Janitor {
     api: Ec2Api,
     regions: Regions,
-}
-
-/// All resources with our tags at one moment.
-#[derive(Debug)]
-pub(crate) struct TaggedResources {
-    /// Everything that carries our tags and is alive.
-    pub(crate) resources: Vec<Resource>,
-    /// The earlier of two clocks, AWS's and this machine's: what is not over by both is not over.
-    pub(crate) now: Timestamp,
 }
 
 impl Janitor {
@@ -58,8 +49,9 @@ impl Janitor {
         } else {
             Regions::Named(regions)
         };
+        let access = access.clone().in_region(regions.first());
         Ok(Self {
-            api: Ec2Api::open(access, deadline).await?,
+            api: Ec2Api::open(&access, deadline).await?,
             regions,
         })
     }
@@ -158,7 +150,7 @@ impl Janitor {
         deadline: Deadline,
     ) -> Result<Option<Failure>, Failure> {
         let refusals = regions::destroy(&self.api, resources, deadline).await?;
-        Ok(regions::refused(refusals))
+        Ok(refused(refusals))
     }
 }
 

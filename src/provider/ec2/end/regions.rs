@@ -15,8 +15,8 @@ use crate::{
         class::ErrorClass,
         errors::{Ec2Error, ask},
     },
-    provider::{BadInput, DestroyOutcome, KnownLaunches, Owner, Resource},
-    report::{Exit, Failure, Leftover},
+    provider::{BadInput, DestroyOutcome, KnownLaunches, Owner, Resource, refused},
+    report::Failure,
 };
 
 /// How many regions are asked at a time.
@@ -233,20 +233,6 @@ pub(crate) async fn end_all(
     ended.now = api.now();
     ended.refused = failed.map(Failure::from).or_else(|| refused(refusals));
     Ok(ended)
-}
-
-/// What could not be removed, and why.
-pub(crate) fn refused(refusals: Refusals) -> Option<Failure> {
-    if refusals.is_empty() {
-        return None;
-    }
-    let mut failure =
-        Failure::new(Exit::Leftovers, "not everything may be removed").leaving(Leftover::Tagged);
-    failure.details = refusals
-        .into_iter()
-        .map(|(id, why)| format!("{id}: {why}"))
-        .collect();
-    Some(failure)
 }
 
 /// Ends these, each in its region, all regions at the same time.

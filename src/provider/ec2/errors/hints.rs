@@ -36,6 +36,10 @@ pub(super) fn refusal(call: &str, code: &str) -> Option<String> {
             "enable the region for the account, or subscribe to what the image needs in AWS Marketplace".to_owned()
         }
         (ErrorClass::Denied, _) => format!("the credentials need ec2:{call}; `manifests-e2e iam-policy` prints the whole policy"),
+        (_, "AuthFailure") => {
+            "is the region enabled for the account? Where it is, the credentials are wrong, or of another partition: renew them"
+                .to_owned()
+        }
         (ErrorClass::Credentials, _) => {
             "the credentials have expired or belong to another account or partition: renew them".to_owned()
         }
@@ -45,7 +49,7 @@ pub(super) fn refusal(call: &str, code: &str) -> Option<String> {
 }
 
 /// After an instance ended by itself.
-pub(super) fn death(code: &str, region: &str) -> Option<String> {
+pub(crate) fn death(code: &str, region: &str) -> Option<String> {
     let hint = match code {
         "Client.UserInitiatedShutdown" => {
             "somebody asked for its end: a `teardown` of this job, or `reap`"

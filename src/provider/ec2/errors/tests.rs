@@ -1,9 +1,11 @@
 //! What a code means and what is advised.
 
+use std::time::Duration;
+
 use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_sdk_ec2::{
     Client, Config,
-    config::{BehaviorVersion, Region},
+    config::{BehaviorVersion, Region, retry::RetryConfig},
     operation::describe_regions::DescribeRegionsError,
 };
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -30,7 +32,8 @@ fn each_refusal_says_what_to_do() {
         ("PendingVerification", "verifying"),
         ("Blocked", "AWS Support"),
         ("OptInRequired", "enable the region"),
-        ("AuthFailure", "renew them"),
+        ("AuthFailure", "is the region enabled"),
+        ("ExpiredToken", "renew them"),
         ("RequestLimitExceeded", "too often"),
         ("SecurityGroupLimitExceeded", "Service Quotas"),
     ] {
@@ -106,25 +109,39 @@ fn a_code_that_nobody_knows_is_a_fault_where_the_status_says_so() {
 #[tokio::test]
 async fn absent_credentials_are_told_by_the_type_of_the_error_not_by_its_text() {
     drop(rustls::crypto::ring::default_provider().install_default());
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let none = || std::future::ready(Err(CredentialsError::not_loaded("no profile")));
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .http_client(http)
-        .credentials_provider(provide_credentials_fn(none))
-        .build();
-    let request = Client::from_conf(config).describe_regions().send();
-    let deadline = Deadline::after(Limit::secs(20));
-    let absent = ask("DescribeRegions", "us-east-1", deadline, request).await;
+    let absent = asked_with(|| CredentialsError::not_loaded("no profile")).await;
     assert!(
-        matches!(&absent, Err(Ec2Error::NoCredentials { reason }) if reason.contains("no profile")),
+        matches!(&absent, Ec2Error::NoCredentials { reason } if reason.contains("no profile")),
         "{absent:?}"
     );
+    // In the middle of a teardown the next look may get them.
+    let hiccup =
+        asked_with(|| CredentialsError::provider_error("the metadata service is busy")).await;
+    assert!(hiccup.is_passing(), "{hiccup:?}");
+    let late = asked_with(|| CredentialsError::provider_timed_out(Duration::from_secs(1))).await;
+    assert!(late.is_passing(), "{late:?}");
     let other: SdkError<DescribeRegionsError> =
         SdkError::construction_failure("the proxy wants a credential");
     let other = refused("DescribeRegions", "us-east-1", &other);
     assert!(matches!(other, Ec2Error::NoAnswer { .. }), "{other:?}");
+}
+
+/// What a request comes to whose credentials cannot be had.
+async fn asked_with(error: impl Fn() -> CredentialsError + Send + Sync + 'static) -> Ec2Error {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(http)
+        .credentials_provider(provide_credentials_fn(move || {
+            std::future::ready(Err(error()))
+        }))
+        .build();
+    let request = Client::from_conf(config).describe_regions().send();
+    let deadline = Deadline::after(Limit::secs(20));
+    let asked = ask("DescribeRegions", "us-east-1", deadline, request).await;
+    asked.expect_err("it has no credentials")
 }

@@ -11,6 +11,9 @@ use serde_json::json;
 
 use crate::{limits::Limit, provider::ec2::TTL_TIMER};
 
+/// Whom we log in as: the default user of Ubuntu's images.
+pub(crate) const USER: &str = "ubuntu";
+
 /// The two key pairs of one launch; neither is ever used for another.
 pub(crate) struct LaunchKeys {
     /// We log in with it. OpenSSH format.
@@ -64,6 +67,7 @@ pub(crate) fn user_data(
     more_public: &[String],
     ttl: Limit,
     expires_at: Timestamp,
+    any_image: bool,
 ) -> String {
     let seconds = ttl.duration().as_secs();
     let calendar = expires_at
@@ -98,7 +102,7 @@ systemctl enable --now --no-block {TTL_TIMER}
         .into_iter()
         .chain(more_public)
         .collect();
-    let config = json!({
+    let mut config = json!({
         "bootcmd": [["sh", "-c", arm]],
         "ssh_authorized_keys": public,
         "ssh_deletekeys": true,
@@ -106,6 +110,10 @@ systemctl enable --now --no-block {TTL_TIMER}
         "ssh_pwauth": false,
         "disable_root": true,
     });
+    if any_image {
+        // The default user has another name in each distribution; we log in by one.
+        config["system_info"] = json!({"default_user": {"name": USER}});
+    }
     format!("#cloud-config\n{config:#}\n")
 }
 
@@ -121,6 +129,7 @@ mod tests {
             &["ssh-ed25519 AAAA me".to_owned()],
             Limit::secs(10_800),
             "2026-11-21T15:00:00Z".parse().unwrap(),
+            false,
         );
         assert!(text.starts_with("#cloud-config\n") && text.len() < 4096);
         let config: serde_json::Value =
@@ -134,6 +143,7 @@ mod tests {
             config["ssh_keys"]["ed25519_public"],
             keys.host_public.as_str()
         );
+        assert!(config.get("system_info").is_none(), "Ubuntu has that user");
         assert_eq!(config["ssh_authorized_keys"][0], keys.login_public.as_str());
         assert_eq!(config["ssh_authorized_keys"][1], "ssh-ed25519 AAAA me");
         // Not the first line, which all keys of this kind have in common.
@@ -141,6 +151,15 @@ mod tests {
             !text.contains(keys.login.lines().nth(3).unwrap()),
             "the login key stays here"
         );
+    }
+
+    #[test]
+    fn an_image_of_another_distribution_gets_the_user_that_we_log_in_as() {
+        let keys = LaunchKeys::generate().unwrap();
+        let text = user_data(&keys, &[], Limit::secs(60), Timestamp::now(), true);
+        let config: serde_json::Value =
+            serde_json::from_str(text.split_once('\n').unwrap().1).unwrap();
+        assert_eq!(config["system_info"]["default_user"]["name"], "ubuntu");
     }
 
     #[test]

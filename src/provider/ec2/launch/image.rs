@@ -9,11 +9,9 @@ use crate::{
     provider::ec2::{
         errors::{Ec2Error, ask},
         filter,
+        partition::Partition,
     },
 };
-
-/// The account of Canonical (Ubuntu's "Find images on AWS").
-const CANONICAL: &str = "099720109477";
 
 /// An image that can be launched.
 #[derive(Clone, Debug)]
@@ -34,7 +32,7 @@ pub(crate) async fn choose(
     let request = match &spec.ami {
         Some(ami) => request.image_ids(ami),
         None => request
-            .owners(CANONICAL)
+            .owners(Partition::of(&spec.region).canonical())
             .filters(filter(
                 "name",
                 [format!(
@@ -84,4 +82,30 @@ fn age(image: &Image) -> (&str, &str) {
         image.creation_date().unwrap_or_default(),
         image.name().unwrap_or_default(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{limits::Limit, provider::ec2::fake};
+
+    #[tokio::test]
+    async fn canonical_is_asked_for_by_its_account_in_the_partition() {
+        for (region, owner) in [
+            ("us-west-2", "099720109477"),
+            ("us-gov-west-1", "513442679011"),
+        ] {
+            let ec2 = fake::client(move |_, form| {
+                let asked = form.contains(&format!("Owner.1={owner}&"));
+                let image = "<item><imageId>ami-1</imageId><name>ubuntu</name></item>";
+                Ok(format!(
+                    "<imagesSet>{}</imagesSet>",
+                    if asked { image } else { "" }
+                ))
+            });
+            let spec = fake::spec(&[&format!("--region={region}")]);
+            let chosen = choose(&ec2, &spec, Deadline::after(Limit::secs(20))).await;
+            assert_eq!(chosen.unwrap().id, "ami-1", "{region}");
+        }
+    }
 }

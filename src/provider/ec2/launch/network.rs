@@ -2,12 +2,13 @@
 
 use aws_sdk_ec2::{
     Client,
-    types::{ResourceType, TagSpecification},
+    types::{ResourceType, SecurityGroup, TagSpecification},
 };
 use serde_json::json;
 
 use super::spec::LaunchSpec;
 use crate::{
+    cli::PublicIp,
     inputs::Environment,
     limits::Deadline,
     provider::ec2::{
@@ -26,6 +27,8 @@ pub(crate) struct Subnet {
     pub(crate) id: String,
     pub(crate) zone: String,
     pub(crate) vpc: String,
+    /// Whether it gives an instance a public address unless the launch says otherwise.
+    pub(crate) public: bool,
 }
 
 /// The subnets that are named, else those of the default VPC, in the zones that are wanted.
@@ -50,6 +53,7 @@ pub(crate) async fn subnets(
             id: subnet.subnet_id.unwrap_or_default(),
             zone: subnet.availability_zone.unwrap_or_default(),
             vpc: subnet.vpc_id.unwrap_or_default(),
+            public: subnet.map_public_ip_on_launch.unwrap_or_default(),
         })
         .collect();
     if found.is_empty() {
@@ -84,6 +88,19 @@ pub(crate) async fn subnets(
         found.sort_by_key(place);
     }
     Ok(found)
+}
+
+/// What to know where the subnets that are named give no public address, and none is asked for.
+pub(crate) fn without_public_ip(spec: &LaunchSpec, subnets: &[Subnet]) -> Option<String> {
+    let asked = spec.public_ip != PublicIp::Subnet || spec.subnets.is_empty();
+    let private = subnets.iter().filter(|subnet| !subnet.public);
+    let private: Vec<&str> = private.map(|subnet| subnet.id.as_str()).collect();
+    (!asked && !private.is_empty()).then(|| {
+        format!(
+            "no public address is given in {} (MapPublicIpOnLaunch): this machine has to be in its VPC",
+            private.join(", ")
+        )
+    })
 }
 
 /// Who may reach port 22: the named addresses, else this machine. `None` where the caller's own group decides.
@@ -129,6 +146,7 @@ pub(crate) async fn security_group(
         .description("A throw-away host of manifests-e2e: SSH from one place")
         .vpc_id(vpc)
         .tag_specifications(specification);
+    let mut earlier = Vec::new();
     let id = match ask(
         "CreateSecurityGroup",
         &spec.region,
@@ -139,15 +157,23 @@ pub(crate) async fn security_group(
     {
         Ok(answer) => answer.group_id.unwrap_or_default(),
         Err(error) if error.code() == "InvalidGroup.Duplicate" => {
-            adopt(ec2, store, spec, vpc, &name, deadline)
-                .await?
-                .ok_or(error)?
+            let adopted = adopt(ec2, store, spec, vpc, &name, deadline).await?;
+            let adopted = adopted.ok_or(error)?;
+            earlier = admitted(&adopted);
+            adopted.group_id.unwrap_or_default()
         }
         Err(error) => return Err(error.into()),
     };
     store.update_launch(|launch| launch.security_group_id = Some(id.clone()))?;
     store.achieve("CreateSecurityGroup", json!({"id": id}))?;
     access::authorize(ec2, store, &spec.region, &id, caller, deadline).await?;
+    let from = caller.from.to_string();
+    for old in earlier.iter().filter(|old| **old != from) {
+        tracing::info!("{id} no longer lets in {old}, the address of an earlier attempt");
+        if let Err(error) = access::revoke_ingress(ec2, &spec.region, &id, old, deadline).await {
+            tracing::warn!("{id} lets {old} in as well: {error}");
+        }
+    }
     tracing::info!("security group {id}: port 22 from {}", caller.from);
     Ok(id)
 }
@@ -160,7 +186,7 @@ async fn adopt(
     vpc: &str,
     name: &str,
     deadline: Deadline,
-) -> Result<Option<String>, Ec2Error> {
+) -> Result<Option<SecurityGroup>, Ec2Error> {
     let run = store.run();
     let request = ec2
         .describe_security_groups()
@@ -175,9 +201,24 @@ async fn adopt(
         request.send(),
     )
     .await?;
-    Ok(answer
-        .security_groups
-        .unwrap_or_default()
-        .into_iter()
-        .find_map(|group| group.group_id))
+    let mut groups = answer.security_groups.unwrap_or_default().into_iter();
+    Ok(groups.find(|group| group.group_id.is_some()))
 }
+
+/// The addresses that a group lets in to port 22.
+fn admitted(group: &SecurityGroup) -> Vec<String> {
+    let permissions = group.ip_permissions().iter();
+    let ssh = permissions.filter(|one| one.from_port() == Some(22) && one.to_port() == Some(22));
+    let addresses = ssh.flat_map(|one| {
+        let old = one.ip_ranges().iter().filter_map(|range| range.cidr_ip());
+        let new = one
+            .ipv6_ranges()
+            .iter()
+            .filter_map(|range| range.cidr_ipv6());
+        old.chain(new)
+    });
+    addresses.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests;

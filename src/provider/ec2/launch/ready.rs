@@ -1,20 +1,25 @@
 //! Waits until a launched instance is ready: it has an address, SSH answers with the known host key, its TTL timer runs.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use aws_sdk_ec2::{
     Client,
     types::{Instance, InstanceMetadataEndpointState, InstanceStateName},
 };
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use tokio::time::Instant;
 
 use super::{
+    cloud_init::USER,
+    console::last_lines,
     request::{LOGIN_KEY, LaunchRequest},
+    search::LaunchedInstance,
     spec::LaunchSpec,
 };
 use crate::{
+    cli::PublicIp,
     host::{Command, Host as _, HostError, ssh::SshHost},
+    inputs::Environment,
     limits::{Deadline, humane},
     provider::ec2::{
         TTL_TIMER, VISIBILITY_DELAY,
@@ -28,8 +33,12 @@ use crate::{
 
 /// Exit code of our script when the timer does not run.
 const NO_TIMER: i32 = 9;
-/// How many lines of the console are reported.
-const CONSOLE_LINES: usize = 20;
+/// How long a host may be silent before it is reported, while it is waited for. A probe takes up to 3 s.
+const SILENCE: Duration = Duration::from_secs(20);
+/// The pause between two probes.
+const PROBE_PAUSE: Duration = Duration::from_secs(3);
+/// How the failure of a host ends that was silent.
+const NO_ANSWER: &str = ": no answer";
 
 /// Why a host did not become ready.
 pub(crate) enum StartFailure {
@@ -66,17 +75,23 @@ impl From<StartFailure> for Failure {
 /// Waits until an instance answers, and records how to reach it.
 pub(crate) async fn up(
     launch: &LaunchRequest<'_>,
-    id: &str,
+    launched: &LaunchedInstance,
     store: &mut Store,
     access: &Access,
     deadline: Deadline,
 ) -> Result<HostRecord, StartFailure> {
-    let address = address(launch.ec2, launch.spec, id, deadline).await?;
+    let (id, subnet) = (launched.id.as_str(), &launched.candidate.subnet);
+    let public = match launch.spec.public_ip {
+        PublicIp::Subnet => subnet.public || launch.spec.subnets.is_empty(),
+        asked => asked == PublicIp::Yes,
+    };
+    let address = address(launch.ec2, launch.spec, id, public, deadline).await?;
+    let silent = silence(&address, (!public).then_some(&*subnet.id), access.env());
     let host = HostRecord {
         kind: HostKind::Ssh,
         address,
         port: 22,
-        user: "ubuntu".to_owned(),
+        user: USER.to_owned(),
         private_key: Some(store.path(LOGIN_KEY)),
         host_key: Some(launch.session.keys.host_public.clone()),
     };
@@ -85,10 +100,60 @@ pub(crate) async fn up(
         .map_err(|error| StartFailure::Other(error.into()))?;
     let ssh = SshHost::new(&host, access.env())?;
     tokio::select! {
-        settled = settle(launch.ec2, &launch.spec.region, id, &ssh, deadline) => settled?,
+        settled = settle(launch.ec2, &launch.spec.region, id, &ssh, deadline) => {
+            settled.map_err(|trouble| explained(trouble, &silent))?;
+        }
         never = access::keep_authorized(store, access, &host, deadline) => match never {},
+        never = warn_of_silence(|| access::is_silent(&host), || tracing::warn!("{silent}")) => match never {},
     }
     Ok(host)
+}
+
+/// Why a host may be silent whose boot is over.
+///
+/// `private`: the subnet that it has no public address from.
+fn silence(address: &str, private: Option<&str>, env: &Environment) -> String {
+    let why = match (private, env.https_proxy()) {
+        (Some(subnet), _) => format!(
+            "that is an address of the VPC, since {subnet} gives no public one; if this machine is elsewhere, set \
+             `public-ip` to yes"
+        ),
+        (None, Some((proxy, _))) => format!(
+            "{proxy} is set, and SSH takes no proxy: this machine needs a way of its own to port 22"
+        ),
+        (None, None) => {
+            "it may be booting; else a firewall of this network lets no SSH out, or `ssh-cidr` is not the address that this \
+             machine comes from"
+                .to_owned()
+        }
+    };
+    format!("port 22 of {address} does not answer: {why}")
+}
+
+/// The failure of a host that was silent to the end, with the reason that it may have.
+fn explained(trouble: StartFailure, silent: &str) -> StartFailure {
+    match trouble {
+        StartFailure::Other(failure) if failure.line().ends_with(NO_ANSWER) => {
+            StartFailure::Other(failure.hint(silent))
+        }
+        trouble => trouble,
+    }
+}
+
+/// Says once that nothing has answered for so long that a boot is hardly the reason; never returns.
+async fn warn_of_silence<F: Future<Output = bool>>(
+    is_silent: impl Fn() -> F,
+    warn: impl FnOnce(),
+) -> Infallible {
+    let began = Instant::now();
+    while is_silent().await {
+        if began.elapsed() >= SILENCE {
+            warn();
+            break;
+        }
+        wait::pause(PROBE_PAUSE).await;
+    }
+    std::future::pending().await
 }
 
 /// Waits until the instance has an address to connect to.
@@ -96,6 +161,7 @@ async fn address(
     ec2: &Client,
     spec: &LaunchSpec,
     id: &str,
+    public: bool,
     deadline: Deadline,
 ) -> Result<String, Ec2Error> {
     let known = deadline.within(VISIBILITY_DELAY);
@@ -109,9 +175,9 @@ async fn address(
         if let Some(address) = instance.public_ip_address() {
             return Ok(Status::Ready(address.to_owned()));
         }
-        // A subnet of the caller's own may be reached from within.
+        // One that is to come may be listed some seconds after the instance runs.
         let private = instance.private_ip_address();
-        match private.filter(|_| !spec.subnets.is_empty() && state(&instance) == "running") {
+        match private.filter(|_| !public && state(&instance) == "running") {
             Some(address) => Ok(Status::Ready(address.to_owned())),
             None => Ok(Status::NotYet(format!(
                 "{}, no public address",
@@ -138,7 +204,7 @@ async fn settle(
     tokio::select! {
         up = ssh.wait_until_up(deadline) => if let Err(error) = up {
             let mut failure = Failure::from(error);
-            failure.details.extend(console(ec2, region, id, deadline).await);
+            failure.details.extend(last_lines(ec2, region, id).await);
             return Err(StartFailure::Other(failure));
         },
         died = death(ec2, region, id, deadline) => return Err(died.into()),
@@ -236,30 +302,7 @@ async fn death(ec2: &Client, region: &str, id: &str, deadline: Deadline) -> Ec2E
     }
 }
 
-/// The last lines of the console, for a host that does not answer; none where EC2 has none yet.
-async fn console(ec2: &Client, region: &str, id: &str, deadline: Deadline) -> Vec<String> {
-    let request = ec2.get_console_output().instance_id(id).latest(true);
-    // The deadline of the stage may have passed: this is worth two seconds more.
-    let asked = tokio::time::timeout(Duration::from_secs(2), request.send()).await;
-    let Ok(Ok(answer)) = asked else {
-        tracing::debug!(
-            "no console output of {id} in {region}, {} left",
-            humane(deadline.remaining())
-        );
-        return Vec::new();
-    };
-    let output = answer
-        .output()
-        .and_then(|text| BASE64_STANDARD.decode(text).ok());
-    let output = String::from_utf8_lossy(&output.unwrap_or_default()).into_owned();
-    let lines: Vec<&str> = output.lines().collect();
-    lines[lines.len().saturating_sub(CONSOLE_LINES)..]
-        .iter()
-        .map(|line| format!("console: {line}"))
-        .collect()
-}
-
-async fn describe(
+pub(crate) async fn describe(
     ec2: &Client,
     region: &str,
     id: &str,
@@ -314,3 +357,6 @@ pub(crate) fn reason_of_end(region: &str, instance: &Instance) -> Option<Ec2Erro
         },
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,8 @@ use aws_sdk_ec2::{
     types::{
         BlockDeviceMapping, EbsBlockDevice, HttpTokensState, InstanceInterruptionBehavior,
         InstanceMarketOptionsRequest, InstanceMetadataEndpointState,
-        InstanceMetadataOptionsRequest, InstanceType, MarketType, Placement, ResourceType,
+        InstanceMetadataOptionsRequest, InstanceMetadataTagsState,
+        InstanceNetworkInterfaceSpecification, InstanceType, MarketType, Placement, ResourceType,
         ShutdownBehavior, SpotInstanceType, SpotMarketOptions, TagSpecification, VolumeType,
     },
 };
@@ -25,7 +26,11 @@ use super::{
     spec::LaunchSpec,
 };
 use crate::{
-    provider::ec2::{RUN_INSTANCES, quota::PurchaseOption, tags_of},
+    cli::PublicIp,
+    provider::{
+        ec2::{RUN_INSTANCES, quota::PurchaseOption, tags_of},
+        end_after,
+    },
     record::{self, Launch, Store},
     report::{Exit, Failure},
     run::Run,
@@ -79,9 +84,7 @@ impl LaunchSession {
         })?;
         record::write_private(&store.path(LOGIN_KEY), keys.login.as_bytes())?;
         record::write_private(&store.path(HOST_KEY), keys.host.as_bytes())?;
-        let seconds = i64::try_from(spec.ttl.duration().as_secs()).unwrap_or(i64::MAX);
-        let expires_at = Timestamp::new(Timestamp::now().as_second().saturating_add(seconds), 0)
-            .unwrap_or(Timestamp::MAX);
+        let expires_at = end_after(Timestamp::now(), spec.ttl.duration());
         let session = Self {
             nonce: format!("{:016x}", rand::random::<u64>()),
             expires_at,
@@ -230,6 +233,7 @@ impl LaunchRequest<'_> {
             &self.spec.public_keys,
             self.spec.ttl,
             self.session.expires_at,
+            self.spec.ami.is_some(),
         );
         let request = self
             .ec2
@@ -239,8 +243,6 @@ impl LaunchRequest<'_> {
             .instance_type(InstanceType::from(candidate.instance_type.as_str()))
             .min_count(1)
             .max_count(1)
-            .subnet_id(&candidate.subnet.id)
-            .security_group_ids(self.security_group)
             .placement(
                 Placement::builder()
                     .availability_zone(&candidate.subnet.zone)
@@ -252,6 +254,8 @@ impl LaunchRequest<'_> {
                     .http_endpoint(InstanceMetadataEndpointState::Enabled)
                     .http_tokens(HttpTokensState::Required)
                     .http_put_response_hop_limit(1)
+                    // An account may show tags there by default, and then EC2 refuses keys with a slash, as ours are.
+                    .instance_metadata_tags(InstanceMetadataTagsState::Disabled)
                     .build(),
             )
             .block_device_mappings(
@@ -264,6 +268,21 @@ impl LaunchRequest<'_> {
             .tag_specifications(tags(ResourceType::Instance))
             .tag_specifications(tags(ResourceType::Volume))
             .tag_specifications(tags(ResourceType::NetworkInterface));
+        let request = match self.spec.public_ip {
+            PublicIp::Subnet => request
+                .subnet_id(&candidate.subnet.id)
+                .security_group_ids(self.security_group),
+            // Only an interface that the request describes can differ from its subnet.
+            asked => request.network_interfaces(
+                InstanceNetworkInterfaceSpecification::builder()
+                    .device_index(0)
+                    .subnet_id(&candidate.subnet.id)
+                    .groups(self.security_group)
+                    .associate_public_ip_address(asked == PublicIp::Yes)
+                    .delete_on_termination(true)
+                    .build(),
+            ),
+        };
         match candidate.market {
             PurchaseOption::OnDemand => request,
             PurchaseOption::Spot => request

@@ -4,7 +4,7 @@ use regex::Regex;
 use russh::keys::PublicKey;
 
 use crate::{
-    cli::{Arch, Market, ProvisionArgs},
+    cli::{Arch, Market, ProvisionArgs, PublicIp},
     inputs::{Environment, List},
     limits::Limit,
     provider::{
@@ -43,6 +43,7 @@ pub(crate) struct LaunchSpec {
     pub(crate) subnets: Vec<String>,
     /// Absent: the launch creates one.
     pub(crate) security_group: Option<String>,
+    pub(crate) public_ip: PublicIp,
     /// Absent: this machine's address.
     pub(crate) ssh_cidr: Option<Cidr>,
     /// In order of preference.
@@ -76,6 +77,7 @@ impl LaunchSpec {
             zones: list(&args.availability_zones),
             subnets: list(&args.subnet_ids),
             security_group: args.security_group_id.clone(),
+            public_ip: args.public_ip,
             ssh_cidr: args
                 .ssh_cidr
                 .as_deref()
@@ -232,7 +234,7 @@ mod tests {
         let Command::ProvisionEc2(staged) = Cli::try_parse_from(words).unwrap().command else {
             unreachable!("that is what was typed")
         };
-        LaunchSpec::of(&staged.args, &Environment::default())
+        LaunchSpec::of(&staged.args.args, &Environment::default())
     }
 
     #[test]
@@ -256,6 +258,8 @@ mod tests {
             ("--ssh-cidr=10.0.0.1/33", "ssh-cidr"),
             ("--ssh-cidr=0.0.0.0/0", "ssh-cidr"),
             ("--ssh-cidr=::/0", "ssh-cidr"),
+            ("--ssh-cidr=0.0.0.0/1", "ssh-cidr"),
+            ("--ssh-cidr=2000::/3", "ssh-cidr"),
             ("--ssh-cidr=here", "ssh-cidr"),
             ("--tags=manifests-e2e/run=x", "tags"),
             ("--tags=aws:x=y", "tags"),

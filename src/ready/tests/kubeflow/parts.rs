@@ -4,9 +4,9 @@ use super::*;
 
 #[test]
 fn a_certificate_is_ready_with_its_secret() {
-    let certificate = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: a, namespace: n, generation: 1}\nspec: {secretName: a-tls, issuerRef: {name: i}}";
+    let certificate = "apiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: a, namespace: 'n', generation: 1}\nspec: {secretName: a-tls, issuerRef: {name: i}}";
     let ready = "\nstatus: {conditions: [{type: Ready, status: 'True', observedGeneration: 1, reason: Ready, message: Certificate is up to date and has not expired}]}";
-    let secret = "\n---\n{apiVersion: v1, kind: Secret, metadata: {name: a-tls, namespace: n}}";
+    let secret = "\n---\n{apiVersion: v1, kind: Secret, metadata: {name: a-tls, namespace: 'n'}}";
     assert_eq!(
         judged(&format!("{certificate}{ready}{secret}")).0,
         Is::Ready
@@ -71,14 +71,14 @@ fn what_needs_no_controller_is_ready_when_it_is_there() {
 
 #[test]
 fn a_pod_that_waits_for_a_claim_names_the_claim_and_its_class() {
-    let text = "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: n, uid: u, generation: 1}, spec: {replicas: 1}, status: {observedGeneration: 1}}
+    let text = "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: 'n', uid: u, generation: 1}, spec: {replicas: 1}, status: {observedGeneration: 1}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: db-0, namespace: n, ownerReferences: [{controller: true, uid: u}]},
+{apiVersion: v1, kind: Pod, metadata: {name: db-0, namespace: 'n', ownerReferences: [{controller: true, uid: u}]},
  spec: {volumes: [{name: data, persistentVolumeClaim: {claimName: data-db-0}}]},
  status: {phase: Pending, conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable,
    message: '0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.', lastTransitionTime: '2026-01-01T11:59:55Z'}]}}
 ---
-{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: data-db-0, namespace: n}, spec: {storageClassName: gone}, status: {phase: Pending}}";
+{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: data-db-0, namespace: 'n'}, spec: {storageClassName: gone}, status: {phase: Pending}}";
     // As long as classes were not listed, none is missing.
     assert_eq!(judged(text).0, Is::Waiting);
     let mut view = View::default();
@@ -128,7 +128,7 @@ fn pods_that_are_refused_say_why() {
         ),
     ] {
         let set = format!(
-            "{{apiVersion: apps/v1, kind: {kind}, metadata: {{name: a, namespace: n, uid: u, generation: 1}}, spec: {{replicas: 1}}, status: {status}}}"
+            "{{apiVersion: apps/v1, kind: {kind}, metadata: {{name: a, namespace: 'n', uid: u, generation: 1}}, spec: {{replicas: 1}}, status: {status}}}"
         );
         for (message, is) in [
             (
@@ -145,7 +145,7 @@ fn pods_that_are_refused_say_why() {
             assert!(missing.contains(message), "{missing}");
         }
     }
-    let job = "{apiVersion: batch/v1, kind: Job, metadata: {name: a, namespace: n, uid: u, generation: 1}}";
+    let job = "{apiVersion: batch/v1, kind: Job, metadata: {name: a, namespace: 'n', uid: u, generation: 1}}";
     let refused = "Error creating: pods \"a-x\" is forbidden: error looking up service account n/a: serviceaccount \"a\" not found";
     assert_eq!(
         judged(&format!("{job}\n---\n{}", event(refused))),

@@ -7,7 +7,7 @@ use crate::set::objects;
 
 fn deployment(name: &str, replicas: u32, cpu: &str) -> String {
     format!(
-        "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {name}, namespace: n}}, spec: {{replicas: {replicas}, \
+        "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: {name}, namespace: 'n'}}, spec: {{replicas: {replicas}, \
          template: {{spec: {{containers: [{{resources: {{requests: {{cpu: '{cpu}'}}}}}}]}}}}}}}}\n---\n"
     )
 }
@@ -98,7 +98,7 @@ fn what_the_set_runs_already_is_not_counted_twice() {
 
 #[test]
 fn what_ends_by_itself_makes_a_warning_only() {
-    let job = "{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: n}, spec: {parallelism: 3, template: {spec: \
+    let job = "{apiVersion: batch/v1, kind: Job, metadata: {name: j, namespace: 'n'}, spec: {parallelism: 3, template: {spec: \
                {containers: [{resources: {requests: {cpu: 1}}}]}}}}";
     let mut room = Room {
         nodes: vec![node("m", "2")],
@@ -114,7 +114,7 @@ fn what_ends_by_itself_makes_a_warning_only() {
 
 #[test]
 fn a_daemonset_counts_once_a_node_that_it_may_go_to() {
-    let set = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: d, namespace: n}, spec: {template: {spec: \
+    let set = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: d, namespace: 'n'}, spec: {template: {spec: \
                {nodeSelector: {gpu: 'yes'}, containers: [{resources: {requests: {cpu: 3}}}]}}}}";
     let labelled = |name, cpu| Node {
         labels: crate::api::labels(&json!({"gpu": "yes"})),
@@ -137,9 +137,9 @@ fn a_daemonset_counts_once_a_node_that_it_may_go_to() {
 
 #[test]
 fn what_no_node_offers_may_still_come() {
-    let set = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: n}, spec: {containers: \
+    let set = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: 'n'}, spec: {containers: \
                [{resources: {limits: {nvidia.com/gpu: 1}}}]}}\n---\n\
-               {apiVersion: v1, kind: Pod, metadata: {name: q, namespace: n}, spec: {nodeSelector: {a: b}, containers: []}}";
+               {apiVersion: v1, kind: Pod, metadata: {name: q, namespace: 'n'}, spec: {nodeSelector: {a: b}, containers: []}}";
     let room = Room {
         nodes: vec![node("m", "2")],
         ..Room::default()

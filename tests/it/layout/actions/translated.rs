@@ -16,18 +16,38 @@ pub(in super::super) const CREATE_CLUSTER: [(&str, Option<&str>); 5] = [
     ("wait", None),
 ];
 
-/// `create-cluster`, as kubeflow/testing has it: names, defaults, `KUBECONFIG` in every later step.
-pub(super) fn create_cluster() -> Action {
-    let required = |description: &str| Input {
+fn required(description: &str) -> Input {
+    Input {
         default: String::new(),
         required: true,
         description: description.to_owned(),
-    };
-    let optional = |default: &str, description: &str| Input {
+    }
+}
+
+fn optional(default: &str, description: &str) -> Input {
+    Input {
         default: default.to_owned(),
         required: false,
         description: description.to_owned(),
-    };
+    }
+}
+
+/// The step that becomes the binary.
+fn run<'a>(id: &'a str, words: &'a str, inputs: Vec<(String, String)>) -> Run<'a> {
+    Run {
+        id,
+        condition: None,
+        script: "../run.sh",
+        words,
+        own_cluster: false,
+        may_fail: false,
+        inputs,
+        status: JOB_STATUS,
+    }
+}
+
+/// `create-cluster`, as kubeflow/testing has it: names, defaults, `KUBECONFIG` in every later step.
+pub(super) fn create_cluster() -> Action {
     let inputs = [
         required(
             "Version of kubectl in theirs, such as `v1.36.1`. Taken for compatibility: kubectl is the runner's own, and `node_image` decides on the cluster.",
@@ -53,16 +73,6 @@ pub(super) fn create_cluster() -> Action {
     let options = CREATE_CLUSTER
         .into_iter()
         .filter_map(|(name, option)| Some((option?.to_owned(), name.to_owned())));
-    let run = |id, words, inputs| Run {
-        id,
-        condition: None,
-        script: "../run.sh",
-        words,
-        own_cluster: false,
-        may_fail: false,
-        inputs,
-        status: JOB_STATUS,
-    };
     let (provision, install) = (Stage::ProvisionEc2.name(), Stage::InstallKind.name());
     let provision = format!("{provision} --provider=local");
     let install = format!("{install} --exact-name");
@@ -105,3 +115,117 @@ pub(super) fn create_cluster() -> Action {
 /// Theirs exports it too. Its value is a path of ours, made of nothing that an input says.
 pub(in super::super) const EXPORT: &str =
     r#"run: printf 'KUBECONFIG=%s\n' "$CLUSTER_KUBECONFIG" >>"$GITHUB_ENV""#;
+
+/// Inputs of `run-notebook`: theirs, then the option of `run-mnist-notebook-job` that it becomes. `timeout` has no unit
+/// there, and `python-version` and `on-failure` are steps of their own.
+pub(in super::super) const RUN_NOTEBOOK: [(&str, Option<&str>); 7] = [
+    ("notebook", Some("notebook")),
+    ("output", Some("papermill-output")),
+    ("timeout", None),
+    ("parameters", Some("papermill-parameters")),
+    ("requirements", Some("papermill-requirements")),
+    ("on-failure", None),
+    ("python-version", None),
+];
+
+/// Theirs sets it up by this action, too.
+const SETUP_PYTHON: &str = "actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405 # v6.2.0";
+
+/// What a workflow wants to see when its notebook fails: a command, which reaches bash by its environment.
+pub(in super::super) const ON_FAILURE: &str = r#"run: exec bash -c "$ON_FAILURE""#;
+
+/// `run-notebook`, as kubeflow/testing has it: names, defaults, on the runner.
+pub(super) fn run_notebook() -> Action {
+    let inputs = [
+        required("Path of the notebook to run."),
+        optional(
+            "output.ipynb",
+            "Path that the executed notebook is written to, also where it failed.",
+        ),
+        optional("600", "Seconds that a cell may take."),
+        optional(
+            "",
+            "Parameters in the words of papermill, such as `-p num_cpu 3 -p gpu 1`; `-r` for a text.",
+        ),
+        optional(
+            "",
+            "Path of a requirements file, installed into a virtual environment of this step.",
+        ),
+        optional(
+            "",
+            "Command for bash that runs when the notebook failed, to show what a report needs; how it ends changes nothing.",
+        ),
+        optional(
+            "3.12",
+            "Version of Python, set up by `actions/setup-python`; empty for the `python3` of the runner.",
+        ),
+    ];
+    let names = RUN_NOTEBOOK.map(|(name, _)| name.to_owned());
+    let options = RUN_NOTEBOOK
+        .into_iter()
+        .filter_map(|(name, option)| Some((option?.to_owned(), name.to_owned())));
+    let mut steps = String::new();
+    let lines = |steps: &mut String, lines: &[(usize, &str)]| {
+        for (indent, content) in lines {
+            line(steps, *indent, content);
+        }
+    };
+    lines(
+        &mut steps,
+        &[
+            (4, "- name: Set up Python"),
+            (6, "if: inputs.python-version != ''"),
+            (6, &format!("uses: {SETUP_PYTHON}")),
+            (6, "with:"),
+            (8, "python-version: ${{ inputs.python-version }}"),
+        ],
+    );
+    let stage = Stage::RunMnistNotebookJob.name();
+    let words = format!("{stage} --run-on=runner --papermill --timeout=6h");
+    steps += &run("run", &words, options.collect()).yaml();
+    lines(
+        &mut steps,
+        &[
+            (8, "INPUT_CELL_TIMEOUT: ${{ inputs.timeout }}s"),
+            (4, "- name: Show what failed"),
+            (
+                6,
+                "if: ${{ !cancelled() && steps.run.outcome == 'failure' && inputs.on-failure != '' }}",
+            ),
+            (6, "continue-on-error: true"),
+            (6, "shell: bash"),
+            (6, ON_FAILURE),
+            (6, "env:"),
+            (8, "ON_FAILURE: ${{ inputs.on-failure }}"),
+        ],
+    );
+    let mut outputs: Vec<(String, Output)> = Stage::RunMnistNotebookJob
+        .outputs()
+        .iter()
+        .map(|(name, what)| ((*name).to_owned(), output("run", name, what)))
+        .collect();
+    let failure = "The cause in one line; empty when the notebook passed";
+    outputs.push(("failure".to_owned(), output("run", "failure", failure)));
+    Action {
+        path: "actions/run-notebook/action.yml".to_owned(),
+        head: "# The inputs and defaults of kubeflow/testing's own run-notebook, on this machine. docs/actions.md says what differs.\n",
+        title: "Run notebook",
+        icon: "book-open",
+        description: "A notebook on this machine, cell by cell, by the inputs of kubeflow/testing."
+            .to_owned(),
+        inputs: with_binary(names.into_iter().zip(inputs).collect()),
+        outputs,
+        steps,
+    }
+}
+
+/// The option that an input of an action becomes: none where it becomes none.
+pub(in super::super) fn option_of(folder: &str, input: &str) -> Option<String> {
+    let translations: &[(&str, Option<&str>)] = match folder {
+        "actions/create-cluster" => &CREATE_CLUSTER,
+        "actions/run-notebook" => &RUN_NOTEBOOK,
+        _ => &[],
+    };
+    let translated = translations.iter().find(|(theirs, _)| *theirs == input);
+    translated.map_or(Some(input.to_owned()), |(_, ours)| ours.map(str::to_owned))
+}

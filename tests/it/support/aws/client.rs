@@ -26,14 +26,20 @@ struct Client {
 }
 
 impl Client {
-    const PROGRAM: &str = "import boto3, functools, json, sys
+    /// An answer that is no XML is asked for again: the stand-in answers 500 where another request changes what it looks through.
+    const PROGRAM: &str = "import boto3, botocore.parsers, functools, json, sys
 client = functools.cache(lambda region: boto3.client('ec2', region_name=region))
 for line in sys.stdin:
     call, arguments, region = json.loads(line)
-    try:
-        answer = [getattr(client(region), call)(**arguments), None]
-    except Exception as error:
-        answer = [None, str(error)]
+    for _ in range(3):
+        try:
+            answer = [getattr(client(region), call)(**arguments), None]
+        except botocore.parsers.ResponseParserError as error:
+            answer = [None, str(error)]
+            continue
+        except Exception as error:
+            answer = [None, str(error)]
+        break
     print(json.dumps(answer, default=str), flush=True)";
 
     fn start() -> Self {

@@ -82,6 +82,7 @@ impl Cloud {
         let owner = Owner {
             run: "7-1".to_owned(),
             job: Some("e2e".to_owned()),
+            others: None,
         };
         let known = known.map(|instances| launches("e2e", instances));
         let (began, deadline) = (Instant::now(), Deadline::after(limit));

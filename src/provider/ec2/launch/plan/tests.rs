@@ -16,6 +16,7 @@ fn candidate(text: &str) -> Candidate {
         subnet: Subnet {
             id: format!("subnet-{zone}"),
             zone,
+            public: true,
             vpc: "vpc-1".to_owned(),
         },
         market: if market == "s" {

@@ -1,26 +1,16 @@
 //! What a launch asks for, and under which token.
 
-use clap::Parser as _;
+use aws_sdk_ec2::operation::run_instances::RunInstancesInput;
 
 use super::*;
-use crate::{
-    cli::{Cli, Command},
-    inputs::Environment,
-};
-
-fn spec(options: &[&str]) -> LaunchSpec {
-    let words = ["manifests-e2e", "provision-ec2"].iter().chain(options);
-    let Command::ProvisionEc2(staged) = Cli::try_parse_from(words).unwrap().command else {
-        unreachable!("that is what was typed")
-    };
-    LaunchSpec::of(&staged.args, &Environment::default()).unwrap()
-}
+use crate::provider::ec2::fake::spec;
 
 fn subnets() -> Vec<Subnet> {
     let subnet = |zone: &str| Subnet {
         id: format!("subnet-{zone}"),
         zone: zone.to_owned(),
         vpc: "vpc-1".to_owned(),
+        public: true,
     };
     vec![subnet("us-east-1a"), subnet("us-east-1b")]
 }
@@ -36,38 +26,13 @@ fn session() -> LaunchSession {
 
 #[test]
 fn one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal() {
-    let (spec, session, run) = (
-        spec(&["--market=spot", "--disk-gib=120"]),
-        session(),
-        Run::random(),
-    );
-    let config = aws_sdk_ec2::Config::builder()
-        .behavior_version_latest()
-        .build();
-    let launch = LaunchRequest {
-        ec2: &Client::from_conf(config),
-        spec: &spec,
-        session: &session,
-        image: &ChosenImage {
-            id: "ami-1".to_owned(),
-            name: "ubuntu".to_owned(),
-            root_device: "/dev/sda1".to_owned(),
-        },
-        security_group: "sg-1",
-        tags: &run.tags(session.expires_at),
-        name: "e2e-1",
-    };
-    let candidate = candidates(&spec, &session, &subnets()).remove(0);
-    let input = launch
-        .request(&candidate, &candidate.token(&run, &session.nonce, "1"))
-        .as_input()
-        .clone()
-        .build()
-        .unwrap();
+    let input = requested(&["--market=spot", "--disk-gib=120"]);
 
     let metadata = input.metadata_options().unwrap();
     assert_eq!(metadata.http_tokens(), Some(&HttpTokensState::Required));
     assert_eq!(metadata.http_put_response_hop_limit(), Some(1));
+    let tags = metadata.instance_metadata_tags();
+    assert_eq!(tags, Some(&InstanceMetadataTagsState::Disabled));
     let disk = input.block_device_mappings()[0].ebs().unwrap();
     assert_eq!(disk.volume_type(), Some(&VolumeType::Gp3));
     assert_eq!(
@@ -120,6 +85,54 @@ fn one_request_asks_for_everything_that_keeps_the_host_safe_and_mortal() {
             .client_token()
             .is_some_and(|token| token.len() == 64 && token.is_ascii())
     );
+}
+
+#[test]
+fn an_address_is_asked_for_only_where_the_subnet_is_not_to_decide() {
+    let plain = requested(&[]);
+    assert_eq!(plain.subnet_id(), Some("subnet-us-east-1a"));
+    assert!(plain.network_interfaces().is_empty());
+    for (asked, public) in [("yes", true), ("no", false)] {
+        let input = requested(&[&format!("--public-ip={asked}")]);
+        // EC2 refuses them beside an interface.
+        assert_eq!(
+            (input.subnet_id(), input.security_group_ids().len()),
+            (None, 0)
+        );
+        let interface = &input.network_interfaces()[0];
+        assert_eq!(interface.associate_public_ip_address(), Some(public));
+        assert_eq!(interface.subnet_id(), Some("subnet-us-east-1a"));
+        assert_eq!(interface.groups(), ["sg-1"]);
+        assert_eq!(interface.delete_on_termination(), Some(true));
+    }
+}
+
+/// What is sent for the first candidate.
+fn requested(options: &[&str]) -> RunInstancesInput {
+    let (spec, session, run) = (spec(options), session(), Run::random());
+    let config = aws_sdk_ec2::Config::builder()
+        .behavior_version_latest()
+        .build();
+    let launch = LaunchRequest {
+        ec2: &Client::from_conf(config),
+        spec: &spec,
+        session: &session,
+        image: &ChosenImage {
+            id: "ami-1".to_owned(),
+            name: "ubuntu".to_owned(),
+            root_device: "/dev/sda1".to_owned(),
+        },
+        security_group: "sg-1",
+        tags: &run.tags(session.expires_at),
+        name: "e2e-1",
+    };
+    let candidate = candidates(&spec, &session, &subnets()).remove(0);
+    launch
+        .request(&candidate, &candidate.token(&run, &session.nonce, "1"))
+        .as_input()
+        .clone()
+        .build()
+        .unwrap()
 }
 
 #[test]
