@@ -9,6 +9,7 @@ use crate::{limits::Limit, stages::Stage};
 mod args;
 mod choices;
 mod commands;
+mod convert;
 mod diagnose;
 mod doctor;
 mod iam;
@@ -25,6 +26,7 @@ pub use choices::{
     Arch, Layout, Market, Order, Pods, ProviderKind, Prune, PublicIp, ReapProvider, Scope,
 };
 pub use commands::CommandsArgs;
+pub use convert::{ConvertArgs, Target};
 pub use diagnose::DiagnoseArgs;
 pub use doctor::DoctorArgs;
 pub use iam::{Action, Component, IamArgs, Role};
@@ -81,6 +83,8 @@ pub enum Command {
     Status(Box<StatusArgs>),
     /// Find the causes of what is broken in files, directories and bundles, the most likely first; no cluster is asked
     Diagnose(DiagnoseArgs),
+    /// Write a bundle in the layout that another tool reads; no cluster is asked
+    Convert(ConvertArgs),
     /// Run the whole chain; logs are gathered and the host is torn down whatever happens
     Run(Box<RunArgs>),
     /// Keep a port of this machine forwarded to the host's API server (started by install-kind)

@@ -15,7 +15,7 @@ use crate::{
     status::ObjectStatus,
 };
 
-pub use read::{Read, read};
+pub use read::{LogPart, Read, is_log, read};
 
 /// Version of the JSON; a number that rises where a reader would break.
 const SCHEMA: u8 = 1;

@@ -56,6 +56,8 @@ pub mod notebook;
 pub(crate) mod logs;
 
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod convert;
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod diagnose;
 
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]

@@ -20,6 +20,7 @@ use crate::{
 
 pub mod commands;
 mod context;
+pub mod convert;
 pub mod deploy_manifests;
 pub mod diagnose;
 pub mod doctor;
@@ -116,6 +117,10 @@ pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exi
         Command::Diagnose(args) => {
             progress::start(args.log, &process.env);
             tell(diagnose::answer(&args), &process.env)
+        }
+        Command::Convert(args) => {
+            progress::start(args.log, &process.env);
+            tell(convert::answer(&args), &process.env)
         }
         Command::Tunnel(args) => {
             progress::start(LogLevel::default(), &process.env);

@@ -19,7 +19,7 @@ use crate::{
         Answer, Deployment, State,
         apply::{Accepted, version},
     },
-    ready::Verdict,
+    ready::{Condition, Verdict},
 };
 
 /// A finalizer is a promise of a controller that reacts within seconds. Without progress for this long, that controller is
@@ -215,11 +215,26 @@ fn in_words(keeps: &str) -> String {
 fn patience(id: &ObjectId, live: &Value) -> Duration {
     let metadata = &live["metadata"];
     let mut finalizers = list(&metadata["finalizers"]).filter_map(Value::as_str);
-    let goes_last =
-        id.is("", "Namespace") || finalizers.any(|finalizer| AFTER_OTHERS.contains(&finalizer));
+    let goes_last = match id.is("", "Namespace") {
+        true => !is_held_by_controllers(live),
+        false => finalizers.any(|finalizer| AFTER_OTHERS.contains(&finalizer)),
+    };
     let grace = metadata["deletionGracePeriodSeconds"].as_u64();
     let grace = Duration::from_secs(grace.unwrap_or_default());
     grace + if goes_last { GOES_LAST } else { GOES }
+}
+
+/// Whether nothing but finalizers of controllers keeps what is in a namespace: no pod has its grace period, and nothing goes
+/// after other objects.
+fn is_held_by_controllers(namespace: &Value) -> bool {
+    let told = |kind: &str| {
+        let message = |it: Condition<'_>| it.is("True").then(|| it.text());
+        Condition::of(namespace, kind).and_then(message)
+    };
+    // "Some content in the namespace has finalizers remaining: a.example/f in 2 resource instances"
+    let by_controllers = |message: String| !AFTER_OTHERS.iter().any(|it| message.contains(it));
+    let has_pods = told("NamespaceContentRemaining").is_some_and(|it| it.contains(" pods. has "));
+    told("NamespaceFinalizersRemaining").is_some_and(by_controllers) && !has_pods
 }
 
 /// What an object is that is not the one that was accepted, or will not be for long: it is gone, being deleted, or of another
@@ -268,9 +283,34 @@ mod tests {
     #[test]
     fn what_goes_after_others_is_given_more_time() {
         let after = |finalizer: &str, grace: Value| json!({"metadata": {"finalizers": [finalizer], "deletionGracePeriodSeconds": grace}});
+        let namespace = |content: &str, finalizer: &str| {
+            let content =
+                format!("Some resources are remaining: {content}. has 1 resource instances");
+            let finalizers = format!(
+                "Some content in the namespace has finalizers remaining: {finalizer} in 1 resource instances"
+            );
+            json!({"status": {"conditions": [
+                {"type": "NamespaceContentRemaining", "status": "True", "message": content},
+                {"type": "NamespaceFinalizersRemaining", "status": "True", "message": finalizers}]}})
+        };
         for (id, live, expected) in [
             (id("", "ConfigMap"), after("a/b", Value::Null), GOES),
             (id("", "Namespace"), json!({"metadata": {}}), GOES_LAST),
+            (
+                id("", "Namespace"),
+                namespace("configmaps", "a.example/f"),
+                GOES,
+            ),
+            (
+                id("", "Namespace"),
+                namespace("pods", "a.example/f"),
+                GOES_LAST,
+            ),
+            (
+                id("", "Namespace"),
+                namespace("persistentvolumeclaims", "kubernetes.io/pvc-protection"),
+                GOES_LAST,
+            ),
             (
                 id("apps", "Deployment"),
                 after("foregroundDeletion", json!(0)),

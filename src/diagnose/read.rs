@@ -1,7 +1,7 @@
 //! A snapshot from files: objects by their content, logs by their names.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     path::{Path, PathBuf},
 };
 
@@ -39,9 +39,9 @@ pub fn read(paths: &[PathBuf]) -> Result<Read, ReadError> {
                 return Ok(());
             }
             if is_log(Path::new(file)) {
-                snapshot
-                    .logs
-                    .extend(logs(file, &String::from_utf8_lossy(&bytes)));
+                let text = String::from_utf8_lossy(&bytes);
+                let logs = LogPart::of(file, &text).into_iter();
+                snapshot.logs.extend(logs.map(|part| part.read(file)));
                 return Ok(());
             }
             match status::take(file, bytes, &mut found) {
@@ -80,7 +80,8 @@ pub fn read(paths: &[PathBuf]) -> Result<Read, ReadError> {
     })
 }
 
-fn is_log(path: &Path) -> bool {
+/// Whether a file may hold logs, by its name.
+pub fn is_log(path: &Path) -> bool {
     let end = path.extension().and_then(|end| end.to_str());
     end == Some("log") || path.file_name().is_some_and(|name| name == "logs.txt")
 }
@@ -89,65 +90,99 @@ fn is_wanted(path: &Path) -> bool {
     is_log(path) || status::is_manifest(path) || CpuStats::is_in(&path.to_string_lossy())
 }
 
-/// The logs of a file, by the layouts that are known: crust-gather's and must-gather's name the run in the file, a support
-/// bundle the container; `cluster-info dump` has all containers of a pod in one file.
-fn logs(file: &str, text: &str) -> BTreeMap<LogKey, Log> {
-    let parts: Vec<&str> = file.split('/').collect();
-    let key = |namespace: &str, pod: &str, container: &str, previous: bool| LogKey {
-        namespace: namespace.to_owned(),
-        pod: pod.to_owned(),
-        container: container.to_owned(),
-        previous,
-    };
-    let one = |key: LogKey| BTreeMap::from([(key, Log::of(file, text.lines()))]);
-    match parts.as_slice() {
-        [
-            ..,
-            "namespaces",
-            namespace,
-            "v1",
-            "pod",
-            pod,
-            container,
-            run,
-        ]
-        | [
-            ..,
-            "namespaces",
-            namespace,
-            "pods",
-            pod,
-            _,
-            container,
-            "logs",
-            run,
-        ] => one(key(namespace, pod, container, *run == "previous.log")),
-        [.., "pods", "logs", namespace, pod, name] => {
-            let name = name.trim_end_matches(".log");
-            let container = name.strip_suffix("-previous");
-            let previous = container.is_some();
-            one(key(namespace, pod, container.unwrap_or(name), previous))
+/// A log as a file has it: all of the file, or a part.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LogPart<'a> {
+    /// Whose it is.
+    pub key: LogKey,
+    /// Lines of the file before it.
+    pub before: usize,
+    /// What it says.
+    pub text: &'a str,
+}
+
+impl<'a> LogPart<'a> {
+    /// The logs of a file, by the layouts that are known: crust-gather's and must-gather's name the run in the file, a
+    /// support bundle the container; `cluster-info dump` has all containers of a pod in one file.
+    pub fn of(file: &str, text: &'a str) -> Vec<Self> {
+        let parts: Vec<&str> = file.split('/').collect();
+        let key = |namespace: &str, pod: &str, container: &str, previous: bool| LogKey {
+            namespace: namespace.to_owned(),
+            pod: pod.to_owned(),
+            container: container.to_owned(),
+            previous,
+        };
+        let whole = |key: LogKey| {
+            let before = 0;
+            vec![Self { key, before, text }]
+        };
+        match parts.as_slice() {
+            [
+                ..,
+                "namespaces",
+                namespace,
+                "v1",
+                "pod",
+                pod,
+                container,
+                run,
+            ]
+            | [
+                ..,
+                "namespaces",
+                namespace,
+                "pods",
+                pod,
+                _,
+                container,
+                "logs",
+                run,
+            ] => whole(key(namespace, pod, container, *run == "previous.log")),
+            [.., "pods", "logs", namespace, pod, name] => {
+                let name = name.trim_end_matches(".log");
+                let container = name.strip_suffix("-previous");
+                let previous = container.is_some();
+                whole(key(namespace, pod, container.unwrap_or(name), previous))
+            }
+            [.., namespace, pod, "logs.txt"] => sections(text)
+                .map(|(container, before, text)| Self {
+                    key: key(namespace, pod, container, false),
+                    before,
+                    text,
+                })
+                .collect(),
+            _ => Vec::new(),
         }
-        [.., namespace, pod, "logs.txt"] => sections(file, text)
-            .map(|(container, log)| (key(namespace, pod, &container, false), log))
-            .collect(),
-        _ => BTreeMap::new(),
+    }
+
+    fn read(self, file: &str) -> (LogKey, Log) {
+        (
+            self.key,
+            Log::of(file, self.text.lines()).after(self.before),
+        )
     }
 }
 
-/// Container and log of each part of a file of `cluster-info dump`.
-fn sections(file: &str, text: &str) -> impl Iterator<Item = (String, Log)> {
+/// Container, lines before it and text of each log in a file of `cluster-info dump`.
+fn sections(text: &str) -> impl Iterator<Item = (&str, usize, &str)> {
     const BEGIN: &str = "==== START logs for container ";
-    let mut parts: Vec<(String, Log)> = Vec::new();
-    let mut lines = text.lines().enumerate();
-    while let Some((at, line)) = lines.next() {
-        let Some(head) = line.strip_prefix(BEGIN) else {
-            continue;
-        };
-        let container = head.split(' ').next().unwrap_or_default().to_owned();
-        let own = lines.by_ref().map(|(_, line)| line);
-        let own = own.take_while(|it| !it.starts_with("==== END logs "));
-        parts.push((container, Log::of(file, own).after(at + 1)));
+    const END: &str = "==== END logs ";
+    let mut found = Vec::new();
+    // Container, lines before its log, byte at which that begins.
+    let mut open: Option<(&str, usize, usize)> = None;
+    let mut at = 0;
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        if line.starts_with(END) {
+            found.extend(
+                open.take()
+                    .map(|(name, before, begin)| (name, before, &text[begin..at])),
+            );
+        } else if let (None, Some(head)) = (open, line.strip_prefix(BEGIN)) {
+            let name = head.split_whitespace().next().unwrap_or_default();
+            open = Some((name, number + 1, at + line.len()));
+        }
+        at += line.len();
     }
-    parts.into_iter()
+    found.extend(open.map(|(name, before, begin)| (name, before, &text[begin..])));
+    found.into_iter()
 }

@@ -9,6 +9,7 @@ pub mod duplicates;
 pub mod keys;
 pub mod kinds;
 pub mod names;
+pub mod ports;
 pub mod references;
 pub mod room;
 pub mod services;
@@ -152,6 +153,7 @@ pub fn check(set: &Set<'_>, cluster: Option<&ClusterFacts>, wait: bool) -> Vec<L
     findings.extend(names::check(objects));
     findings.extend(depends::check(objects, facts));
     findings.extend(references::check(objects, facts));
+    findings.extend(ports::check(objects, facts));
     findings.extend(keys::check(objects));
     match cluster {
         Some(cluster) => {

@@ -106,6 +106,22 @@ pub(crate) fn sandbox(lane: Lane) -> Option<Turn> {
     there.then(|| Turn::take(lane))
 }
 
+/// A limit for a machine with nothing else to do, stretched by what this one has to do just now. Whole seconds.
+///
+/// Many sandbox tests share two cores. A limit on time is there to tell seconds from minutes, not to measure.
+pub(crate) fn within(limit: Duration) -> Duration {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().and_then(|it| it.parse().ok());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let busy = load.unwrap_or(1.0) / f64::from(u16::try_from(cores).unwrap_or(u16::MAX));
+    Duration::from_secs(limit.mul_f64(busy.clamp(1.0, 4.0)).as_secs().max(1))
+}
+
+/// `--timeout` of a stage, for which the same holds.
+pub(crate) fn timeout(limit: Duration) -> String {
+    format!("--timeout={}s", within(limit).as_secs())
+}
+
 /// The binary that is tested: the one that ships where `.ci/run` has built it, else the one that cargo built beside the tests.
 pub(crate) fn binary() -> PathBuf {
     std::env::var_os("MANIFESTS_E2E_TEST_BINARY").map_or_else(

@@ -89,6 +89,11 @@ impl Explain for BuildError {
                     there.join(", ")
                 ))
             }
+            Self::Missing(line) | Self::NoFile { line, .. } if unexpanded(line) => Some(
+                "only a shell puts something in place of `~` and `$HOME`: write the path itself, or \
+                 `${{ github.workspace }}/…` in a workflow"
+                    .to_owned(),
+            ),
             Self::Missing(_) | Self::NoFile { .. } => Some(
                 "name a directory with a kustomization.yaml, a file, or a URL; relative paths count from the working directory"
                     .to_owned(),
@@ -114,4 +119,9 @@ impl Explain for BuildError {
             _ => Vec::new(),
         }
     }
+}
+
+/// Whether a path was written for a shell.
+fn unexpanded(line: &str) -> bool {
+    line.starts_with('~') || line.contains('$')
 }

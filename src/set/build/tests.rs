@@ -58,6 +58,10 @@ fn what_is_not_there_is_named_in_full_and_looked_for_beside() {
     };
     let hint = error.hint().unwrap();
     assert!(hint.contains("other/overlay, src/overlay"), "{hint}");
+    for line in ["~/overlay", "$HOME/overlay"] {
+        let hint = source(line).unwrap_err().hint().unwrap();
+        assert!(hint.contains("only a shell"), "{hint}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

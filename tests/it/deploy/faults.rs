@@ -10,6 +10,7 @@ use crate::it::support::{
     proxy::{Fault, Proxy},
     sandbox,
     sets::{self, Deployed, Set, python},
+    within,
 };
 
 const CONFIGS: usize = 12;
@@ -64,9 +65,12 @@ async fn sandbox_a_server_in_trouble_costs_no_more_than_the_time_it_takes() {
             "{fault}: accepted more than once, or not at all"
         );
         // Both faults were met, and cost little more than they lasted.
-        let took = deployed.took.as_secs();
+        let (took, more) = (
+            deployed.took.as_secs(),
+            within(Duration::from_mins(1)).as_secs(),
+        );
         assert!(
-            (2 * lasts..2 * lasts + 60).contains(&took),
+            (2 * lasts..2 * lasts + more).contains(&took),
             "{fault}: {took} s"
         );
     }

@@ -22,7 +22,7 @@ use axum::{
 
 use crate::it::{
     deploy::redeploy::{Set, exists, kubectl},
-    support::{Lane, binary, cluster, sandbox},
+    support::{Lane, binary, cluster, sandbox, timeout},
 };
 
 const BASE: &str = "
@@ -166,7 +166,7 @@ fn killed_at(set: &Set, text: &str, upstream: &Upstream, write: usize) -> bool {
             &set.write(text),
             "--inventory=killed",
             "--prune",
-            "--timeout=1m",
+            &timeout(Duration::from_mins(1)),
         ])
         .arg(format!("--kubeconfig={}", kubeconfig.display()))
         .env("RUNNER_TEMP", set.state.path())

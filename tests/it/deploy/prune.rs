@@ -1,10 +1,10 @@
 //! What left the set goes, as far as it was asked to, and only what is ours.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use crate::it::{
     deploy::redeploy::{SECOND, Set, exists, kubectl},
-    support::{Lane, sandbox},
+    support::{Lane, sandbox, timeout},
 };
 
 #[test]
@@ -64,7 +64,8 @@ fn sandbox_what_left_the_set_goes_as_far_as_was_asked() {
     let stays = "{apiVersion: v1, kind: ConfigMap, metadata: {name: stays, namespace: NAME, finalizers: [example.org/never]}}";
     let (code, lines, _) = set.deploy(&format!("{third}\n---\n{stays}"), &[]);
     assert_eq!(code, Some(0), "{lines}");
-    let (code, lines, _) = set.deploy(third, &["--prune", "--timeout=5s"]);
+    let timeout = timeout(Duration::from_secs(5));
+    let (code, lines, _) = set.deploy(third, &["--prune", &timeout]);
     assert_eq!(code, Some(124), "{lines}");
     assert!(
         lines.contains("ConfigMap pruned/stays: it waits for")

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what does not hold here fails the test")]
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -11,6 +14,7 @@ use crate::it::{
     support::{
         Lane, binary, cluster, sandbox,
         sets::{Set, definition},
+        timeout,
     },
 };
 
@@ -89,7 +93,8 @@ async fn sandbox_a_custom_resource_that_never_gets_ready_is_named_and_status_agr
     let _set = Set::new(name, objects);
     let state = tempfile::tempdir().unwrap();
     let rule = format!("--ready-when=widgets.{group} condition=Ready");
-    let (output, _) = on_cluster(state.path(), &[&argument, &rule, "--timeout=6s"]);
+    let timeout = timeout(Duration::from_secs(6));
+    let (output, _) = on_cluster(state.path(), &[&argument, &rule, &timeout]);
     assert_eq!(output.status.code(), Some(124), "{}", said(&output));
     let line = format!("Widget {name}/w: no controller has written a status yet");
     assert!(said(&output).contains(&line), "{}", said(&output));

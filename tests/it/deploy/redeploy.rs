@@ -3,13 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use serde_json::Value;
 
 use crate::it::{
     deploy::manifests::{on_cluster, said},
-    support::{Lane, cluster, sandbox},
+    support::{Lane, cluster, sandbox, timeout},
 };
 
 /// A set that is deployed again and again under an inventory of its own.
@@ -57,8 +57,9 @@ impl Set {
         let inventory = format!("--inventory={}", self.name);
         let mut all = vec![manifests.as_str(), inventory.as_str()];
         all.extend(arguments);
+        let timeout = timeout(Duration::from_mins(2));
         if !arguments.iter().any(|it| it.starts_with("--timeout")) {
-            all.push("--timeout=2m");
+            all.push(&timeout);
         }
         let (output, _) = on_cluster(self.state.path(), &all);
         let shown = String::from_utf8_lossy(&output.stdout).into_owned();

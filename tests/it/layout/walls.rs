@@ -10,7 +10,7 @@ use std::{
 use super::root;
 
 /// What a room of the cluster's side may name beside itself, and whether kube is among it.
-const CLUSTERS_SIDE: [(&str, &[&str], bool); 11] = [
+const CLUSTERS_SIDE: [(&str, &[&str], bool); 12] = [
     ("api", &[], false),
     ("yaml", &[], false),
     (
@@ -46,6 +46,7 @@ const CLUSTERS_SIDE: [(&str, &[&str], bool); 11] = [
         false,
     ),
     ("diagnose", &["logs", "ready", "status"], false),
+    ("convert", &["diagnose", "logs", "report", "status"], false),
     (
         "deploy",
         &[

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::it::support::{
     Lane,
     aws::{Job, at_once, cloud, eventually, fault_of, left, living, signal, tag_of},
-    sandbox,
+    sandbox, within,
 };
 
 /// Waits for the instance of a launch that goes on.
@@ -82,14 +82,14 @@ fn sandbox_a_signal_ends_a_launch_within_seconds_and_a_second_one_the_process_at
             let again = Instant::now();
             assert_eq!(child.wait().unwrap().code(), Some(130));
             assert!(
-                again.elapsed() < Duration::from_secs(1),
+                again.elapsed() < within(Duration::from_secs(1)),
                 "{:?}",
                 again.elapsed()
             );
         } else {
             assert_eq!(child.wait().unwrap().code(), Some(130));
             assert!(
-                signalled.elapsed() < Duration::from_secs(5),
+                signalled.elapsed() < within(Duration::from_secs(5)),
                 "{:?}",
                 signalled.elapsed()
             );

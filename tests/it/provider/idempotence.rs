@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::it::support::{
     Lane,
     aws::{Job, at_once, cloud, eventually, fault, left, living, signal},
-    sandbox,
+    sandbox, within,
 };
 
 /// A job that was killed with its instance launched and the answer unheard.
@@ -126,7 +126,7 @@ fn sandbox_a_teardown_while_the_instance_is_pending_ends_it_and_the_launch() {
     let ended = Instant::now();
     assert_eq!(child.wait().unwrap().code(), Some(3));
     assert!(
-        ended.elapsed() < Duration::from_secs(15),
+        ended.elapsed() < within(Duration::from_secs(15)),
         "{:?}",
         ended.elapsed()
     );

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) use self::client::{cloud, volume, volume_of};
-use crate::it::support::binary;
+use crate::it::support::{binary, within};
 
 /// A job: its environment and its state directory.
 pub(crate) struct Job {
@@ -243,7 +243,7 @@ pub(crate) fn at_once<T: Send>(all: impl IntoIterator<Item = T>, each: impl Fn(T
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "a test outside of tokio")]
 pub(crate) fn eventually<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
-    let started = Instant::now();
+    let (started, limit) = (Instant::now(), within(limit));
     loop {
         if let Some(found) = look() {
             return found;

@@ -120,7 +120,7 @@ fn their_inputs_are_refused_by_their_names() {
     machine.write("n.ipynb", &super::notebooks::notebook(&["1"]));
     for (name, value, cause) in [
         ("notebook", "", "notebook: it is required, and empty"),
-        ("notebook", "none.ipynb", "cannot read none.ipynb"),
+        ("notebook", "none.ipynb", "cannot read `none.ipynb`"),
         ("requirements", "none.txt", "requirements: none.txt: "),
         ("parameters", "-y x", "parameters: `-y` is not known here"),
     ] {
