@@ -9,7 +9,7 @@ use crate::cli::LogLevel;
 /// A layout that other tools read.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Target {
-    /// That of `oc adm must-gather`, for omc and other tools of OpenShift
+    /// That of `oc adm must-gather`, which omc reads
     MustGather,
 }
 

@@ -215,9 +215,10 @@ fn in_words(keeps: &str) -> String {
 fn patience(id: &ObjectId, live: &Value) -> Duration {
     let metadata = &live["metadata"];
     let mut finalizers = list(&metadata["finalizers"]).filter_map(Value::as_str);
-    let goes_last = match id.is("", "Namespace") {
-        true => !is_held_by_controllers(live),
-        false => finalizers.any(|finalizer| AFTER_OTHERS.contains(&finalizer)),
+    let goes_last = if id.is("", "Namespace") {
+        !is_held_by_controllers(live)
+    } else {
+        finalizers.any(|finalizer| AFTER_OTHERS.contains(&finalizer))
     };
     let grace = metadata["deletionGracePeriodSeconds"].as_u64();
     let grace = Duration::from_secs(grace.unwrap_or_default());

@@ -320,6 +320,8 @@ a support bundle, or files of YAML or JSON. It asks no cluster. `--json` prints 
 `remedy`, `evidence`, `below`, `verdict`), `odd` and `healthy`. Where no cause is known, `odd` names up to three objects that are not ready.\n\
 Exit 0 when nothing is wrong, 1 otherwise, 2 for bad input.\n\
 \n\
+Tools of OpenShift read another layout: `manifests-e2e convert logs.zip --to must-gather` writes it, and `omc use must-gather` opens it.\n\
+\n\
 Each cause has a code, here and in the report of `gather-logs`. The verdict says where to look first: `test` is the tested code,\n\
 `manifests` is what was deployed, `infrastructure` is the cluster or what is outside it.\n\
 ";

@@ -70,12 +70,14 @@ fn target(port: &Value) -> Option<i64> {
 
 fn pods<'a>((object, facts): (&'a Object, &'a Facts)) -> Option<Pods<'a>> {
     let id = &object.id;
-    let (_, spec) = template(&id.group, &id.kind, object.value())?;
+    let labels = &facts.pod.as_ref()?.labels;
+    let value = object.value();
+    let (_, spec) = template(&id.group, &id.kind, &value)?;
     let containers = list(&spec["containers"]).chain(list(&spec["initContainers"]));
     let ports = containers.flat_map(|container| list(&container["ports"]));
     Some(Pods {
         namespace: &id.namespace,
-        labels: &facts.pod.as_ref()?.labels,
+        labels,
         ports: ports
             .filter_map(|port| port["containerPort"].as_i64())
             .collect(),

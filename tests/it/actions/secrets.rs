@@ -91,6 +91,7 @@ struct Watch {
 }
 
 impl Watch {
+    #[expect(clippy::disallowed_methods, reason = "a thread of its own")]
     fn start(key: PathBuf) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&over);

@@ -121,7 +121,7 @@ async fn sandbox_a_creation_that_outlives_its_killed_parent_is_found_and_ended()
     let is_made = |found: &[Resource]| found.iter().any(|one| one.state != "creating");
     while !is_made(&provider.find(&owner, soon()).await.unwrap()) {
         assert_eq!(child.try_wait().unwrap(), None, "it ended before it began");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        wait::pause(Duration::from_millis(100)).await;
     }
     child.kill().unwrap();
     child.wait().unwrap();
