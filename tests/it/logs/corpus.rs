@@ -1,6 +1,10 @@
 //! Broken clusters as they were recorded (`e2e/corpus`), and the causes that their cases name.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::Value;
 
@@ -39,11 +43,24 @@ fn found(bundle: &Path) -> Vec<String> {
     told.collect()
 }
 
+/// The same bundle in the layout of must-gather.
+fn converted(bundle: &Path, below: &Path) -> PathBuf {
+    let output = below.join(bundle.file_stem().expect("it has a name"));
+    let written = Command::new(binary())
+        .args(["convert", "--to=must-gather"])
+        .args([Path::new("--output"), &output, bundle])
+        .output()
+        .expect("the program can be run");
+    assert!(written.status.success(), "{written:?}");
+    output
+}
+
 #[test]
-fn the_causes_of_recorded_clusters_are_found_and_no_others() {
+fn the_causes_of_recorded_clusters_are_found_in_each_layout_and_no_others() {
     let mut wrong = Vec::new();
     let mut cases = 0;
     let mut with_two = 0;
+    let below = tempfile::tempdir().expect("a directory can be made");
     let corpus = std::fs::read_dir(root().join("tests/corpus")).expect("the corpus is there");
     for entry in corpus {
         let case = entry.expect("it can be listed").path();
@@ -59,6 +76,10 @@ fn the_causes_of_recorded_clusters_are_found_and_no_others() {
         cases += 1;
         with_two += usize::from(name.starts_with("two-"));
         let set = |all: &[String]| all.iter().cloned().collect::<BTreeSet<_>>();
+        let again = self::found(&converted(&case.with_extension("zip"), below.path()));
+        if found != again {
+            wrong.push(format!("{name}: {found:?}, as must-gather {again:?}"));
+        }
         if named.first() != found.first() || set(&named) != set(&found) {
             wrong.push(format!("{name}: {named:?}, found {found:?}"));
         }
