@@ -8,6 +8,7 @@ mod company;
 pub mod diff;
 pub mod draft;
 mod error;
+mod failed;
 pub mod gate;
 mod gates;
 pub mod inventory;

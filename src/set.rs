@@ -12,3 +12,4 @@ pub mod objects;
 pub mod order;
 pub mod prepare;
 pub mod served;
+pub mod uses;

@@ -80,6 +80,8 @@ pub enum DeployError {
         cause: String,
         /// What hangs below it, and other causes.
         tree: Vec<String>,
+        /// What to do.
+        remedy: String,
     },
     /// What only the general rule calls not ready is all that is left, and it does not change.
     #[error("{cause}, and nothing has changed for {}", humane(*quiet))]
@@ -205,7 +207,7 @@ impl Explain for DeployError {
             Self::NotAccepted { .. } => {
                 "their webhooks were not up yet; with wait: true they are waited for"
             }
-            Self::Failed { .. } => "gather-logs has its log",
+            Self::Failed { remedy, .. } => remedy,
             Self::Stuck { why, .. } | Self::TimedOut { why, .. } => match why {
                 Some(why) if why.is_image() => {
                     "the image is gone from its registry: name another one with image-overrides"
@@ -246,7 +248,7 @@ impl Explain for DeployError {
 const TOLD: usize = 5;
 
 /// The causes as trees; nothing where the line `said` tells it all.
-fn trees(causes: &[Cause], said: &str) -> Vec<String> {
+pub(super) fn trees(causes: &[Cause], said: &str) -> Vec<String> {
     let mut trees = Vec::new();
     for cause in causes.iter().take(TOLD) {
         trees.extend(cause.tree());
@@ -318,20 +320,6 @@ impl Deployment<'_> {
             remedy: remedies.next().map(Into::into),
             list: refused.map(|at| self.said(at)).collect(),
             all: self.items.len(),
-        }
-    }
-
-    pub(super) fn failed(&mut self, at: usize) -> DeployError {
-        self.culprit = Some(at);
-        let missing = self.items[at]
-            .verdict
-            .missing()
-            .cloned()
-            .unwrap_or_default();
-        let object = &self.plan.objects[at].id;
-        DeployError::Failed {
-            cause: format!("{object} failed: {missing}"),
-            tree: trees(&self.causes(), &format!("{object}: {missing}")),
         }
     }
 

@@ -19,8 +19,9 @@ use crate::{
 
 /// What serves a webhook is among its endpoints within this long.
 const FOUND: Duration = Duration::from_secs(30);
-/// A webhook that nothing of the set is about to serve comes within this long, or hardly ever.
-pub(super) const UNSERVED: Duration = Duration::from_mins(3);
+/// A webhook that nothing of the set is about to serve comes within this long, or hardly ever. It is stuck from then on, and
+/// ends the deployment when it has been that for the time of what is stuck.
+pub(super) const UNSERVED: Duration = Duration::from_mins(2);
 
 /// Every gate of a deployment.
 #[derive(Debug)]

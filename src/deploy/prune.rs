@@ -6,6 +6,8 @@
 
 mod deletion;
 
+use std::collections::BTreeMap;
+
 use futures::{StreamExt as _, stream};
 use kube::Client;
 use serde_json::Value;
@@ -24,6 +26,10 @@ use crate::{
     },
     limits::Deadline,
     report::{Exit, Explain},
+    set::{
+        facts::Facts,
+        uses::{Place, named},
+    },
 };
 
 use deletion::carry_out;
@@ -194,6 +200,7 @@ pub async fn decide(
             }),
         }
     });
+    let named = Named::by(plan);
     let found: Vec<Result<_, PruneError>> = looks.buffered(AT_ONCE).collect().await;
     let mut pruning = Pruning::default();
     for found in found {
@@ -223,6 +230,10 @@ pub async fn decide(
         } else if whose == Whose::Unknown && reach == Reach::Plain {
             let reason = "nothing on it tells whose it is; with prune: all it goes";
             pruning.kept.push((id, reason.to_owned()));
+        } else if let Some(object) = named.0.get(&key(&id)) {
+            pruning
+                .kept
+                .push((id, format!("{object} of the set names it")));
         } else if let Some(reason) = keep(&id, metadata, plan, elsewhere, reach) {
             pruning.kept.push((id, reason));
         } else {
@@ -231,6 +242,24 @@ pub async fn decide(
         }
     }
     Ok(pruning)
+}
+
+/// What the objects of the set name, and one that names it. Pods that run do not miss a Secret that goes, but the next ones do.
+struct Named(BTreeMap<(Place, String), ObjectId>);
+
+impl Named {
+    fn by(plan: &Plan) -> Self {
+        let names = plan.objects.iter().flat_map(|object| {
+            let names = named(object, &Facts::of(object)).into_iter();
+            names.map(|name| (name, object.id.clone()))
+        });
+        Self(names.collect())
+    }
+}
+
+fn key(id: &ObjectId) -> (Place, String) {
+    let place = (id.group.clone(), id.kind.clone(), id.namespace.clone());
+    (place, id.name.clone())
 }
 
 /// What was found of an object that left the set.

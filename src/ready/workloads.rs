@@ -177,7 +177,9 @@ fn refused(live: &Value, cluster: &ClusterView<'_>) -> Option<(Missing, SignedDu
     let of = |event: &&Value| event["involvedObject"]["uid"] == live["metadata"]["uid"];
     let events = cluster.view.all("Event.").filter(of);
     let last = events.max_by_key(|event| event["lastTimestamp"].as_str().unwrap_or_default())?;
-    let message = one_line(last["message"].as_str()?);
+    // The API server puts it before a message that stands for several.
+    let message = last["message"].as_str()?;
+    let message = one_line(message.trim_start_matches("(combined from similar events): "));
     let age = cluster.since(&last["firstTimestamp"]);
     Some((Missing::because(pod::not_created(&message), message), age))
 }

@@ -194,3 +194,72 @@ async fn what_another_inventory_has_stays_and_what_that_stands_on() {
     let reason = "ConfigMap n/shared of the inventory `b` needs it".to_owned();
     assert_eq!(pruning.kept, [(n, reason)]);
 }
+
+#[tokio::test]
+async fn what_the_set_names_stays() {
+    let mut served = Served::default();
+    for (group, kind, plural) in [
+        ("", "Pod", "pods"),
+        ("", "Secret", "secrets"),
+        ("", "Service", "services"),
+        (
+            "admissionregistration.k8s.io",
+            "ValidatingWebhookConfiguration",
+            "validatingwebhookconfigurations",
+        ),
+    ] {
+        served.insert(Resource {
+            group: group.to_owned(),
+            version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+            namespaced: group.is_empty(),
+        });
+    }
+    let text = "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: 'n'}, spec: {containers: [{name: c, image: i, envFrom: [{secretRef: {name: named}}]}]}}\n---\n\
+        {apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: w}, \
+        webhooks: [{name: w, failurePolicy: Ignore, clientConfig: {service: {namespace: 'n', name: hook}}}]}";
+    let objects = objects::read("x", text).unwrap();
+    let draft = Draft::for_server(objects, served, Existing::default());
+    let graph = draft.graph(false);
+    let plan = Plan::of(draft, graph).unwrap();
+    let left = [
+        ("Secret", "named"),
+        ("Secret", "other"),
+        ("Service", "hook"),
+        ("Service", "named"),
+    ];
+    let left = left.map(|(kind, name)| {
+        let id = ObjectId {
+            namespace: Some("n".to_owned()),
+            name: name.to_owned(),
+            ..id("", kind)
+        };
+        let sent = Sent {
+            content: "c".to_owned(),
+            mark: String::new(),
+        };
+        (id, sent)
+    });
+    let deadline = Deadline::after(Limit::secs(5));
+    let nothing = Elsewhere::new();
+    let pruning = decide(
+        &server(),
+        &plan,
+        left.into(),
+        &nothing,
+        Reach::All,
+        deadline,
+    )
+    .await
+    .unwrap();
+    let kept = pruning.kept.iter().map(|(id, why)| format!("{id}: {why}"));
+    assert_eq!(
+        kept.collect::<Vec<_>>(),
+        [
+            "Secret n/named: Pod n/p of the set names it",
+            "Service n/hook: ValidatingWebhookConfiguration w of the set names it",
+        ]
+    );
+    assert_eq!(pruning.doomed.len(), 2);
+}

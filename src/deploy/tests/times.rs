@@ -286,7 +286,7 @@ fn page() -> String {
     );
     row(
         "a webhook is not complete or not reachable, and nothing of the set that serves it is coming up",
-        &humane(gates::UNSERVED),
+        &humane(gates::UNSERVED + verdict::STUCK),
     );
     row(
         "a refusal that only somebody else can end: his webhook, a 5xx for one object that tells of trouble of the server",

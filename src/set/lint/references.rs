@@ -6,19 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    api::{Labels, contains, labels, list},
+    api::{Labels, contains, labels},
     set::{
         facts::Facts,
         lint::{LintFinding, Rule, Severity},
         objects::Object,
+        uses::{Place, named},
     },
 };
 
 /// Shorter names are often alike.
 const LONG: usize = 5;
-
-/// Where a name belongs: group, kind, and the namespace of what has one.
-type Place = (String, String, Option<String>);
 
 /// Each name of which the set has nothing, but something whose name is nearly the same.
 pub fn check(objects: &[Object], facts: &[Facts]) -> Vec<LintFinding> {
@@ -102,64 +100,6 @@ fn selector(object: &Object) -> Labels {
         return Labels::new();
     };
     object.value().pointer(path).map(labels).unwrap_or_default()
-}
-
-/// What an object names, each once.
-fn named(object: &Object, facts: &Facts) -> BTreeSet<(Place, String)> {
-    let here = &object.id.namespace;
-    let mut names = BTreeSet::new();
-    let mut name = |group: &str, kind: &str, namespace: &Option<String>, name: &str| {
-        let place = (group.to_owned(), kind.to_owned(), namespace.clone());
-        names.insert((place, name.to_owned()));
-    };
-    for (group, kind, of) in &facts.refers {
-        let is_of_cluster = matches!(*kind, "ClusterIssuer" | "StorageClass");
-        name(group, kind, if is_of_cluster { &None } else { here }, of);
-    }
-    if let Some(pod) = &facts.pod {
-        for (kind, of) in &pod.uses {
-            name("", kind, here, of);
-        }
-        if let Some(account) = &pod.account {
-            name("", "ServiceAccount", here, account);
-        }
-    }
-    if let Some((kind, of)) = &facts.role {
-        let namespace = if kind == "Role" { here } else { &None };
-        name("rbac.authorization.k8s.io", kind, namespace, of);
-    }
-    for (namespace, of) in &facts.subjects {
-        let namespace = if namespace.is_some() { namespace } else { here };
-        name("", "ServiceAccount", namespace, of);
-    }
-    for webhook in &facts.webhooks {
-        if let Some((namespace, of)) = &webhook.service {
-            name("", "Service", &Some(namespace.clone()), of);
-        }
-    }
-    for service in services(object) {
-        name("", "Service", here, &service);
-    }
-    names
-}
-
-/// The Services by whose names an Ingress routes, or a `StatefulSet` calls its pods.
-fn services(object: &Object) -> Vec<String> {
-    let id = &object.id;
-    let is_route = id.is("networking.k8s.io", "Ingress");
-    if !is_route && !id.is("apps", "StatefulSet") {
-        return Vec::new();
-    }
-    let spec = &object.value()["spec"];
-    let rules = list(&spec["rules"]).flat_map(|rule| list(&rule["http"]["paths"]));
-    let backends = rules.map(|path| &path["backend"]);
-    let names = backends
-        .chain([&spec["defaultBackend"]])
-        .map(|backend| &backend["service"]["name"])
-        .chain([&spec["serviceName"]]);
-    names
-        .filter_map(|it| it.as_str().map(str::to_owned))
-        .collect()
 }
 
 /// Whether one name is meant by the other: one or two letters apart, and not numbered.
