@@ -60,6 +60,12 @@ pub fn read(paths: &[PathBuf]) -> Result<Read, ReadError> {
         let of_cluster = of_path.into_iter();
         found.extend(of_cluster.filter(|it| !is_bundle || it.source.contains(CLUSTER)));
     }
+    // What the server serves is told in the same form.
+    let is_object = |it: &Found| {
+        let version = it.value["apiVersion"].as_str().unwrap_or_default();
+        !version.starts_with("apidiscovery.k8s.io/")
+    };
+    found.retain(is_object);
     // Dumps hold an object more than once.
     let mut seen = HashSet::new();
     found.retain(|it| {

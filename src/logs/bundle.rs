@@ -16,6 +16,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -28,6 +29,7 @@ use crate::{
     limits::Deadline,
     report::{Exit, Explain, Failure},
     run::Run,
+    wait,
 };
 
 /// Files on their way to the thread; each may be some MiB.
@@ -244,22 +246,28 @@ impl Bundle {
             path: path.clone(),
             source,
         };
+        // The thread stays with the bundle until it is done: who drops this future waits for it, and so the archive is whole.
+        if deadline.bound(self.written()).await.is_err() {
+            self.hurry.store(true, Ordering::Relaxed);
+            self.written().await;
+        }
         let Some(writer) = self.writer.take() else {
             unreachable!("only this and drop take it");
         };
-        let hurry = self.hurry.clone();
-        let mut joined = tokio::task::spawn_blocking(move || writer.join());
-        let result = if let Ok(result) = deadline.bound(&mut joined).await {
-            result
-        } else {
-            hurry.store(true, Ordering::Relaxed);
-            joined.await
-        };
-        result
-            .map_err(|error| failed(io::Error::other(error)))?
+        writer
+            .join()
             .map_err(|_| failed(io::Error::other("the writer panicked")))?
             .map(|entries| (path.clone(), entries))
             .map_err(failed)
+    }
+}
+
+impl Bundle {
+    /// Waits until the thread has ended.
+    async fn written(&self) {
+        while self.writer.as_ref().is_some_and(|it| !it.is_finished()) {
+            wait::pause(Duration::from_millis(20)).await;
+        }
     }
 }
 
@@ -268,7 +276,7 @@ impl Drop for Bundle {
         self.queue = None;
         self.hurry.store(true, Ordering::Relaxed);
         if let Some(writer) = self.writer.take() {
-            // The last entry and the manifest: well under a second.
+            // The entry that is being written, and the manifest.
             drop(writer.join());
         }
     }

@@ -17,7 +17,7 @@ mod results;
 mod secrets;
 
 use node::{Hidden, Known, of_host};
-use results::{add_results, results};
+use results::{Rendered, add_rendered, add_results, results};
 use secrets::{log, redactor, without_secrets};
 
 use super::{
@@ -113,10 +113,16 @@ pub async fn gather(wanted: GatherRequest<'_>) -> Result<Gathered, Failure> {
         .within(left.saturating_sub((left / 5).min(Duration::from_secs(30))));
     let (tell, told) = oneshot::channel();
     let archive = scratch.path().join("kind.tgz");
-    let ((mut snapshot, redactor, unlisted), cpu) = futures::join!(
+    let (cluster, cpu) = futures::join!(
         of_cluster(&wanted, &bundle, collecting, tell),
         of_host(&wanted, &bundle, &archive, collecting, told),
     );
+    let OfCluster {
+        mut snapshot,
+        redactor,
+        unlisted,
+        rendered,
+    } = cluster;
     snapshot.cpu = cpu;
     let seen = snapshot.reached().then_some(&snapshot);
     let findings = seen.map_or(Vec::new(), diagnose::diagnose);
@@ -172,12 +178,18 @@ pub async fn gather(wanted: GatherRequest<'_>) -> Result<Gathered, Failure> {
     bundle
         .add_clean("report.html", html.clone(), &redactor)
         .await;
-    let (archive, entries) = bundle.finish(wanted.deadline).await?;
+    // Whatever becomes of the rest.
     let page = wanted.page();
-    std::fs::write(&page, html).map_err(|source| BundleError {
-        path: page.clone(),
-        source,
-    })?;
+    if let Err(error) = std::fs::write(&page, html) {
+        // Half a page is worse than none, and the archive has it.
+        drop(std::fs::remove_file(&page));
+        tracing::warn!(
+            "cannot write the page {}: {error}; the bundle has it as report.html",
+            page.display()
+        );
+    }
+    add_rendered(&wanted, &bundle, &redactor, rendered).await;
+    let (archive, entries) = bundle.finish(wanted.deadline).await?;
     Ok(Gathered {
         bundle: archive,
         page,
@@ -186,13 +198,23 @@ pub async fn gather(wanted: GatherRequest<'_>) -> Result<Gathered, Failure> {
     })
 }
 
+/// What there is of the cluster, and of this job.
+struct OfCluster {
+    snapshot: Snapshot,
+    redactor: Arc<Redactor>,
+    /// Why the cluster's Secrets are not known, where they are not.
+    unlisted: Option<String>,
+    /// What is put in last.
+    rendered: Rendered,
+}
+
 /// Objects and logs, and why the cluster's Secrets are not known, where they are not. Tells the redactor as soon as it is made.
 async fn of_cluster(
     wanted: &GatherRequest<'_>,
     bundle: &Bundle,
     deadline: Deadline,
     tell: oneshot::Sender<Known>,
-) -> (Snapshot, Arc<Redactor>, Option<String>) {
+) -> OfCluster {
     let context = match wanted.cluster {
         Ok(cluster) => cluster.context.as_str(),
         Err(_) => "none",
@@ -243,7 +265,7 @@ async fn of_cluster(
     for gap in std::mem::take(&mut snapshot.gaps) {
         bundle.missing(gap);
     }
-    add_results(wanted, bundle, &redactor, rendered).await;
+    let rendered = add_results(wanted, bundle, &redactor, rendered).await;
     add_objects(bundle, &snapshot, &redactor).await;
     if let Some(server) = &server {
         tracing::info!(
@@ -274,7 +296,12 @@ async fn of_cluster(
         }
         snapshot.logs.extend(kept);
     }
-    (snapshot, redactor, unlisted)
+    OfCluster {
+        snapshot,
+        redactor,
+        unlisted,
+        rendered,
+    }
 }
 
 /// Why the Secrets of the cluster are not known, where something of it may be collected nevertheless.
