@@ -12,6 +12,7 @@ mod commands;
 mod convert;
 mod diagnose;
 mod doctor;
+mod history;
 mod iam;
 mod notebook;
 mod plan;
@@ -29,6 +30,7 @@ pub use commands::CommandsArgs;
 pub use convert::{ConvertArgs, Target};
 pub use diagnose::DiagnoseArgs;
 pub use doctor::DoctorArgs;
+pub use history::HistoryArgs;
 pub use iam::{Action, Component, IamArgs, Role};
 pub use notebook::{NotebookArgs, RunOn, TheirNotebook};
 pub use plan::{Empty, PlanArgs};
@@ -85,6 +87,8 @@ pub enum Command {
     Diagnose(DiagnoseArgs),
     /// Write a bundle in the layout that another tool reads; no cluster is asked
     Convert(ConvertArgs),
+    /// Tell how builds went over time: pass rate, flakes, since when a test fails, of what gather-logs put into a bucket
+    History(HistoryArgs),
     /// Run the whole chain; logs are gathered and the host is torn down whatever happens
     Run(Box<RunArgs>),
     /// Keep a port of this machine forwarded to the host's API server (started by install-kind)

@@ -61,6 +61,9 @@ pub(crate) mod convert;
 pub(crate) mod diagnose;
 
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
+pub(crate) mod history;
+
+#[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]
 pub(crate) mod plan;
 
 #[expect(unreachable_pub, reason = "`pub` is what a room shows to the others")]

@@ -26,6 +26,7 @@ pub mod diagnose;
 pub mod doctor;
 pub mod extend;
 pub mod gather_logs;
+pub mod history;
 pub mod install_kind;
 mod outputs;
 pub mod plan;
@@ -121,6 +122,16 @@ pub async fn start(command: Command, env: Environment, cancelled: Cancel) -> Exi
         Command::Convert(args) => {
             progress::start(args.log, &process.env);
             tell(convert::answer(&args), &process.env)
+        }
+        Command::History(args) => {
+            progress::start(args.log, &process.env);
+            let answer = tokio::select! {
+                answer = history::answer(&args, &process.env) => answer,
+                () = process.cancelled.cancelled() => {
+                    Err(Failure::new(Exit::Cancelled, "cancelled by a signal"))
+                }
+            };
+            tell(answer, &process.env)
         }
         Command::Tunnel(args) => {
             progress::start(LogLevel::default(), &process.env);

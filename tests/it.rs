@@ -31,6 +31,7 @@ mod it {
     }
     mod doctor;
     mod faults;
+    mod history;
     mod host {
         mod faults;
         mod ssh;

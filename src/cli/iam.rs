@@ -76,6 +76,8 @@ pub enum Component {
     TestSteps,
     /// What publishes images
     Cd,
+    /// What tells results over time
+    History,
 }
 
 impl Component {
@@ -89,6 +91,7 @@ impl Component {
             Self::CreateCluster => "create-cluster",
             Self::TestSteps => "test-steps",
             Self::Cd => "cd",
+            Self::History => "history",
         }
     }
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{PolicyScope, Statement};
 use crate::{
+    logs::s3::Target,
     run::{TAG_CANDIDATE, TAG_EXPIRES_AT, TAG_KEPT},
     stages::Stage,
 };
@@ -191,6 +192,38 @@ fn read_report(scope: &PolicyScope) -> Vec<Statement> {
         Statement::allow("ReadTheLastReport", &["s3:GetObject"], objects.into())
     };
     scope.s3.iter().map(get).collect()
+}
+
+/// What `history` does: it looks through Prow's trees, and puts a page beside the builds of a job.
+pub(super) fn of_history(scope: &PolicyScope) -> Vec<Statement> {
+    const TREES: [&str; 2] = ["logs/*", "pr-logs/*"];
+    const PAGES: [&str; 2] = ["history.html", "history.json"];
+    let of = |target: &Target| {
+        let objects = |keys: &[String]| -> Vec<String> {
+            keys.iter()
+                .map(|key| scope.arn("s3", &format!("{target}/{key}")))
+                .collect()
+        };
+        let trees = TREES.map(str::to_owned);
+        let pages = TREES.map(|tree| PAGES.map(|page| format!("{tree}/{page}")));
+        let below = |tree: &str| match target.prefix() {
+            "" => tree.to_owned(),
+            prefix => format!("{prefix}/{tree}"),
+        };
+        let looks = json!({"StringLike": {"s3:prefix": TREES.map(below)}});
+        [
+            list(scope, target).when(looks),
+            Statement::allow("ReadBuilds", &["s3:GetObject"], objects(&trees)),
+            Statement::allow("PutPages", &["s3:PutObject"], objects(&pages.concat())),
+        ]
+    };
+    scope.s3.iter().flat_map(of).collect()
+}
+
+/// What is in a bucket; to be narrowed to a prefix.
+pub(super) fn list(scope: &PolicyScope, target: &Target) -> Statement {
+    let bucket = vec![scope.arn("s3", target.bucket())];
+    Statement::allow("ListBundles", &["s3:ListBucket"], bucket)
 }
 
 fn upload(scope: &PolicyScope) -> Vec<Statement> {

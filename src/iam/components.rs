@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Policy, PolicyScope, Statement, actions};
-use crate::{cli::Component, report::BadInput, stages::Stage};
+use crate::{cli::Component, logs::s3::Target, report::BadInput, stages::Stage};
 
 /// What a component needs beside AWS.
 struct Needs {
@@ -18,7 +18,7 @@ struct Needs {
     secrets: &'static str,
 }
 
-const ALL: [Needs; 7] = [
+const ALL: [Needs; 8] = [
     Needs {
         component: Component::Prow,
         here: "GitHub's runner, `gather-logs`",
@@ -68,6 +68,13 @@ const ALL: [Needs; 7] = [
         github: "`contents: read`, `pull-requests: write` where it proposes new tags",
         secrets: "a token of the registry's robot, in that environment alone",
     },
+    Needs {
+        component: Component::History,
+        here: "`history`, `history --publish`",
+        aws: "list and get builds below one prefix of a bucket, and put pages beside them (`--s3-uri`)",
+        github: "`contents: read`, `id-token: write`",
+        secrets: "none: OIDC; of a public bucket it reads without",
+    },
 ];
 
 /// What a component may do in AWS; `None` for nothing.
@@ -109,6 +116,10 @@ pub(crate) fn policy(
             .into_iter()
             .flat_map(|stage| actions::of(stage, scope))
             .collect(),
+        Component::History => {
+            PolicyScope::need(name, "s3-uri", scope.s3.as_ref().map(Target::bucket))?;
+            actions::of_history(scope)
+        }
         Component::Cd => return Ok(None),
     };
     Ok(Some(Policy::of(statements)))

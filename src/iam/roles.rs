@@ -52,11 +52,7 @@ fn view(scope: &PolicyScope) -> Vec<Statement> {
             &["s3:GetObject"],
             vec![objects],
         ));
-        let list = Statement::allow(
-            "ListBundles",
-            &["s3:ListBucket"],
-            vec![scope.arn("s3", target.bucket())],
-        );
+        let list = actions::list(scope, target);
         all.push(match target.prefix() {
             "" => list,
             prefix => {

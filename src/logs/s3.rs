@@ -9,11 +9,14 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
     config::{Region, timeout::TimeoutConfig},
-    error::{DisplayErrorContext, ProvideErrorMetadata as _, SdkError},
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
 };
 
+mod browse;
 mod read;
+
+pub(crate) use browse::{Bucket, Object};
 
 use crate::{
     inputs::Environment,
@@ -85,13 +88,25 @@ pub enum S3Error {
         /// What was said.
         reason: String,
     },
+    /// S3 does not say what is there.
+    #[error("cannot list {directory} of bucket {bucket}: {reason}")]
+    Unlisted {
+        /// The bucket.
+        bucket: String,
+        /// The directory: what the keys begin with.
+        directory: String,
+        /// What was said.
+        reason: String,
+    },
 }
 
 impl Explain for S3Error {
     fn exit(&self) -> Exit {
         match self {
             Self::Uri(_) => Exit::BadInput,
-            Self::Refused { .. } | Self::Unread { .. } => Exit::Infrastructure,
+            Self::Refused { .. } | Self::Unread { .. } | Self::Unlisted { .. } => {
+                Exit::Infrastructure
+            }
         }
     }
 
@@ -99,7 +114,7 @@ impl Explain for S3Error {
         match self {
             Self::Uri(_) => Some("write for example s3://my-bucket/e2e".to_owned()),
             Self::Refused { .. } => Some("the bundle is still on this machine".to_owned()),
-            Self::Unread { .. } => None,
+            Self::Unread { .. } | Self::Unlisted { .. } => None,
         }
     }
 }
@@ -173,15 +188,7 @@ impl Target {
         };
         match where_it_is(&mut client, put).await? {
             Err(error) if error.code() == Some("BadDigest") => Ok(()),
-            Err(error) => Err(refused(match error.code() {
-                Some(code) => {
-                    format!(
-                        "{code}: {}",
-                        error.message().unwrap_or("no reason is given")
-                    )
-                }
-                None => one_line(&DisplayErrorContext(&error).to_string()),
-            })),
+            Err(error) => Err(refused(said(&error))),
             Ok(_) => Err(refused(
                 "it was taken although its checksum is wrong".to_owned(),
             )),
@@ -251,6 +258,20 @@ impl Target {
         let config = access.config(deadline).await;
         let config = config.map_err(|error| denied(error.to_string()))?;
         Ok(client(&config, access.env()))
+    }
+}
+
+/// What S3 said, by its code where there is one; else why there is no answer.
+fn said<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    match error.code() {
+        Some(code) => format!(
+            "{code}: {}",
+            error.message().unwrap_or("no reason is given")
+        ),
+        None => one_line(&DisplayErrorContext(error).to_string()),
     }
 }
 

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use self::{
     evaluate::{Request, allows, texts},
-    sent::{BESIDE, RUN, SENT, calls, ec2, foreign, sent, tagged},
+    sent::{BESIDE, OF_HISTORY, RUN, SENT, calls, ec2, foreign, sent, sent_by_history, tagged},
 };
 use crate::it::support::root;
 
@@ -75,6 +75,7 @@ fn each_action_may_send_its_calls_and_no_others() {
     let listed: BTreeSet<&str> = SENT
         .iter()
         .flat_map(|(_, files)| files.iter().copied())
+        .chain(OF_HISTORY)
         .collect();
     let missing: Vec<_> = code
         .iter()
@@ -128,6 +129,62 @@ fn each_action_may_send_its_calls_and_no_others() {
             "{}",
             stage.name()
         );
+    }
+}
+
+#[test]
+fn history_may_send_its_calls_on_its_trees_and_no_others() {
+    let code = calls();
+    let sends: BTreeSet<String> = OF_HISTORY
+        .iter()
+        .flat_map(|file| code[*file].clone())
+        .collect();
+    for (uri, prefix) in [("s3://logs/e2e", "e2e/"), ("s3://logs", "")] {
+        let policy = policy(&["--component=history", "--s3-uri", uri]);
+        let statements = policy["Statement"]
+            .as_array()
+            .expect("it has statements")
+            .iter();
+        let allowed: BTreeSet<String> = statements.flat_map(|one| texts(&one["Action"])).collect();
+        assert_eq!(
+            allowed, sends,
+            "src/iam/actions.rs, and what the code sends"
+        );
+        let there = |mut request: Request| {
+            request.resource = request
+                .resource
+                .replace("logs/e2e/", &format!("logs/{prefix}"));
+            for value in request.context.values_mut().flatten() {
+                *value = value.replace("e2e/", prefix);
+            }
+            request
+        };
+        for request in sends.iter().flat_map(|call| sent_by_history(call)) {
+            let request = there(request);
+            assert!(allows(&policy, &request), "{request:?}");
+        }
+        for (call, resource, listed) in [
+            (
+                "s3:PutObject",
+                "arn:aws:s3:::logs/e2e/logs/job/7/finished.json",
+                None,
+            ),
+            ("s3:GetObject", "arn:aws:s3:::logs/e2e/last-passed/x", None),
+            (
+                "s3:GetObject",
+                "arn:aws:s3:::other/e2e/logs/job/7/started.json",
+                None,
+            ),
+            ("s3:ListBucket", "arn:aws:s3:::logs", Some("e2e/payroll/")),
+            ("s3:ListBucket", "arn:aws:s3:::logs", None),
+        ] {
+            let mut request = Request::new(call, resource);
+            if let Some(listed) = listed {
+                request = request.with("s3:prefix", &[listed]);
+            }
+            let request = there(request);
+            assert!(!allows(&policy, &request), "{request:?}");
+        }
     }
 }
 

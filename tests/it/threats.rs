@@ -65,12 +65,13 @@ const THREATS: [Threat; 20] = [
     },
     Threat {
         feared: "text of a pod or a pull request acts, or a secret is shown, where a result is published",
-        defence: "on GitHub it stands in blocks of code that it cannot end, cut to what GitHub takes; what looks like a secret, and the secrets of the step's environment, go before anything is sent; a comment that somebody else wrote is never taken for ours",
+        defence: "on GitHub it stands in blocks of code that it cannot end, cut to what GitHub takes; what looks like a secret, and the secrets of the step's environment, go before anything is sent; a comment that somebody else wrote is never taken for ours; a page of `history` escapes every name, and its table has nothing that a terminal or a runner obeys",
         proofs: &[
             "src/publish/text.rs::text_of_anybody_never_leaves_its_block",
             "tests/it/publish/comment.rs::text_of_a_pod_is_no_markdown_and_names_nobody",
             "tests/it/publish/comment.rs::a_comment_that_is_not_ours_is_let_be",
             "tests/it/publish/commits.rs::text_of_a_pull_request_and_of_a_pod_is_data",
+            "src/history/tests.rs::history_of_hostile_names_is_escaped_and_on_one_line",
         ],
         open: "",
     },

@@ -68,7 +68,7 @@ class Door:
                 start_response(f"{fault.get('status', 400)} Fault", [("Content-Type", "text/xml")])
                 return [(f"<Response><Errors><Error><Code>{fault['code']}</Code><Message>{fault.get('message', 'set by a test')}"
                          "</Message></Error></Errors><RequestID>fault</RequestID></Response>").encode()]
-        refusal = refuse(scope, action, form, environ["REQUEST_METHOD"], path) or bad_digest(environ, body)
+        refusal = refuse(scope, action, form, environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", "")) or bad_digest(environ, body)
         if refusal:
             status, kind, text = refusal
             start_response(status, [("Content-Type", kind)])

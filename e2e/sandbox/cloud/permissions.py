@@ -9,6 +9,7 @@ import fnmatch
 import json
 import re
 import zlib
+from urllib.parse import parse_qs
 
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
@@ -134,8 +135,11 @@ def unknown(form: dict, region: str) -> tuple[str, str] | None:
     return None
 
 
-def question_of_others(service: str, action: str, form: dict, method: str, path: str) -> tuple[str, str, dict]:
+def question_of_others(service: str, action: str, form: dict, method: str, path: str, query: str) -> tuple[str, str, dict]:
     if service == "s3":
+        asked = parse_qs(query)
+        if method == "GET" and "list-type" in asked:
+            return "s3:ListBucket", f"arn:aws:s3:::{path.strip('/')}", {"s3:prefix": asked.get("prefix", [""])[0]}
         calls = {"PUT": "PutObject", "GET": "GetObject", "DELETE": "DeleteObject"}
         return f"s3:{calls.get(method, method)}", f"arn:aws:s3:::{path.lstrip('/')}", {}
     if service == "iam":
@@ -147,12 +151,12 @@ def question_of_others(service: str, action: str, form: dict, method: str, path:
     return f"{service}:{action}", "*", {}
 
 
-def refuse(scope: list[str], action: str, form: dict, method: str, path: str) -> tuple[str, str, str] | None:
+def refuse(scope: list[str], action: str, form: dict, method: str, path: str, query: str) -> tuple[str, str, str] | None:
     """The answer to a request that is not carried out: status, content type and text."""
     key, region, service = (scope + [""] * 4)[0], (scope + [""] * 4)[2], (scope + [""] * 4)[3]
     policy = policies.get(key)
     if policy and service != "sts":
-        asked = questions(action, form, region) if service == "ec2" else [question_of_others(service, action, form, method, path)]
+        asked = questions(action, form, region) if service == "ec2" else [question_of_others(service, action, form, method, path, query)]
         for call, resource, context in asked:
             if not allows(policy, call, resource, context):
                 return denied(service, key, call, resource)

@@ -264,7 +264,14 @@ fn a_component_has_what_it_needs_and_says_what_it_is_for() {
     ));
     assert!(!may("kaniko", "ecr:CreateRepository", image));
     assert_eq!(printed(&["--component=cd"]).expect("it is known"), "");
-    for component in ["prow", "argo", "prow-job", "test-steps", "kaniko"] {
+    for component in [
+        "prow",
+        "argo",
+        "prow-job",
+        "test-steps",
+        "kaniko",
+        "history",
+    ] {
         let failure = printed(&["--component", component]).expect_err(component);
         assert!(
             failure
@@ -282,6 +289,7 @@ fn a_component_has_what_it_needs_and_says_what_it_is_for() {
         "create-cluster",
         "test-steps",
         "cd",
+        "history",
     ] {
         assert!(table.contains(&format!("| `{component}` |")), "{component}");
     }

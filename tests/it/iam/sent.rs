@@ -66,6 +66,8 @@ pub(crate) const SENT: [(Stage, &[&str]); 6] = [
         ],
     ),
 ];
+/// The files whose calls `history` sends, which is no stage.
+pub(crate) const OF_HISTORY: [&str; 2] = ["logs/s3.rs", "logs/s3/browse.rs"];
 /// What `provision-ec2` sends beside: what fails is asked to end; tags go with the request that makes a thing.
 pub(crate) const BESIDE: [&str; 2] = ["ec2:CreateTags", "ec2:TerminateInstances"];
 
@@ -76,7 +78,7 @@ pub(crate) const REPOSITORY: &str = "manifests-e2e/repository";
 pub(crate) fn calls() -> BTreeMap<String, BTreeSet<String>> {
     let verbs = "associate|authorize|create|delete|describe|get|head|import|list|modify|put|reboot|request|revoke|run|send|start|stop|terminate";
     let method =
-        Regex::new(&format!(r"\.((?:{verbs})_[a-z_]+)\(\)")).expect("the pattern is fixed");
+        Regex::new(&format!(r"\.((?:{verbs})_[a-z0-9_]+)\(\)")).expect("the pattern is fixed");
     let mut found = BTreeMap::new();
     let src = root().join("src");
     let mut all = vec![src.join("provider"), src.join("doctor"), src.join("logs")];
@@ -98,7 +100,7 @@ pub(crate) fn calls() -> BTreeMap<String, BTreeSet<String>> {
         let text = fs::read_to_string(&path).expect("it is text");
         let calls: BTreeSet<String> = method
             .captures_iter(&text)
-            .map(|one| format!("{service}:{}", camel(&one[1])))
+            .map(|one| format!("{service}:{}", action(&camel(&one[1]))))
             .collect();
         if !calls.is_empty() {
             let short = path.strip_prefix(&src).expect("it is below");
@@ -118,6 +120,14 @@ pub(crate) fn service(path: &Path) -> Option<&'static str> {
     }
     let is_s3 = |part: &std::ffi::OsStr| part == "s3.rs" || part == "s3";
     path.iter().any(is_s3).then_some("s3")
+}
+
+/// What IAM calls a call.
+fn action(call: &str) -> &str {
+    match call {
+        "ListObjectsV2" => "ListBucket",
+        call => call,
+    }
 }
 
 pub(crate) fn camel(name: &str) -> String {
@@ -211,6 +221,32 @@ pub(crate) fn sent(stage: Stage, call: &str) -> Vec<Request> {
             vec![Request::new(call, "*").with("aws:RequestedRegion", &["eu-west-1"])]
         }
         (unknown, _) => panic!("say here on what the code sends {unknown}"),
+    }
+}
+
+/// A call as `history` sends it, of a bucket whose prefix is `e2e`.
+pub(crate) fn sent_by_history(call: &str) -> Vec<Request> {
+    let on = |keys: &[&str]| -> Vec<Request> {
+        keys.iter()
+            .map(|key| Request::new(call, &format!("arn:aws:s3:::logs/e2e/{key}")))
+            .collect()
+    };
+    match call {
+        "s3:ListBucket" => ["logs/", "logs/job/7/artifacts/", "pr-logs/pull/"]
+            .map(|prefix| {
+                Request::new(call, "arn:aws:s3:::logs")
+                    .with("s3:prefix", &[&format!("e2e/{prefix}")])
+            })
+            .into(),
+        "s3:GetObject" => on(&[
+            "logs/job/7/started.json",
+            "pr-logs/pull/o_r/1/job/7/artifacts/junit_a.xml",
+        ]),
+        "s3:PutObject" => on(&[
+            "logs/job/history.html",
+            "pr-logs/directory/job/history.json",
+        ]),
+        unknown => panic!("say here on what the code sends {unknown}"),
     }
 }
 

@@ -59,7 +59,7 @@ const CLUSTERS_SIDE: [(&str, &[&str], bool); 12] = [
 ];
 
 /// What a room of the host's side may name beside itself.
-const HOSTS_SIDE: [(&str, &[&str]); 10] = [
+const HOSTS_SIDE: [(&str, &[&str]); 11] = [
     ("http_client", &[]),
     (
         "host",
@@ -105,6 +105,10 @@ const HOSTS_SIDE: [(&str, &[&str]); 10] = [
         ],
     ),
     ("commands", &["github", "inputs", "limits", "report"]),
+    (
+        "history",
+        &["inputs", "limits", "logs", "provider", "report"],
+    ),
     ("iam", &["cli", "inputs", "logs", "report", "run", "stages"]),
     (
         "doctor",

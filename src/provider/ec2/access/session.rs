@@ -94,6 +94,26 @@ impl Access {
         Ok(self.open(deadline).await?.0)
     }
 
+    /// As [`Self::config`], but without credentials where none are found: what anybody may read needs none. A role that
+    /// was asked for and cannot be assumed is an error all the same.
+    ///
+    /// # Errors
+    /// [`Ec2Error::Session`].
+    pub(crate) async fn config_or_anonymous(
+        &self,
+        deadline: Deadline,
+    ) -> Result<SdkConfig, Ec2Error> {
+        match self.config(deadline).await {
+            Err(Ec2Error::NoCredentials { reason }) => {
+                tracing::debug!("no AWS credentials: {reason}");
+                let mut config = load(self.region()).await.into_builder();
+                config.set_credentials_provider(None);
+                Ok(config.build())
+            }
+            found => found,
+        }
+    }
+
     /// As [`Self::config`], and for how long the credentials last.
     pub(crate) async fn open(
         &self,
