@@ -105,8 +105,9 @@ pub struct Unreadable {
 /// One build.
 #[derive(Clone, Debug, Serialize)]
 pub struct Build {
-    /// What it is called.
-    pub build: String,
+    /// What it is called, as text: not every reader of JSON takes such large numbers.
+    #[serde(rename = "build")]
+    pub number: String,
     /// Its directory in the tree.
     pub path: String,
     /// The pull request that it is of.

@@ -42,7 +42,8 @@ pub struct Flakes {
     /// Commits that ran more than once: no other can flake.
     pub repeated_commits: usize,
     /// Commits that were both red and green.
-    pub flakes: usize,
+    #[serde(rename = "flakes")]
+    pub count: usize,
     /// Flakes among the commits that ran more than once.
     pub flake_rate: Option<f64>,
     /// Commits that did not flake among all commits.
@@ -89,15 +90,15 @@ impl Flakes {
             found.repeated_commits += usize::from(commit.all() > 1);
             runs += commit.all();
             if commit.flaked() {
-                found.flakes += 1;
+                found.count += 1;
                 found.flaked.push(name.to_owned());
                 agreed += commit.passed;
             } else {
                 agreed += commit.all();
             }
         }
-        found.flake_rate = share(found.flakes, found.repeated_commits);
-        found.commit_consistency = share(found.commits - found.flakes, found.commits);
+        found.flake_rate = share(found.count, found.repeated_commits);
+        found.commit_consistency = share(found.commits - found.count, found.commits);
         found.build_consistency = share(agreed, runs);
         found
     }
@@ -119,7 +120,7 @@ impl JobHistory {
     pub fn of(job: &JobId, builds_found: usize, mut builds: Vec<Build>) -> Self {
         // The number of a check run and that of an attempt cannot be compared, so the clock comes first.
         builds.sort_by_cached_key(|build| {
-            let number: u64 = build.build.parse().unwrap_or_default();
+            let number: u64 = build.number.parse().unwrap_or_default();
             std::cmp::Reverse((build.started, number))
         });
         let count = |result| builds.iter().filter(|it| it.result == result).count();
@@ -155,11 +156,6 @@ impl JobHistory {
     /// How many of its builds went so.
     pub fn count(&self, result: BuildResult) -> usize {
         self.results.get(result.word()).copied().unwrap_or_default()
-    }
-
-    /// Builds that passed or failed.
-    pub fn counted(&self) -> usize {
-        self.count(BuildResult::Passed) + self.count(BuildResult::Failed)
     }
 
     /// Files that could not be read, of all builds.

@@ -149,7 +149,7 @@ impl Files {
             self.finished(&ended)
         };
         Build {
-            build: id.number.to_string(),
+            number: id.number.to_string(),
             path: id.path,
             pull: id.pull,
             started,
@@ -225,13 +225,15 @@ impl Said {
     fn of(ended: &Value) -> Option<Self> {
         let result = ended["result"].as_str().map(str::to_ascii_uppercase);
         Some(match (result.as_deref(), ended["passed"].as_bool()) {
-            (Some("SUCCESS"), _) => Self::Passed,
-            (Some("FAILURE" | "FAILED"), _) => Self::Failed,
             (Some("ERROR"), _) => Self::Error,
             (Some("ABORTED"), _) => Self::Aborted,
-            (_, Some(true)) => Self::Passed,
-            (_, Some(false)) => Self::Failed,
-            (_, None) => return None,
+            // Before `passed`, which may contradict it.
+            (Some("FAILURE" | "FAILED"), _) => Self::Failed,
+            (Some("SUCCESS"), _) | (_, Some(true)) => Self::Passed,
+            (_, passed) => {
+                passed?;
+                Self::Failed
+            }
         })
     }
 }

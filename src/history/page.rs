@@ -164,7 +164,7 @@ impl Row {
             .map(|it| format!("{}: {}", it.file, it.reason))
             .collect();
         Self {
-            build: build.build.clone(),
+            build: build.number.clone(),
             link: link(build, from),
             when: build.started.map_or_else(String::new, minute),
             took: build.seconds.map_or_else(String::new, took),

@@ -2,7 +2,10 @@
 //!
 //! Job after job, a few builds at once: what is held in memory is one job's builds, of which each case is a line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -83,7 +86,7 @@ async fn build(source: &Source, id: BuildId, now: Timestamp) -> Result<Build, Hi
 
 /// `junit*.xml`, as Gubernator and `TestGrid` look for it.
 fn is_junit(name: &str) -> bool {
-    name.starts_with("junit") && name.ends_with(".xml")
+    name.starts_with("junit") && Path::new(name).extension().is_some_and(|it| it == "xml")
 }
 
 /// The builds of all jobs, or of those that are named.

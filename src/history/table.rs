@@ -41,7 +41,7 @@ fn of_job(text: &mut String, job: &JobHistory) {
     text.push('\n');
     let cells = |build: &Build| {
         [
-            build.build.clone(),
+            build.number.clone(),
             build.started.map_or_else(|| "?".to_owned(), minute),
             build.seconds.map_or_else(|| "?".to_owned(), took),
             build.tested.short().to_owned(),
@@ -117,7 +117,7 @@ pub(super) fn summary(job: &JobHistory) -> Vec<String> {
         Some(rate) => rates.push(format!(
             "flake rate {} ({} of {} commits that ran more than once)",
             percent(rate),
-            flakes.flakes,
+            flakes.count,
             flakes.repeated_commits
         )),
         None => rates.push("no flake rate, since no commit ran twice".to_owned()),

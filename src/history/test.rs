@@ -108,7 +108,7 @@ fn of_test(
         test: name.to_owned(),
         builds: counts,
         repeated_commits: flakes.repeated_commits,
-        flakes: flakes.flakes,
+        flakes: flakes.count,
         flake_rate: flakes.flake_rate,
         failing: failing(counted().copied(), builds),
         message: said.map_or_else(String::new, |(_, run)| run.message.clone()),
@@ -150,7 +150,7 @@ fn failing<'a>(
     let first = &builds[*streak.last()?];
     Some(Failing {
         builds: streak.len(),
-        since_build: first.build.clone(),
+        since_build: first.number.clone(),
         since: first.started,
         since_commit: first.tested.commit.clone(),
         passed_before,

@@ -1,5 +1,7 @@
 //! Builds in a bucket over time: written as `gather-logs` lays them, read back and published by `history`.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
 use aws_sdk_s3::Client;
 use serde_json::{Value, json};
 
@@ -40,22 +42,8 @@ async fn page(s3: &Client, bucket: &str, key: &str) -> (String, String) {
     (String::from_utf8(bytes.to_vec()).unwrap(), kind)
 }
 
-fn policy(component: &str, uri: &str) -> Value {
-    let words = ["iam-policy", "--component", component, "--s3-uri", uri];
-    let printed = Job::new().step(&words).exits(0).printed;
-    serde_json::from_str(&printed).unwrap()
-}
-
-#[tokio::test]
-async fn sandbox_builds_of_a_bucket_are_told_and_their_pages_put_beside_them() {
-    let Some(_turn) = support::sandbox(support::Lane::Cloud) else {
-        return;
-    };
-    let (s3, bucket) = bucket().await;
-    let uri = format!("s3://{bucket}/p/");
-    let job = Job::new();
-    job.step(&["history", &uri]).exits(2).says("holds no build");
-
+/// Two builds of a commit that contradict each other, and one of a pull request.
+async fn put_builds(s3: &Client, bucket: &str) {
     let (commit, head) = ("a".repeat(40), "b".repeat(40));
     for (path, refs, result, case) in [
         ("logs/o-r-e2e/11", format!("main:{commit}"), "SUCCESS", ""),
@@ -74,16 +62,16 @@ async fn sandbox_builds_of_a_bucket_are_told_and_their_pages_put_beside_them() {
     ] {
         let started = json!({"timestamp": 1_750_000_000, "repos": {"o/r": refs}});
         put(
-            &s3,
-            &bucket,
+            s3,
+            bucket,
             &format!("{path}/started.json"),
             &started.to_string(),
         )
         .await;
         let finished = json!({"timestamp": 1_750_000_600, "result": result});
         put(
-            &s3,
-            &bucket,
+            s3,
+            bucket,
             &format!("{path}/finished.json"),
             &finished.to_string(),
         )
@@ -92,20 +80,33 @@ async fn sandbox_builds_of_a_bucket_are_told_and_their_pages_put_beside_them() {
             "<testsuites><testsuite name='s'><testcase name='t'>{case}</testcase></testsuite></testsuites>"
         );
         put(
-            &s3,
-            &bucket,
+            s3,
+            bucket,
             &format!("{path}/artifacts/junit_stages.xml"),
             &report,
         )
         .await;
-        put(
-            &s3,
-            &bucket,
-            &format!("{path}/artifacts/report.html"),
-            "<p>",
-        )
-        .await;
+        put(s3, bucket, &format!("{path}/artifacts/report.html"), "<p>").await;
     }
+}
+
+fn policy(component: &str, uri: &str) -> Value {
+    let words = ["iam-policy", "--component", component, "--s3-uri", uri];
+    let printed = Job::new().step(&words).exits(0).printed;
+    serde_json::from_str(&printed).unwrap()
+}
+
+#[tokio::test]
+async fn sandbox_builds_of_a_bucket_are_told_and_their_pages_put_beside_them() {
+    let Some(_turn) = support::sandbox(support::Lane::Cloud) else {
+        return;
+    };
+    let (s3, bucket) = bucket().await;
+    let uri = format!("s3://{bucket}/p/");
+    let job = Job::new();
+    job.step(&["history", &uri]).exits(2).says("holds no build");
+
+    put_builds(&s3, &bucket).await;
 
     // With no more rights than the documented policy gives.
     let key = format!("AKIAHISTORY{:08X}", std::process::id());

@@ -230,7 +230,7 @@ fn heads(builds: &[Build], from: Option<&str>) -> Vec<Mark> {
         let when = build.started.map_or_else(String::new, minute);
         let commit = build.tested.short();
         let parts = [
-            build.build.as_str(),
+            build.number.as_str(),
             build.result.word(),
             &when,
             commit,
@@ -301,8 +301,8 @@ fn said(class: &'static str, at: usize, y: usize, test: &TestHistory, build: &Bu
     let message = build.runs.get(&test.test);
     let message = message.map_or("", |run| run.message.as_str());
     let title = match clean(message, 90).as_str() {
-        "" => build.build.clone(),
-        message => format!("{}: {message}", build.build),
+        "" => build.number.clone(),
+        message => format!("{}: {message}", build.number),
     };
     Mark {
         class,

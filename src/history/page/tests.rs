@@ -25,7 +25,7 @@ async fn page_of_a_hundred_builds_and_two_hundred_tests_has_less_than_a_megabyte
     let page = page_of(100, 200).await;
     assert!(page.len() < 1 << 20, "{}", page.len());
     assert!(page.contains("href=\"100/artifacts/report.html\""));
-    assert!(!page.contains("are in <code>history.json</code>.</p>\n</section>"));
+    assert!(!page.contains("more tests, of which"), "all are drawn");
 }
 
 #[tokio::test]
@@ -42,5 +42,5 @@ async fn page_of_one_build_is_whole() {
         "{page}"
     );
     assert!(page.contains("no flake rate") || page.contains("flake rate"));
-    assert!(!page.contains("NaN") && !page.contains("inf"));
+    assert!(!page.contains("NaN"));
 }
