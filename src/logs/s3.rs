@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
     config::{Region, timeout::TimeoutConfig},
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
 };
 
@@ -22,7 +22,7 @@ use crate::{
     inputs::Environment,
     limits::Deadline,
     provider::ec2::Access,
-    report::{Exit, Explain, one_line},
+    report::{Exit, Explain, with_causes},
 };
 
 /// Where to put things.
@@ -241,7 +241,7 @@ impl Target {
                 answer.map_err(|passed| refused(passed.to_string()))
             };
             let answer = where_it_is(&mut client, put).await?;
-            answer.map_err(|error| refused(one_line(&DisplayErrorContext(&error).to_string())))?;
+            answer.map_err(|error| refused(said(&error)))?;
             first.get_or_insert_with(|| format!("s3://{}/{key}", self.bucket));
         }
         Ok(first.unwrap_or_default())
@@ -271,7 +271,7 @@ where
             "{code}: {}",
             error.message().unwrap_or("no reason is given")
         ),
-        None => one_line(&DisplayErrorContext(error).to_string()),
+        None => with_causes(error),
     }
 }
 
