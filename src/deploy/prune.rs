@@ -6,7 +6,7 @@
 
 mod deletion;
 
-use std::collections::BTreeMap;
+use std::{cell::LazyCell, collections::BTreeMap};
 
 use futures::{StreamExt as _, stream};
 use kube::Client;
@@ -200,8 +200,9 @@ pub async fn decide(
             }),
         }
     });
-    let named = Named::by(plan);
     let found: Vec<Result<_, PruneError>> = looks.buffered(AT_ONCE).collect().await;
+    // Made when it is first needed: mostly nothing left the set, and this parses every object.
+    let named = LazyCell::new(|| Named::by(plan));
     let mut pruning = Pruning::default();
     for found in found {
         let (id, sent, live) = found?;
