@@ -132,7 +132,7 @@ impl Tree<'_> {
         let plurals = Plurals::of(objects);
         let mut kinds: BTreeMap<(Option<&str>, String, String), Vec<&Object>> = BTreeMap::new();
         for object in objects.iter().filter(|object| !object.name().is_empty()) {
-            let group = group(object);
+            let group = object.group();
             let names = plurals.name(group, &object.kind);
             let group = if group.is_empty() { "core" } else { group };
             let place = (object.namespace(), group.to_owned(), names);
@@ -253,11 +253,6 @@ impl Tree<'_> {
             .iter()
             .fold(self.0.to_owned(), |all, part| all.join(part)))
     }
-}
-
-fn group(object: &Object) -> &str {
-    let version = object.api_version.as_str();
-    version.rsplit_once('/').map_or("", |(group, _)| group)
 }
 
 #[cfg(test)]

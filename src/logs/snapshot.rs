@@ -37,6 +37,12 @@ impl Object {
         })
     }
 
+    /// The group of its API; empty for the core.
+    pub fn group(&self) -> &str {
+        let group = self.api_version.rsplit_once('/');
+        group.map_or("", |(group, _)| group)
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         self.text("/metadata/name")
@@ -184,14 +190,9 @@ impl Snapshot {
         group: &'a str,
         kind: &'a str,
     ) -> impl Iterator<Item = &'a Object> + 'a {
-        self.objects.iter().filter(move |object| {
-            object.kind == kind
-                && object
-                    .api_version
-                    .rsplit_once('/')
-                    .map_or("", |(group, _)| group)
-                    == group
-        })
+        self.objects
+            .iter()
+            .filter(move |object| object.kind == kind && object.group() == group)
     }
 
     /// The pods.

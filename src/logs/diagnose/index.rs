@@ -51,7 +51,7 @@ impl<'a> Index<'a> {
     }
 
     fn put(&mut self, object: &'a Object) {
-        let (group, kind) = (group(object), object.kind.as_str());
+        let (group, kind) = (object.group(), object.kind.as_str());
         self.kinds.entry((group, kind)).or_default().push(object);
         let namespace = object.namespace().unwrap_or_default();
         let name = (kind, namespace, object.name());
@@ -336,12 +336,6 @@ pub(super) fn selects(selector: &[(&str, &str)], object: &Object, pointer: &str)
     let have: BTreeMap<&str, &str> = labels(object, pointer).collect();
     let has = |(key, value): &(&str, &str)| have.get(key) == Some(value);
     !selector.is_empty() && selector.iter().all(has)
-}
-
-/// The group of an object's API.
-pub(super) fn group(object: &Object) -> &str {
-    let version = object.api_version.as_str();
-    version.rsplit_once('/').map_or("", |(group, _)| group)
 }
 
 fn is_builtin(group: &str) -> bool {
